@@ -1,0 +1,91 @@
+"""The command `newsletter`: its groups, and the one place where errors become lines and exit codes."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+from pathlib import Path
+
+import click
+
+from newsletter import __version__
+from newsletter.cli import issues, output, people, segments, sending, serving, upkeep
+from newsletter.cli.session import Session
+from newsletter.errors import NewsletterError
+from subscribers import SubscribersError
+
+INTERRUPTED = 130
+
+
+class Front(click.Group):
+    """The group whose errors read ``error: WHERE: WHAT`` and ``hint: HOW``."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - a fixed signature
+        """The commands in the order of the work, not of the alphabet."""
+        return list(self.commands)
+
+
+@click.group(cls=Front, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("-C", "directory", type=click.Path(path_type=Path), default=Path(), help="Work in this publication.")
+@click.option("--debug", is_flag=True, help="Show a traceback when something goes wrong.")
+@click.option("-v", "--verbose", is_flag=True, help="Say more on stderr.")
+@click.version_option(__version__, "-V", "--version", prog_name="newsletter")
+@click.pass_context
+def newsletter(ctx: click.Context, directory: Path, *, debug: bool, verbose: bool) -> None:
+    """Write an issue in Markdown, compile it once, send each subscriber one mail, and know who got it.
+
+    \b
+    Examples:
+      newsletter init my-letter
+      newsletter -C my-letter build issues/2026-04-11.md
+      newsletter -C my-letter send issues/2026-04-11.md --all
+    """
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
+    )
+    ctx.obj = Session(directory, debug)
+
+
+for _module in (issues, people, segments, sending, serving, upkeep):
+    for _command in _module.COMMANDS:
+        newsletter.add_command(_command)
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code."""
+    debug = "--debug" in sys.argv
+    try:
+        code = newsletter.main(standalone_mode=False)
+    except click.Abort:
+        output.say("aborted; nothing was changed")
+        code = INTERRUPTED
+    except click.ClickException as error:
+        code = _usage(error)
+    except (NewsletterError, SubscribersError) as error:
+        if debug:
+            traceback.print_exc()
+        output.error(error.what, where=error.where, hint=error.hint)
+        code = error.exit_code
+    except KeyboardInterrupt:
+        output.say("interrupted")
+        code = INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        code = 1
+    except Exception as error:  # noqa: BLE001 - the last line of defence: a person never sees a traceback unasked
+        if debug:
+            traceback.print_exc()
+        output.error(f"this is a fault of the program: {type(error).__name__}: {error}", hint="run it again with `--debug` and report what it prints")
+        code = 1
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _usage(error: click.ClickException) -> int:
+    """A usage error in our two lines; without arguments, the help that click prints."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()
+        return error.exit_code
+    command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "newsletter"
+    output.error(error.format_message().rstrip("."), hint=f"see `{command} --help`")
+    return error.exit_code

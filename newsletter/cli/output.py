@@ -1,0 +1,91 @@
+"""What people and programs read: data on stdout, everything else on stderr, errors in one place."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+def _console(*, stderr: bool) -> Console:
+    return Console(stderr=stderr, highlight=False, soft_wrap=True, no_color="NO_COLOR" in os.environ or None)
+
+
+def say(text: str) -> None:
+    """A line for people, on stderr."""
+    click.echo(text, err=True)
+
+
+def data(text: str) -> None:
+    """A line of data, on stdout."""
+    click.echo(text)
+
+
+def document(value: object) -> None:
+    """One JSON document on stdout."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def json_line(value: object) -> None:
+    """One JSON object on a line of its own, on stdout."""
+    click.echo(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> None:
+    """Rows of data on stdout: a table on a terminal, tab-separated lines elsewhere."""
+    if not sys.stdout.isatty():
+        for row in rows:
+            click.echo("\t".join(_cell(value) for value in row))
+        return
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        grid.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        grid.add_row(*(_cell(value) for value in row))
+    _console(stderr=False).print(grid)
+
+
+def facts(pairs: Iterable[tuple[str, object]]) -> None:
+    """Names and values for people, on stderr, the values in one column."""
+    shown = [(name, str(value)) for name, value in pairs if value not in (None, "")]
+    width = max((len(name) for name, _ in shown), default=0)
+    for name, value in shown:
+        say(f"{click.style(name.ljust(width), dim=True)}  {value}")
+
+
+def error(what: str, *, where: str = "", hint: str = "") -> None:
+    """An error in two lines: ``error: WHERE: WHAT`` and ``hint: HOW``."""
+    place = f"{where}: " if where else ""
+    say(f"{click.style('error:', fg='red', bold=True)} {_line(place + what)}")
+    if hint:
+        say(f"{click.style('hint:', fg='cyan')} {_line(hint)}")
+
+
+def warn(text: str) -> None:
+    """A warning in one line."""
+    say(f"{click.style('warning:', fg='yellow', bold=True)} {_line(text)}")
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """A number and its noun: ``1 subscriber``, ``2,000 subscribers``."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _cell(value: Any) -> str:  # noqa: ANN401 - whatever a row holds
+    if value is None:
+        return ""
+    if isinstance(value, list | tuple | set):
+        return ", ".join(str(item) for item in value)
+    return _line(str(value))

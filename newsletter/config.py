@@ -1,0 +1,299 @@
+"""The publication and its settings: environment over ``newsletter.toml`` over defaults.
+
+Every key of ``newsletter.toml`` is also an environment variable: ``[delivery] provider`` is
+``NEWSLETTER_DELIVERY__PROVIDER``. Flags of the command line win over both; the command line passes
+them as *overrides*. An unknown key is an error, with the nearest known key as its hint.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from dataclasses import dataclass
+from email.utils import parseaddr
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from newsletter.errors import ConfigError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic.fields import FieldInfo
+    from pydantic_core import ErrorDetails
+
+FILE_NAME = "newsletter.toml"
+_RATE = re.compile(r"(\d+)\s*/\s*(second|minute|hour)")
+_SECONDS = {"second": 1, "minute": 60, "hour": 3600}
+
+
+def _mailbox(value: str) -> str:
+    _, address = parseaddr(value)
+    if "@" not in address or re.search(r"[\x00-\x1f\x7f]", value):
+        raise ValueError("is no mailbox; write `Name <name@example.com>`")
+    return value
+
+
+def _web_address(value: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", value):
+        raise ValueError("is no web address; write `https://news.example.com`")
+    return value.rstrip("/")
+
+
+def _rate(value: str) -> str:
+    if not _RATE.fullmatch(value):
+        raise ValueError("is no rate; write `50/second`, `600/minute` or `5000/hour`")
+    return value
+
+
+Mailbox = Annotated[str, AfterValidator(_mailbox)]
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class PublicationSettings(_Section):
+    """Who writes, and how the newsletter looks."""
+
+    name: str = Field(min_length=1)
+    sender: Mailbox = Field(alias="from")
+    reply_to: Mailbox | None = None
+    url: WebAddress = "http://127.0.0.1:8000"
+    postal_address: str = ""
+    language: str = "en"
+    theme: str = "digest"
+
+
+class DeliverySettings(_Section):
+    """How messages leave."""
+
+    provider: Literal["outbox", "smtp", "sendgrid"] = "outbox"
+    rate: Annotated[str, AfterValidator(_rate)] | None = None
+
+    @property
+    def messages_per_second(self) -> float | None:
+        """The rate as messages per second, or None when there is no limit."""
+        match = _RATE.fullmatch(self.rate) if self.rate else None
+        return int(match[1]) / _SECONDS[match[2]] if match else None
+
+
+class OutboxSettings(_Section):
+    """The provider that writes each message to a file."""
+
+    path: str = "outbox"
+
+
+class SmtpSettings(_Section):
+    """The provider that speaks SMTP to a server or relay."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=25, ge=1, le=65535)
+    tls: Literal["none", "starttls", "implicit"] = "none"
+    username: str | None = None
+    password_file: str | None = None
+    connections: int = Field(default=4, ge=1, le=100)
+    timeout: float = Field(default=30.0, gt=0)
+
+
+class SendgridSettings(_Section):
+    """The provider that calls SendGrid's v3 API; the key comes from a file or from SENDGRID_API_KEY."""
+
+    api_key_file: str | None = None
+    host: str = "https://api.sendgrid.com"
+    timeout: float = Field(default=30.0, gt=0)
+
+
+class DatabaseSettings(_Section):
+    """Where subscribers and the ledger are kept; a relative SQLite path is relative to the publication."""
+
+    url: str = "sqlite:///newsletter.db"
+
+
+class SubscriberSettings(_Section):
+    """What the publication knows of its subscribers beside what the list itself tells."""
+
+    attributes: tuple[str, ...] = ()
+
+
+class Settings(BaseSettings):
+    """All settings of one publication, checked."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="NEWSLETTER_", env_nested_delimiter="__", extra="forbid", frozen=True, case_sensitive=False
+    )
+
+    publication: PublicationSettings
+    delivery: DeliverySettings = DeliverySettings()
+    outbox: OutboxSettings = OutboxSettings()
+    smtp: SmtpSettings = SmtpSettings()
+    sendgrid: SendgridSettings = SendgridSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    subscribers: SubscriberSettings = SubscriberSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - a fixed signature
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - a fixed signature
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the sources: what the environment says wins over what the file says."""
+        return env_settings, init_settings
+
+
+@dataclass(frozen=True)
+class Publication:
+    """A folder with ``newsletter.toml``, its settings, and the places derived from them."""
+
+    root: Path
+    settings: Settings
+
+    @property
+    def issues(self) -> Path:
+        """The folder of issue files."""
+        return self.root / "issues"
+
+    @property
+    def themes(self) -> Path:
+        """The folder of the publication's own themes; it need not exist."""
+        return self.root / "themes"
+
+    @property
+    def outbox(self) -> Path:
+        """The folder into which the outbox provider writes."""
+        return self.root / self.settings.outbox.path
+
+    @property
+    def database_url(self) -> str:
+        """The SQLAlchemy URL of the database, a relative SQLite path made absolute."""
+        url = self.settings.database.url
+        prefix = "sqlite:///"
+        if url.startswith(prefix) and not url.startswith(prefix + "/") and url != prefix + ":memory:":
+            return prefix + str(self.root / url.removeprefix(prefix))
+        return re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", url)
+
+    def secret(self, file: str | None, variable: str, *, what: str) -> SecretStr:
+        """Read a secret from *file* (relative to the publication) or from the environment *variable*.
+
+        Raises:
+            ConfigError: neither is there, or the file cannot be read.
+        """
+        if file:
+            path = self.root / file
+            try:
+                return SecretStr(path.read_text(encoding="utf-8").strip())
+            except OSError as error:
+                raise ConfigError(
+                    f"{what} cannot be read: {error.strerror}",
+                    where=str(path),
+                    hint="correct the path in newsletter.toml",
+                ) from error
+        if value := os.environ.get(variable, "").strip():
+            return SecretStr(value)
+        raise ConfigError(
+            f"{what} is not set",
+            where=FILE_NAME,
+            hint=f"set the environment variable {variable}, or name a file that holds it",
+        )
+
+
+def find_publication(start: Path) -> Path:
+    """The nearest folder with ``newsletter.toml``, from *start* upward.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    start = start.resolve()
+    for folder in (start, *start.parents):
+        if (folder / FILE_NAME).is_file():
+            return folder
+    raise ConfigError(
+        f"no {FILE_NAME} here or in a folder above",
+        where=str(start),
+        hint="go to your publication, name it with `-C DIR`, or make one with `newsletter init DIR`",
+    )
+
+
+def load_publication(start: Path, overrides: Mapping[str, Mapping[str, object]] | None = None) -> Publication:
+    """Find and read the publication that *start* belongs to.
+
+    Args:
+        start: a folder in the publication, or the publication itself.
+        overrides: settings that win over environment and file, as ``{section: {key: value}}``.
+
+    Raises:
+        ConfigError: no publication, no TOML, an unknown key or a value that does not fit.
+    """
+    root = find_publication(start)
+    path = root / FILE_NAME
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"this is no TOML: {error}", where=str(path), hint="see https://toml.io for the syntax"
+        ) from error
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    try:
+        settings = Settings(**values)
+        if overrides:
+            settings = _override(settings, overrides)
+    except ValidationError as error:
+        raise _explain(error, path) from error
+    return Publication(root, settings)
+
+
+def _override(settings: Settings, overrides: Mapping[str, Mapping[str, object]]) -> Settings:
+    """Settings with the flags of the command line on top; validated again."""
+    changed = {}
+    for section, values in overrides.items():
+        current: _Section = getattr(settings, section)
+        changed[section] = type(current).model_validate({**current.model_dump(), **values})
+    return settings.model_copy(update=changed)
+
+
+def _explain(error: ValidationError, path: Path) -> ConfigError:
+    """The first problem that pydantic found, in the words of the file."""
+    problem = error.errors(include_url=False)[0]
+    names = [str(part) for part in problem["loc"]]
+    key = ".".join(names)
+    if problem["type"] == "extra_forbidden":
+        hint = did_you_mean(names[-1], _known_keys(names[:-1]))
+        return ConfigError(f"`{key}` is not a setting", where=str(path), hint=hint)
+    if problem["type"] == "missing":
+        return ConfigError(f"`{key}` is missing", where=str(path), hint=f"add it: {_example(names)}")
+    return ConfigError(f"`{key}` {_reason(problem)}", where=_source(names, path), hint="correct the value")
+
+
+def _reason(problem: ErrorDetails) -> str:
+    text = problem["msg"]
+    if problem["type"] == "value_error":
+        return text.removeprefix("Value error, ")
+    return f"has a value that does not fit: {text[:1].lower()}{text[1:]}"
+
+
+def _source(names: list[str], path: Path) -> str:
+    variable = "NEWSLETTER_" + "__".join(names).upper()
+    return variable if variable in {name.upper() for name in os.environ} else str(path)
+
+
+def _known_keys(section: list[str]) -> list[str]:
+    fields: dict[str, FieldInfo] = Settings.model_fields
+    for name in section:
+        model: Any = fields[name].annotation
+        fields = model.model_fields
+    return [field.alias or name for name, field in fields.items()]
+
+
+def _example(names: list[str]) -> str:
+    if names == ["publication"]:
+        return '`[publication]` with `name = "…"` and `from = "Name <name@example.com>"`'
+    return f'`{names[-1]} = "…"` under `[{names[0]}]`'

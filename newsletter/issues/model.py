@@ -1,0 +1,226 @@
+"""What an Issue is: one Markdown file with front matter, and the document that its body says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date
+    from pathlib import Path
+
+    from markdown_it.token import Token
+
+
+@dataclass(frozen=True)
+class Issue:
+    """The source of one mailing, as its file says it. Text fields may hold merge tags.
+
+    ``body`` is the Markdown after the front matter and ``body_line`` the line of the file on which it
+    begins, counted from 1, so that line *n* of the body is line ``body_line + n - 1`` of the file.
+    ``lines`` gives the line of the file on which each front matter key stands.
+    """
+
+    slug: str
+    title: str
+    body: str
+    path: Path | None = None
+    body_line: int = 1
+    subject: str = ""
+    preheader: str = ""
+    date: date | None = None
+    authors: tuple[str, ...] = ()
+    language: str | None = None
+    direction: Literal["ltr", "rtl"] | None = None
+    theme: str | None = None
+    segment: str | None = None
+    topic: str | None = None
+    extra: Mapping[str, object] = field(default_factory=dict)
+    lines: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class MergeTag:
+    """An expression that is evaluated per recipient, and the opaque token that stands for it in all texts.
+
+    The token is ASCII letters and digits only, so it passes Markdown, MJML and the inliner unchanged.
+    """
+
+    token: str
+    expression: str
+    line: int
+    column: int
+    source: str
+
+
+#: The children of a markdown-it inline token: text, emphasis, links, images, code. Merge tags are in
+#: their text as tokens; a citation is a token of type ``citation`` with ``meta["numbers"]``.
+Inline = tuple["Token", ...]
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A heading below the level of stories (``####``), or one within a conditional, list or quote."""
+
+    level: int
+    content: Inline
+    anchor: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """A paragraph; ``tight`` says that it is the content of a list item without blank lines around it."""
+
+    content: Inline
+    line: int
+    tight: bool = False
+
+
+@dataclass(frozen=True)
+class Quote:
+    """A quotation, and who said it if the last line begins with a dash."""
+
+    blocks: tuple[Block, ...]
+    attribution: Inline | None
+    line: int
+
+
+@dataclass(frozen=True)
+class Callout:
+    """A set-off remark with a label, such as “Why it matters”."""
+
+    label: str
+    blocks: tuple[Block, ...]
+    line: int
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A bulleted or numbered list; each item is a tuple of blocks."""
+
+    ordered: bool
+    start: int
+    items: tuple[tuple[Block, ...], ...]
+    line: int
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table; ``aligns`` has ``left``, ``center``, ``right`` or an empty string for each column."""
+
+    head: tuple[Inline, ...]
+    rows: tuple[tuple[Inline, ...], ...]
+    aligns: tuple[str, ...]
+    line: int
+
+
+@dataclass(frozen=True)
+class Code:
+    """A code block, its text never containing merge tags."""
+
+    text: str
+    language: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image alone in its paragraph."""
+
+    src: str
+    alt: str
+    title: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Divider:
+    """A thematic break."""
+
+    line: int
+
+
+@dataclass(frozen=True)
+class Html:
+    """A block of raw HTML as written; it is made safe and well formed when the edition is compiled."""
+
+    text: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One arm of a conditional; ``tag`` is None for ``{% else %}``."""
+
+    tag: MergeTag | None
+    blocks: tuple[Block, ...]
+    line: int
+
+
+@dataclass(frozen=True)
+class Conditional:
+    """``{% if %}`` … ``{% elif %}`` … ``{% else %}`` … ``{% endif %}`` around blocks."""
+
+    branches: tuple[Branch, ...]
+    line: int
+
+
+Block = (
+    Heading | Paragraph | Quote | Callout | Listing | Table | Code | Picture | Divider | Html | Conditional
+)
+
+
+@dataclass(frozen=True)
+class Story:
+    """A third-level heading and what follows it."""
+
+    title: Inline
+    anchor: str
+    blocks: tuple[Block, ...]
+    line: int
+
+
+@dataclass(frozen=True)
+class Section:
+    """A second-level heading, the blocks before its first story, and its stories.
+
+    Content before the first second-level heading that belongs to a story is a section without a title.
+    """
+
+    title: Inline | None
+    anchor: str
+    blocks: tuple[Block, ...]
+    stories: tuple[Story, ...]
+    line: int
+
+
+@dataclass(frozen=True)
+class Source:
+    """One entry of the closing list of sources; ``url`` is that of its first link, else None."""
+
+    number: int
+    content: Inline
+    anchor: str
+    url: str | None
+
+
+@dataclass(frozen=True)
+class Document:
+    """The body of an Issue, in the order of reading.
+
+    ``lead`` is what stands before the first heading: the deck. ``tags`` are all merge tags and conditions,
+    of the front matter too; ``nonce`` is the part that their tokens share. ``subject``, ``preheader`` and
+    ``title`` are the front matter's, with tokens in place of merge tags.
+    """
+
+    title: str
+    subject: str
+    preheader: str
+    lead: tuple[Block, ...]
+    sections: tuple[Section, ...]
+    sources_title: Inline | None
+    sources: tuple[Source, ...]
+    tags: tuple[MergeTag, ...]
+    nonce: str

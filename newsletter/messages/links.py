@@ -1,0 +1,26 @@
+"""The links of a message that belong to one subscriber."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from subscribers.tokens import Tokens
+
+
+def personal_links(url: str, tokens: Tokens, public_id: str, slug: str) -> Mapping[str, str]:
+    """The values of ``links`` for one subscriber: ``unsubscribe``, ``preferences`` and ``web``.
+
+    Args:
+        url: where the readers' web service is reachable, without a slash at the end.
+        tokens: what signs; no address is in any link.
+        public_id: the subscriber's opaque id.
+        slug: the issue that the message is of.
+    """
+    return {
+        "unsubscribe": f"{url}/unsubscribe/{tokens.sign('unsubscribe', public_id)}",
+        "preferences": f"{url}/preferences/{tokens.sign('preferences', public_id)}",
+        "web": f"{url}/issues/{slug}",
+    }

@@ -1,0 +1,47 @@
+"""What a Message is: the bytes for one recipient, made only when a provider asks for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from newsletter.errors import NewsletterError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from newsletter.messages.composer import Composer
+
+
+class UnmailableError(NewsletterError):
+    """No correct message can be made for this recipient."""
+
+
+@dataclass(frozen=True)
+class Recipient:
+    """Whom a message is for: the address, and what merge tags may say of ``subscriber`` and ``links``."""
+
+    email: str
+    name: str
+    fields: Mapping[str, object]
+    links: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Message:
+    """One recipient's mail: an edition, the values of its slots, and its own headers."""
+
+    delivery_id: str
+    recipient: Recipient
+    composer: Composer
+    values: Mapping[str, object]
+    timestamp: float
+
+    @property
+    def email(self) -> str:
+        """The address of the envelope and of the To header."""
+        return self.recipient.email
+
+    def as_bytes(self) -> bytes:
+        """The whole message as RFC 5322 bytes with CRLF line ends, ready for SMTP DATA or a file."""
+        return self.composer.splice(self)

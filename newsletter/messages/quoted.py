@@ -1,0 +1,45 @@
+"""Quoted-printable in pieces: what is the same for everybody is encoded once, a value only needs its own bytes.
+
+RFC 2045 section 6.7 lets an encoder end any line with a soft break. With one on each side of a value, the
+value's length never matters to the lines around it, so the pieces can simply be joined.
+"""
+
+from __future__ import annotations
+
+import re
+from binascii import b2a_qp
+
+#: Ends a line in the encoded form only (RFC 2045, 6.7 rule 5).
+SOFT_BREAK = b"=\r\n"
+#: Without the soft break's own sign an encoded line has at most 75 characters.
+_WIDTH = 75
+_SAFE = re.compile(r"[ !-<>-~]*")
+_LINE_END = re.compile(r"\r\n?|\n")
+_UNIT = re.compile(rb"=[0-9A-F]{2}|.", re.DOTALL)
+
+
+def encode_text(text: str) -> bytes:
+    """*text* encoded, with CRLF for its line ends, so that a soft break may follow."""
+    encoded = b2a_qp(text.encode(), istext=True).replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    whole, line_end, last = encoded.rpartition(b"\r\n")
+    return whole + line_end + (_wrap(last) if len(last) > _WIDTH else last)
+
+
+def encode_value(value: str) -> bytes:
+    """A value encoded to stand between two soft breaks; every character is kept, a line end becomes CRLF."""
+    if len(value) <= _WIDTH - 3 and _SAFE.fullmatch(value) and not value.endswith(" "):
+        return value.encode("ascii")
+    canonical = _LINE_END.sub("\r\n", value)
+    return _wrap(b2a_qp(canonical.encode(), istext=False).replace(b"=\n", b""))
+
+
+def _wrap(line: bytes) -> bytes:
+    """One long encoded line broken softly, never within an escape."""
+    lines: list[bytes] = []
+    current = bytearray()
+    for unit in _UNIT.findall(line):
+        if len(current) + len(unit) > _WIDTH:
+            lines.append(bytes(current))
+            current.clear()
+        current += unit
+    return SOFT_BREAK.join([*lines, bytes(current)])

@@ -1,0 +1,9 @@
+"""What both web services stand on: guarded requests, server-rendered pages, and a server that stops quickly."""
+
+from __future__ import annotations
+
+from newsletter.web.guard import Guard
+from newsletter.web.pages import Pages
+from newsletter.web.serving import serve
+
+__all__ = ["Guard", "Pages", "serve"]

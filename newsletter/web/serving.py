@@ -1,0 +1,121 @@
+"""A web service on a port: one line when the port is taken, and a quick, clean stop."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from newsletter.errors import NewsletterError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+    from fastapi import FastAPI
+
+#: How long requests that are being answered may take after the service was told to stop, in seconds.
+GRACE = 3
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn that says when it is ready, says when it stops, and takes the signal for an answer."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None], on_stop: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+        self._on_stop = on_stop
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Open event streams end only when told to; uvicorn would wait for them.
+        self._on_stop()
+        await super().shutdown(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a fixed signature
+        # Uvicorn raises the signal again after a clean stop; to be stopped is how a service ends well.
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+
+def serve(
+    app: FastAPI,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    on_ready: Callable[[str], None] = lambda _: None,
+    on_stop: Callable[[], None] = lambda: None,
+) -> None:
+    """Serve *app* until Ctrl-C or SIGTERM, then return.
+
+    Args:
+        app: the application.
+        host: the name or address to listen on.
+        port: the port; 0 takes any free one.
+        on_ready: called with the service's URL once it answers.
+        on_stop: called in the event loop as soon as the service is told to stop.
+
+    Raises:
+        NewsletterError: the port is taken or may not be used, or the host is none of this machine.
+    """
+    listener = _listen(host, port)
+    url = _url(host, listener.getsockname()[1])
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,  # paths hold the tokens of readers
+        server_header=False,
+        ws="none",
+        timeout_graceful_shutdown=GRACE,
+    )
+    try:
+        _Server(config, lambda: on_ready(url), on_stop).run(sockets=[listener])
+    finally:
+        listener.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except (socket.gaierror, OverflowError) as error:
+        raise NewsletterError("there is no such host", where=host, hint="choose another with `--host`") from error
+    listener = socket.socket(family, kind)
+    try:
+        if os.name == "posix":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(128)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise _refused(host, port, error) from error
+    return listener
+
+
+def _refused(host: str, port: int, error: OSError | OverflowError) -> NewsletterError:
+    number = getattr(error, "errno", None)
+    where = f"{host}:{port}"
+    if number == errno.EADDRINUSE:
+        return NewsletterError("the port is taken by another program", where=where, hint="choose another with `--port`")
+    if number == errno.EACCES:
+        hint = "choose one above 1023 with `--port`"
+        return NewsletterError("the port may be used by the system only", where=where, hint=hint)
+    if number == errno.EADDRNOTAVAIL:
+        return NewsletterError("this machine has no such address", where=where, hint="choose another with `--host`")
+    reason = getattr(error, "strerror", None) or str(error)
+    return NewsletterError(f"cannot listen here: {reason}", where=where, hint="choose another with `--port`")
+
+
+def _url(host: str, port: int) -> str:
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - shown, not bound
+    if ":" in shown and not shown.startswith("["):
+        shown = f"[{shown}]"
+    return f"http://{shown}:{port}"
