@@ -1,0 +1,57 @@
+"""The list: who is on it, what they chose and agreed to, and who must not be mailed."""
+
+from subscribers.addresses import Address, normalise
+from subscribers.attributes import infer_value
+from subscribers.columns import now
+from subscribers.consent import Consent, ConsentRecord
+from subscribers.database import open_engine, writing
+from subscribers.errors import (
+    AddressError,
+    ConsentError,
+    FieldError,
+    SegmentError,
+    StoreError,
+    SubscribersError,
+    TransferError,
+)
+from subscribers.mailable import Addressee, Candidate, addressees, candidates
+from subscribers.models import ConsentKind, Status, SuppressionReason
+from subscribers.profiles import Profile
+from subscribers.segments import EVERYONE, Segment, parse_segment
+from subscribers.store import SubscriberStore
+from subscribers.tokens import Tokens
+from subscribers.transfer import ImportReport, export_csv, import_csv
+
+__all__ = [
+    "EVERYONE",
+    "Address",
+    "AddressError",
+    "Addressee",
+    "Candidate",
+    "Consent",
+    "ConsentError",
+    "ConsentKind",
+    "ConsentRecord",
+    "FieldError",
+    "ImportReport",
+    "Profile",
+    "Segment",
+    "SegmentError",
+    "Status",
+    "StoreError",
+    "SubscriberStore",
+    "SubscribersError",
+    "SuppressionReason",
+    "Tokens",
+    "TransferError",
+    "addressees",
+    "candidates",
+    "export_csv",
+    "import_csv",
+    "infer_value",
+    "normalise",
+    "now",
+    "open_engine",
+    "parse_segment",
+    "writing",
+]

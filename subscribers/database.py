@@ -1,0 +1,205 @@
+"""The door to the database: an engine for a SQLite file or a PostgreSQL server, set up to lose nothing."""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from subscribers.errors import StoreError
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+
+    from sqlalchemy import URL, Connection, Engine
+
+#: The execution option by which `writing` asks for SQLite's write lock.
+_WRITES = "takes_write_lock"
+
+# FULL, because NORMAL may forget the last commits when the power fails: an unsubscribe, or the mark that a
+# batch was handed over. secure_delete, because whoever is erased should not be found in free pages.
+_SQLITE_SETTINGS = (
+    "PRAGMA busy_timeout = 30000",
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA secure_delete = ON",
+)
+
+
+def open_engine(url: str) -> Engine:
+    """Open the database that *url* names, and make sure that it answers.
+
+    Args:
+        url: a SQLAlchemy URL, ``sqlite:////path/to/file`` or ``postgresql+psycopg://user@host/name``.
+
+    Returns:
+        An engine. Read with ``engine.connect()``, write within `writing`; dispose of it in the end.
+
+    Raises:
+        StoreError: no such folder, no such server, not a database, or not one of these two.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise StoreError("this is no database URL", where=url, hint=_URL_HINT) from error
+    if parsed.get_backend_name() == "sqlite":
+        return _open_sqlite(parsed)
+    if parsed.get_backend_name() == "postgresql":
+        return _open_postgres(parsed)
+    raise StoreError(
+        f"`{parsed.get_backend_name()}` is no known database",
+        where=_shown(parsed),
+        hint=_URL_HINT,
+    )
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """A transaction that writes: committed at the end, rolled back when an error leaves the block.
+
+    On SQLite it takes the write lock at once (``BEGIN IMMEDIATE``): a transaction that reads first and
+    writes later would fail, not wait, when another process wrote in between. Do not nest.
+    """
+    with engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def rehearsing(engine: Engine) -> Iterator[Connection]:
+    """As `writing`, but in the end everything is undone."""
+    with engine.connect().execution_options(**{_WRITES: True}) as connection:
+        transaction = connection.begin()
+        try:
+            yield connection
+        finally:
+            transaction.rollback()
+
+
+@contextmanager
+def altering(engine: Engine) -> Iterator[Connection]:
+    """As `writing`, for a migration: SQLite's tables may be made anew without deleting what refers to them.
+
+    SQLite alters a table by dropping it, which would delete by cascade (https://www.sqlite.org/lang_altertable.html,
+    section 7), and obeys the switch for that outside transactions only.
+    """
+    if engine.dialect.name != "sqlite":
+        with writing(engine) as connection:
+            yield connection
+        return
+    with engine.connect().execution_options(**{_WRITES: True}) as connection:
+        _enforce_foreign_keys(connection, enforce=False)
+        try:
+            with connection.begin():
+                yield connection
+        finally:
+            _enforce_foreign_keys(connection, enforce=True)
+
+
+def copy_file(engine: Engine, path: Path) -> None:
+    """Copy a SQLite database into the new or empty file *path*, as of one moment, while others go on."""
+    with closing(engine.raw_connection()) as connection:
+        # VACUUM refuses to run in a transaction, and an engine's own connection always has one.
+        driver: Any = connection.driver_connection
+        driver.execute("VACUUM INTO ?", (str(path),)).close()
+
+
+_URL_HINT = "write `sqlite:///newsletter.db` or `postgresql://user@host/name`"
+
+
+def _shown(url: URL) -> str:
+    return url.render_as_string(hide_password=True)
+
+
+def _open_sqlite(url: URL) -> Engine:
+    path = Path(url.database) if url.database and url.database != ":memory:" else None
+    if path is not None:
+        _make_private_file(path)
+    engine = create_engine(url)
+    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    try:
+        with engine.connect() as connection:
+            connection.exec_driver_sql("SELECT count(*) FROM sqlite_master")
+    except DBAPIError as error:
+        engine.dispose()
+        raise _explain_sqlite(error, path) from error
+    return engine
+
+
+def _make_private_file(path: Path) -> None:
+    """Make the file, readable by its owner only, where there is none; so do its journals become."""
+    if not path.parent.is_dir():
+        raise StoreError(
+            "there is no such folder", where=str(path.parent), hint="make it, or correct `[database] url`"
+        )
+    if path.is_dir():
+        raise StoreError("this is a folder", where=str(path), hint="name a file in `[database] url`")
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise StoreError(
+            f"cannot be opened: {error.strerror}", where=str(path), hint="look at who may read and write it"
+        ) from error
+
+
+def _set_up_sqlite(dbapi_connection: sqlite3.Connection, _record: object) -> None:
+    # The driver's own habit of opening transactions is switched off; _begin_sqlite does it instead.
+    dbapi_connection.isolation_level = None
+    for statement in _SQLITE_SETTINGS:
+        dbapi_connection.execute(statement).close()
+
+
+def _enforce_foreign_keys(connection: Connection, *, enforce: bool) -> None:
+    driver: Any = connection.connection.driver_connection
+    driver.execute(f"PRAGMA foreign_keys = {'ON' if enforce else 'OFF'}").close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _explain_sqlite(error: DBAPIError, path: Path | None) -> StoreError:
+    where = str(path or "")
+    reason = str(error.orig)
+    if "not a database" in reason:
+        return StoreError(
+            "this file is no SQLite database",
+            where=where,
+            hint="correct `[database] url`, or move it away",
+        )
+    if "readonly" in reason or "unable to open" in reason:
+        return StoreError("the database cannot be written", where=where, hint="look at who may write it")
+    return StoreError(f"it cannot be opened: {reason}", where=where, hint="restore it from a backup")
+
+
+def _open_postgres(url: URL) -> Engine:
+    url = url.set(drivername="postgresql+psycopg")
+    try:
+        engine = create_engine(
+            url, pool_pre_ping=True, connect_args={"connect_timeout": 10, "options": "-c timezone=UTC"}
+        )
+    except ModuleNotFoundError as error:
+        raise StoreError(
+            "PostgreSQL's driver is not installed",
+            where=_shown(url),
+            hint="pip install 'newsletter-press[postgres]'",
+        ) from error
+    try:
+        engine.connect().close()
+    except DBAPIError as error:
+        engine.dispose()
+        reason = str(error.orig).strip().splitlines()[0]
+        raise StoreError(
+            f"the database does not answer: {reason}",
+            where=_shown(url),
+            hint="start the server, or correct `[database] url`",
+        ) from error
+    return engine

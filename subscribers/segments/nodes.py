@@ -1,0 +1,133 @@
+"""What a segment's expression says, as a tree: read by the parser, answered in SQL, in memory and in words.
+
+A value that is not known answers no to every question but ``!=`` and ``not``. Text and numbers are never
+equal and never compared; nor is either with true and false.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import Enum
+from typing import Literal
+
+Operator = Literal["==", "!=", "<", "<=", ">", ">="]
+
+
+class Kind(Enum):
+    """What a field holds."""
+
+    #: Text of every subscriber, perhaps empty.
+    TEXT = "text"
+    #: A day.
+    DAY = "day"
+    #: A set of words: tags, topics.
+    WORDS = "words"
+    #: Text, a number, true or false, as the publication likes, and not of every subscriber.
+    ATTRIBUTE = "attribute"
+
+
+@dataclass(frozen=True)
+class Field:
+    """Something that is known of a subscriber."""
+
+    name: str
+    kind: Kind
+
+
+@dataclass(frozen=True)
+class Day:
+    """A day: a fixed one, or so many days before the day of asking."""
+
+    fixed: date | None = None
+    days_ago: int = 0
+
+    def on(self, today: date) -> date:
+        """The day that is meant when asked on *today*."""
+        return self.fixed or today - timedelta(days=self.days_ago)
+
+
+Constant = str | float | bool | Day
+
+
+@dataclass(frozen=True)
+class Always:
+    """Everyone, or nobody."""
+
+    value: bool
+
+
+@dataclass(frozen=True)
+class AllOf:
+    """Every part holds."""
+
+    parts: tuple[Node, ...]
+
+
+@dataclass(frozen=True)
+class AnyOf:
+    """At least one part holds."""
+
+    parts: tuple[Node, ...]
+
+
+@dataclass(frozen=True)
+class Not:
+    """The part does not hold."""
+
+    part: Node
+
+
+@dataclass(frozen=True)
+class Compare:
+    """A field stands so to a constant."""
+
+    field: Field
+    operator: Operator
+    value: Constant
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """A field equals one of the constants."""
+
+    field: Field
+    values: tuple[Constant, ...]
+
+
+@dataclass(frozen=True)
+class Contains:
+    """A field's text contains this text, or a set of words this word."""
+
+    field: Field
+    text: str
+
+
+@dataclass(frozen=True)
+class Known:
+    """A field has a value."""
+
+    field: Field
+
+
+@dataclass(frozen=True)
+class Truthy:
+    """A field has a value that is neither false nor zero."""
+
+    field: Field
+
+
+Node = Always | AllOf | AnyOf | Not | Compare | OneOf | Contains | Known | Truthy
+
+#: The fields that every subscriber has; any other name is an attribute.
+FIELDS = {
+    "email": Field("email", Kind.TEXT),
+    "first_name": Field("first_name", Kind.TEXT),
+    "last_name": Field("last_name", Kind.TEXT),
+    "name": Field("name", Kind.TEXT),
+    "locale": Field("locale", Kind.TEXT),
+    "status": Field("status", Kind.TEXT),
+    "joined": Field("joined", Kind.DAY),
+    "tags": Field("tags", Kind.WORDS),
+    "topics": Field("topics", Kind.WORDS),
+}

@@ -1,0 +1,323 @@
+"""The list: everything that adds, changes or reads subscribers goes through here."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from sqlalchemy import and_, func, select, true
+
+from subscribers import mailable, registration, saved
+from subscribers.addresses import normalise
+from subscribers.attributes import clean_attributes, clean_text
+from subscribers.columns import now
+from subscribers.consent import GONE, Consent, change_status
+from subscribers.database import writing
+from subscribers.errors import AddressError, SubscribersError
+from subscribers.keys import secret_keys
+from subscribers.models import ConsentKind, KeyPurpose, Status, SuppressionReason, new_public_id
+from subscribers.profiles import Profile, read_profiles
+from subscribers.suppression import suppress, suppression_key
+from subscribers.tables import ATTRIBUTE, SUBSCRIBER, TAGS, TOPICS
+from subscribers.words import clean_words, give_words, take_words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from sqlalchemy import ColumnElement, Connection, Engine
+
+    from subscribers.mailable import Addressee, Candidate
+    from subscribers.models import SavedSegment
+    from subscribers.segments import Segment
+
+_STATUS_OF_REASON = {
+    SuppressionReason.BOUNCED: (Status.BOUNCED, ConsentKind.BOUNCED),
+    SuppressionReason.COMPLAINED: (Status.COMPLAINED, ConsentKind.COMPLAINED),
+}
+
+
+class SubscriberStore:
+    """The subscribers of one publication, in one database.
+
+    Every method that changes something has its own transaction and returns when it is durable. *clock*
+    tells the moment in UTC that is recorded.
+    """
+
+    def __init__(self, engine: Engine, *, clock: Callable[[], datetime] = now) -> None:
+        self.engine = engine
+        self.clock = clock
+
+    @cached_property
+    def secret(self) -> bytes:
+        """The key of the hashes in the suppression table; made in a transaction of its own if needed."""
+        return secret_keys(self.engine, KeyPurpose.SUPPRESSION)[0]
+
+    # Who is on the list.
+
+    def add(
+        self,
+        email: str,
+        *,
+        first_name: str = "",
+        last_name: str = "",
+        locale: str = "",
+        tags: Collection[str] = (),
+        topics: Collection[str] = (),
+        attributes: Mapping[str, object] | None = None,
+        consent: Consent | None = None,
+        status: Status = Status.ACTIVE,
+    ) -> tuple[Profile, bool]:
+        """Add a subscriber, or complete what is known of one.
+
+        Names and attributes that are given replace those known; tags and topics are added to them.
+
+        Args:
+            email: the address, checked and normalised.
+            first_name: empty for not known.
+            last_name: the same.
+            locale: a language, such as ``de`` or ``pt-BR``; empty for not known.
+            tags: words without commas, semicolons and bars.
+            topics: the same.
+            attributes: text, numbers, true or false, by name; None and empty text are not kept.
+            consent: why this person may be mailed; kinds ``opt_in`` and ``confirmed`` are the person's own.
+            status: ``active``, or ``pending`` until the person confirms.
+
+        Returns:
+            The subscriber as recorded, and whether they are new.
+
+        Raises:
+            AddressError, FieldError: what is given cannot be kept.
+            ConsentError: the person left, bounced, complained or is suppressed, and did not ask to be back.
+        """
+        address = normalise(email)
+        entry = registration.Entry(
+            address=address,
+            key=suppression_key(self.secret, address.key),
+            texts={
+                "first_name": clean_text(first_name, "the first name"),
+                "last_name": clean_text(last_name, "the last name"),
+                "locale": clean_text(locale, "the locale"),
+            },
+            tags=clean_words(tags),
+            topics=clean_words(topics),
+            attributes=clean_attributes(attributes or {}),
+            consent=consent or Consent(),
+            status=status,
+        )
+        with writing(self.engine) as connection:
+            subscriber_id, created = registration.register(connection, entry, self.clock())
+            return self._profile(connection, SUBSCRIBER.c.id == subscriber_id), created
+
+    def find(self, email: str) -> Profile | None:
+        """The subscriber with this address, in whatever spelling; None if there is none."""
+        try:
+            key = normalise(email).key
+        except AddressError:
+            return None
+        return self._find(SUBSCRIBER.c.email_key == key)
+
+    def find_public(self, public_id: str) -> Profile | None:
+        """The subscriber with this public id; None if there is none."""
+        return self._find(SUBSCRIBER.c.public_id == public_id)
+
+    def update(
+        self,
+        public_id: str,
+        *,
+        first_name: str | None = None,
+        last_name: str | None = None,
+        locale: str | None = None,
+        topics: Collection[str] | None = None,
+    ) -> Profile | None:
+        """Change what a subscriber says of themselves; None leaves as it is, empty text forgets.
+
+        Returns:
+            The subscriber as recorded, or None if there is no such.
+
+        Raises:
+            FieldError: what is given cannot be kept.
+        """
+        given = {"first_name": first_name, "last_name": last_name, "locale": locale}
+        texts = {name: clean_text(text, name) for name, text in given.items() if text is not None}
+        chosen = None if topics is None else clean_words(topics)
+        with writing(self.engine) as connection:
+            found = self._find_in(connection, SUBSCRIBER.c.public_id == public_id)
+            if found is None or found.status is Status.ERASED:
+                return None
+            self._change(connection, found.id, texts)
+            if chosen is not None:
+                take_words(connection, TOPICS, found.id)
+                give_words(connection, TOPICS, chosen, [found.id])
+            return self._profile(connection, SUBSCRIBER.c.id == found.id)
+
+    def tag(self, email: str, *, add: Collection[str] = (), remove: Collection[str] = ()) -> Profile | None:
+        """Put tags on a subscriber and take tags away; None if there is no such subscriber."""
+        added = clean_words(add)
+        with writing(self.engine) as connection:
+            found = self._find_in(connection, _is(email))
+            if found is None:
+                return None
+            take_words(connection, TAGS, found.id, list(remove))
+            give_words(connection, TAGS, added, [found.id])
+            self._change(connection, found.id, {})
+            return self._profile(connection, SUBSCRIBER.c.id == found.id)
+
+    # Who leaves it.
+
+    def unsubscribe(
+        self, who: str, *, source: str, text: str = "", ip: str = "", user_agent: str = ""
+    ) -> bool:
+        """Take somebody off the list, for good; durable when this returns.
+
+        Args:
+            who: the address or the public id.
+            source: how: ``one-click``, ``page``, ``command line``.
+            text: what the person was shown or wrote.
+            ip: from where.
+            user_agent: with what.
+
+        Returns:
+            False if there is no such person, or they had left before.
+        """
+        consent = Consent(ConsentKind.OPTED_OUT, source, text, ip, user_agent)
+        with writing(self.engine) as connection:
+            found = self._find_in(connection, _is(who))
+            if found is None or found.status in (Status.UNSUBSCRIBED, Status.ERASED):
+                return False
+            change_status(connection, found.id, Status.UNSUBSCRIBED, consent, self.clock())
+        return True
+
+    def suppress(self, email: str, reason: SuppressionReason, *, source: str = "", text: str = "") -> None:
+        """Forbid mailing an address, whether it is on the list or not.
+
+        Raises:
+            AddressError: it is no address.
+        """
+        address, secret = normalise(email), self.secret
+        with writing(self.engine) as connection:
+            suppress(connection, suppression_key(secret, address.key), reason, self.clock())
+            found = self._find_in(connection, SUBSCRIBER.c.email_key == address.key)
+            if found is not None:
+                status, kind = _STATUS_OF_REASON.get(reason, (found.status, ConsentKind.SUPPRESSED))
+                # Who left stays known as having left, whatever is learned of the address later.
+                status = found.status if found.status in GONE else status
+                change_status(connection, found.id, status, Consent(kind, source, text), self.clock())
+
+    def erase(self, who: str, *, source: str = "") -> bool:
+        """Forget a person: what remains is the fact, and a hash by which they are never mailed again.
+
+        Returns:
+            False if there is no such person.
+        """
+        secret = self.secret
+        with writing(self.engine) as connection:
+            found = self._find_in(connection, _is(who))
+            if found is None or found.status is Status.ERASED:
+                return False
+            key = suppression_key(secret, normalise(found.email).key)
+            suppress(connection, key, SuppressionReason.ERASED, self.clock())
+            registration.wipe(connection, found.id, new_public_id(), self.clock())
+            erased = Consent(ConsentKind.ERASED, source)
+            change_status(connection, found.id, Status.ERASED, erased, self.clock())
+        return True
+
+    # Who is in a segment.
+
+    def list(
+        self, segment: Segment | None = None, *, limit: int = 100, after: int = 0
+    ) -> tuple[Profile, ...]:
+        """Those in *segment* (None: all), by id; for the next page pass the last one's id as *after*."""
+        where = and_(SUBSCRIBER.c.id > after, _clause(segment))
+        with self.engine.connect() as connection:
+            return read_profiles(connection, where, limit=limit)
+
+    def sample(self, segment: Segment | None = None, size: int = 10) -> tuple[Profile, ...]:
+        """A few of those in *segment*, picked at random but always the same."""
+        with self.engine.connect() as connection:
+            return read_profiles(connection, _clause(segment), limit=size, order_by="public_id")
+
+    def count(self, segment: Segment | None = None) -> int:
+        """How many are in *segment* (None: all), whether they may be mailed or not."""
+        with self.engine.connect() as connection:
+            return connection.execute(
+                select(func.count()).select_from(SUBSCRIBER).where(_clause(segment))
+            ).scalar_one()
+
+    def attribute_names(self) -> set[str]:
+        """The names of all attributes that were ever kept."""
+        with self.engine.connect() as connection:
+            return set(connection.scalars(select(ATTRIBUTE.c.name)))
+
+    # Saved segments.
+
+    def save_segment(self, name: str, expression: str, attributes: Collection[str] = ()) -> Segment:
+        """Save an expression under a name, in place of what had that name.
+
+        Args:
+            name: letters, digits, ``-`` and ``_``.
+            expression: may use the attributes that subscribers have.
+            attributes: further attributes that it may use.
+
+        Raises:
+            FieldError, SegmentError: the name cannot be one, or the expression cannot be understood.
+        """
+        return saved.save(self.engine, name, expression, {*self.attribute_names(), *attributes}, self.clock())
+
+    def segment(self, name: str) -> Segment:
+        """The segment saved under *name*.
+
+        Raises:
+            FieldError: there is none; the hint names one that is like it.
+        """
+        return saved.load(self.engine, name)
+
+    def segments(self) -> tuple[SavedSegment, ...]:
+        """All saved segments, by name: each with ``name``, ``expression`` and ``created_at``."""
+        return saved.load_all(self.engine)
+
+    def remove_segment(self, name: str) -> None:
+        """Forget a saved segment.
+
+        Raises:
+            FieldError: there is none of that name.
+        """
+        saved.remove(self.engine, name)
+
+    # What delivery asks, within its own transactions.
+
+    def candidates(self, connection: Connection, segment: Segment | None) -> Iterator[Candidate]:
+        """As `subscribers.mailable.candidates`."""
+        return mailable.candidates(connection, segment)
+
+    def addressees(self, connection: Connection, ids: Sequence[int]) -> dict[int, Addressee]:
+        """As `subscribers.mailable.addressees`."""
+        return mailable.addressees(connection, ids)
+
+    def _find(self, where: ColumnElement[bool]) -> Profile | None:
+        with self.engine.connect() as connection:
+            return self._find_in(connection, where)
+
+    def _find_in(self, connection: Connection, where: ColumnElement[bool]) -> Profile | None:
+        return next(iter(read_profiles(connection, where, limit=1)), None)
+
+    def _profile(self, connection: Connection, where: ColumnElement[bool]) -> Profile:
+        found = self._find_in(connection, where)
+        if found is None:
+            raise SubscribersError("the subscriber that was just recorded is gone")
+        return found
+
+    def _change(self, connection: Connection, subscriber_id: int, texts: Mapping[str, str]) -> None:
+        changed = SUBSCRIBER.update().where(SUBSCRIBER.c.id == subscriber_id)
+        connection.execute(changed.values(**texts, updated_at=self.clock()))
+
+
+def _clause(segment: Segment | None) -> ColumnElement[bool]:
+    return true() if segment is None else segment.clause()
+
+
+def _is(who: str) -> ColumnElement[bool]:
+    """The condition that somebody is the one with this address or public id."""
+    if "@" not in who:
+        return SUBSCRIBER.c.public_id == who
+    return SUBSCRIBER.c.email_key == normalise(who).key

@@ -1,0 +1,48 @@
+"""Addresses that must not be mailed, kept as keyed hashes: they survive the erasure of the person."""
+
+from __future__ import annotations
+
+import hmac
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, select
+
+from subscribers.models import SuppressionReason
+from subscribers.tables import SUPPRESSION, insert
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from datetime import datetime
+
+    from sqlalchemy import Connection
+
+
+def suppression_key(secret: bytes, email_key: str) -> bytes:
+    """The hash of an address (HMAC-SHA256, RFC 2104), useless to whoever does not have the *secret*."""
+    return hmac.digest(secret, email_key.encode(), "sha256")
+
+
+def suppress(connection: Connection, key: bytes, reason: SuppressionReason, at: datetime) -> None:
+    """Record that an address must not be mailed; what the publication itself forbade keeps that reason."""
+    statement = insert(connection, SUPPRESSION).values(key=key, scope="all", reason=reason, at=at)
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["key"],
+            set_={"reason": statement.excluded.reason, "at": statement.excluded.at},
+            where=SUPPRESSION.c.reason != SuppressionReason.MANUAL,
+        )
+    )
+
+
+def lift(connection: Connection, key: bytes) -> None:
+    """Allow an address again that its owner asks to have mailed; not if the publication itself forbade it."""
+    allowed = SUPPRESSION.c.reason != SuppressionReason.MANUAL
+    connection.execute(delete(SUPPRESSION).where(SUPPRESSION.c.key == key, allowed))
+
+
+def reasons(connection: Connection, keys: Collection[bytes]) -> dict[bytes, SuppressionReason]:
+    """Which of these addresses are suppressed, and why."""
+    rows = connection.execute(
+        select(SUPPRESSION.c.key, SUPPRESSION.c.reason).where(SUPPRESSION.c.key.in_(keys))
+    )
+    return {bytes(key): SuppressionReason(reason) for key, reason in rows}

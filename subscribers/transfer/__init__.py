@@ -1,0 +1,6 @@
+"""Subscribers from and to files."""
+
+from subscribers.transfer.exporting import export_csv
+from subscribers.transfer.importing import ImportReport, import_csv
+
+__all__ = ["ImportReport", "export_csv", "import_csv"]

@@ -1,0 +1,169 @@
+"""What the columns of a file mean: fields, by the names that people give them, else attributes."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from subscribers.addresses import normalise
+from subscribers.attributes import is_attribute_name
+from subscribers.errors import AddressError, TransferError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+Reading = Literal["inferred", "text", "json"]
+
+# English, German, French, Spanish, Italian, and what other newsletter services write; in lower case, with
+# blanks for hyphens and underscores. Of the names for one field the earlier is preferred.
+_NAMES = {
+    "email": "email|e mail|email address|e mail address|mail|mail address|mailadresse|email adresse|"
+    "e mail adresse|adresse email|adresse e mail|adresse mail|courriel|correo electronico|correo|"
+    "indirizzo email|e post|subscriber email|adresse",
+    "first_name": "first name|firstname|given name|forename|fname|vorname|prenom|nombre|nome",
+    "last_name": "last name|lastname|surname|family name|lname|nachname|familienname|nom|nom de famille|"
+    "apellido|apellidos|cognome",
+    "name": "name|full name|fullname",
+    "locale": "locale|language|lang|sprache|langue|idioma|lingua",
+    "tags": "tags|tag|labels|schlagworte",
+    "topics": "topics|topic|themen",
+    "status": "status|subscription status|member rating status",
+    "joined": "joined|joined at|created|created at|date added|signup date|subscribed at|optin time",
+}
+_FIELD_OF_NAME = {name: field for field, names in _NAMES.items() for name in names.split("|")}
+_RANK = {name: rank for names in _NAMES.values() for rank, name in enumerate(names.split("|"))}
+_READINGS: dict[str, Reading] = {"text": "text", "json": "json"}
+
+#: What a file can say of every subscriber.
+FIELDS = frozenset(_NAMES)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the file, counted from 0: the field or attribute it fills, and how its cells are read."""
+
+    index: int
+    header: str
+    field: str
+    reading: Reading = "inferred"
+
+    @property
+    def is_attribute(self) -> bool:
+        """Whether it fills an attribute."""
+        return self.field not in FIELDS
+
+
+def assign(header: Sequence[str], mapping: Mapping[str, str], where: str) -> tuple[Column, ...]:
+    """Find out what each column means; columns without a name mean nothing.
+
+    Args:
+        header: the names of the columns.
+        mapping: fields or attributes, and the column that each is to be read from.
+        where: the file, for errors.
+
+    Raises:
+        TransferError: no column of addresses, no header at all, or a mapping to what is not there.
+    """
+    _check_header(header, where)
+    chosen = _mapped(header, mapping, where)
+    _add_fields(header, chosen)
+    if "email" not in (column.field for column in chosen.values()):
+        known = ", ".join(name for name in header if name)[:200]
+        hint = f"name it: `--map email=COLUMN`; the columns are {known}"
+        raise TransferError("no column has e-mail addresses", where=where, hint=hint)
+    _add_attributes(header, chosen)
+    return tuple(chosen[index] for index in sorted(chosen))
+
+
+def header_of(attribute: str, reading: Reading) -> str:
+    """The name of a column from which `assign` makes exactly this attribute."""
+    plain = reading == "inferred" and attribute_name(attribute) == attribute
+    if plain and _plain(attribute) not in _FIELD_OF_NAME:
+        return attribute
+    return f"{attribute}:{'json' if reading == 'inferred' else reading}"
+
+
+def attribute_name(header: str) -> str:
+    """The name of a column as the name of an attribute; empty if nothing of it can be used."""
+    text = unicodedata.normalize("NFKD", header).encode("ascii", "ignore").decode().lower()
+    name = re.sub(r"[^a-z0-9]+", "_", text).strip("_")[:50]
+    if name and not name[0].isalpha():
+        name = f"column_{name}"
+    return name if not name or is_attribute_name(name) else f"{name}_value"
+
+
+def _check_header(header: Sequence[str], where: str) -> None:
+    names = [name for name in header if name]
+    if any(_is_address(name) for name in names):
+        hint = "add a line above, such as `email,first_name`"
+        raise TransferError("the first row is no header", where=f"{where}:1", hint=hint)
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise TransferError(
+            f"two columns are called `{twice}`", where=f"{where}:1", hint="rename one of them"
+        )
+
+
+def _mapped(header: Sequence[str], mapping: Mapping[str, str], where: str) -> dict[int, Column]:
+    chosen: dict[int, Column] = {}
+    for field, name in mapping.items():
+        if field not in FIELDS and not is_attribute_name(field):
+            hint = nearest(field, FIELDS, otherwise="an attribute has lower case letters, digits and `_`")
+            raise TransferError(f"`{field}` cannot be filled from a column", where=where, hint=hint)
+        wanted = name.strip().casefold()
+        index = next((number for number, known in enumerate(header) if known.casefold() == wanted), None)
+        if index is None:
+            hint = nearest(name, (known for known in header if known))
+            raise TransferError(f"there is no column `{name}`", where=where, hint=hint)
+        chosen[index] = Column(index, header[index], field)
+    return chosen
+
+
+def _add_fields(header: Sequence[str], chosen: dict[int, Column]) -> None:
+    taken = {column.field for column in chosen.values()}
+    ranked = sorted(range(len(header)), key=lambda index: _RANK.get(_plain(header[index]), 0))
+    for index in ranked:
+        field = _FIELD_OF_NAME.get(_plain(header[index]))
+        if field is not None and field not in taken and index not in chosen:
+            chosen[index] = Column(index, header[index], field)
+            taken.add(field)
+
+
+def _add_attributes(header: Sequence[str], chosen: dict[int, Column]) -> None:
+    taken = {column.field for column in chosen.values()}
+    for index, name in enumerate(header):
+        if index in chosen or not name:
+            continue
+        bare, _, suffix = name.rpartition(":")
+        if suffix in _READINGS and is_attribute_name(bare) and bare not in taken:
+            column = Column(index, name, bare, _READINGS[suffix])
+        else:
+            column = Column(index, name, _unused(attribute_name(name) or f"column_{index + 1}", taken))
+        chosen[index] = column
+        taken.add(column.field)
+
+
+def _unused(name: str, taken: set[str]) -> str:
+    return name if name not in taken else next(
+        f"{name}_{number}" for number in range(2, 10_000) if f"{name}_{number}" not in taken
+    )  # fmt: skip
+
+
+def _plain(header: str) -> str:
+    """A column's name without case, accents, hyphens and underscores."""
+    bare = "".join(
+        character
+        for character in unicodedata.normalize("NFKD", header.casefold())
+        if not unicodedata.combining(character)
+    )
+    return " ".join(re.split(r"[\s_\-.]+", bare.strip()))
+
+
+def _is_address(text: str) -> bool:
+    try:
+        normalise(text)
+    except AddressError:
+        return False
+    return True

@@ -1,0 +1,89 @@
+"""The file of rows that could not be imported: made only if there is one, complete or not at all."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from subscribers.errors import TransferError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+    from typing import Any, Self
+
+
+class Rejects:
+    """Collects invalid rows as CSV: line, reason, and the row as it was.
+
+    Args:
+        path: where to write them in the end; None for nowhere, then they are only counted.
+        header: the columns of the file they come from.
+    """
+
+    def __init__(self, path: Path | None, header: Sequence[str]) -> None:
+        self.path = path
+        self.header = header
+        self.count = 0
+        self._file: IO[str] | None = None
+        self._writer: Any = None
+
+    @classmethod
+    def beside(cls, source: object, path: Path | None, header: Sequence[str], *, dry_run: bool) -> Rejects:
+        """Where *path* says, or beside the source if that is a file; nowhere in a dry run."""
+        if path is None and isinstance(source, Path) and str(source) != "-":
+            path = source.with_name(f"{source.stem}.rejects.csv")
+        return cls(None if dry_run else path, header)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._part.unlink(missing_ok=True)
+
+    def add(self, line: int, reason: str, cells: Sequence[str]) -> None:
+        """Take one row.
+
+        Raises:
+            TransferError: the file cannot be written.
+        """
+        self.count += 1
+        if self.path is None:
+            return
+        try:
+            if self._writer is None:
+                self._file = self._part.open("w", encoding="utf-8", newline="")
+                self._writer = csv.writer(self._file)
+                self._writer.writerow(["line", "reason", *self.header])
+            self._writer.writerow([line, reason, *cells])
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def finish(self) -> Path | None:
+        """Put the file in its place: its path, or None if no row was refused or nothing is to be written."""
+        if self._file is None or self.path is None:
+            return None
+        try:
+            self._file.close()
+            self._part.replace(self.path)
+        except OSError as error:
+            raise self._unwritable(error) from error
+        return self.path
+
+    @property
+    def _part(self) -> Path:
+        path = self.path or Path("rejects")
+        return path.with_name(path.name + ".part")
+
+    def _unwritable(self, error: OSError) -> TransferError:
+        reason = (error.strerror or str(error)).lower()
+        return TransferError(
+            f"cannot be written: {reason}",
+            where=str(self.path),
+            hint="name another place with `--rejects FILE`",
+        )

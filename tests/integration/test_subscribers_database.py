@@ -1,0 +1,128 @@
+"""Opening databases that are there, and saying in one line what is wrong with those that are not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from subscribers import StoreError, SubscriberStore, Tokens, open_engine
+from subscribers.database import rehearsing, writing
+from subscribers.keys import add_key
+from subscribers.models import KeyPurpose
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sqlalchemy import Engine
+
+
+def pragma(engine: Engine, name: str) -> object:
+    with engine.connect() as connection:
+        return connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+
+
+def test_a_sqlite_file_forgets_nothing(sqlite_engine: Engine) -> None:
+    settings = {name: pragma(sqlite_engine, name) for name in ("journal_mode", "synchronous", "foreign_keys")}
+
+    assert settings == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+    assert pragma(sqlite_engine, "busy_timeout") == 30000
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda path: path.parent.rmdir(), "no such folder"),
+        (lambda path: path.mkdir(), "this is a folder"),
+        (
+            lambda path: path.write_bytes(b"These are notes, and no database at all." * 50),
+            "no SQLite database",
+        ),
+    ],
+)
+def test_what_is_no_sqlite_file_is_refused_in_one_line(tmp_path: Path, make, says: str) -> None:
+    path = tmp_path / "folder" / "newsletter.db"
+    path.parent.mkdir()
+    make(path)
+    before = path.read_bytes() if path.is_file() else None
+
+    with pytest.raises(StoreError, match=says) as caught:
+        open_engine(f"sqlite:///{path}")
+
+    assert caught.value.exit_code == 3
+    assert caught.value.hint
+    assert "\n" not in str(caught.value)
+    assert (path.read_bytes() if path.is_file() else None) == before
+
+
+def test_a_server_that_is_not_there_is_refused_without_its_password(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="does not answer") as caught:
+        open_engine(f"postgresql://ann:secret@/news?host={tmp_path}")
+
+    assert "secret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["", "newsletter.db", "mysql://localhost/x", "sqlite"])
+def test_what_is_no_database_url_is_refused(url: str) -> None:
+    with pytest.raises(StoreError) as caught:
+        open_engine(url)
+
+    assert "sqlite:///" in caught.value.hint
+
+
+def test_writing_is_all_or_nothing(engine: Engine) -> None:
+    statement = text("INSERT INTO attribute_name (name) VALUES ('x')")
+
+    def twice() -> None:
+        with writing(engine) as connection:
+            connection.execute(statement)
+            connection.execute(statement)
+
+    with pytest.raises(IntegrityError):
+        twice()
+    with rehearsing(engine) as connection:
+        connection.execute(statement)
+
+    assert SubscriberStore(engine).attribute_names() == set()
+
+
+class TestTokens:
+    def test_a_token_is_short_and_tells_nothing(self, engine: Engine) -> None:
+        profile, _ = SubscriberStore(engine).add("ann@example.com")
+
+        token = Tokens(engine).sign("unsubscribe", profile.public_id)
+
+        assert len(token) < 64
+        assert "ann" not in token
+        assert token.replace(".", "").replace("-", "").replace("_", "").isalnum()
+
+    def test_a_token_is_read_by_another_process(self, engine: Engine) -> None:
+        token = Tokens(engine).sign("unsubscribe", "abc")
+
+        assert Tokens(engine).read("unsubscribe", token) == "abc"
+
+    def test_a_token_is_good_for_its_action_only(self, engine: Engine) -> None:
+        tokens = Tokens(engine)
+
+        assert tokens.read("preferences", tokens.sign("unsubscribe", "abc")) is None
+
+    @pytest.mark.parametrize(
+        "forged", ["", ".", "ü.ü", "abc", "abc.", "{token}A", "b{token}", "abc.AAAAAAAAAAAAAAAAAAAAAA"]
+    )
+    def test_a_forged_token_is_nobodys(self, engine: Engine, forged: str) -> None:
+        tokens = Tokens(engine)
+        token = tokens.sign("unsubscribe", "abc")
+
+        assert tokens.read("unsubscribe", forged.format(token=token)) is None
+
+    def test_an_old_key_is_believed_and_the_newest_signs(self, engine: Engine) -> None:
+        old = Tokens(engine).sign("unsubscribe", "abc")
+        add_key(engine, KeyPurpose.LINKS)
+
+        new = Tokens(engine).sign("unsubscribe", "abc")
+
+        assert old != new
+        assert {Tokens(engine).read("unsubscribe", token) for token in (old, new)} == {"abc"}

@@ -1,0 +1,382 @@
+"""Subscribers from files and into files, on real databases."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import delete
+
+from subscribers import (
+    FieldError,
+    Status,
+    SubscriberStore,
+    SuppressionReason,
+    TransferError,
+    export_csv,
+    import_csv,
+    parse_segment,
+)
+from subscribers.attributes import is_attribute_name
+from subscribers.database import writing
+from subscribers.tables import SUBSCRIBER
+from subscribers.transfer import importing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from sqlalchemy import Engine
+
+    from subscribers import ImportReport, Profile
+
+MOMENT = datetime(2026, 4, 11, 9, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def store(engine: Engine) -> SubscriberStore:
+    return SubscriberStore(engine, clock=lambda: MOMENT)
+
+
+def rows(text: str) -> io.StringIO:
+    return io.StringIO(text)
+
+
+def counts(report: ImportReport) -> tuple[int, int, int, int, int]:
+    return report.created, report.updated, report.unchanged, report.skipped, report.invalid
+
+
+def known(store: SubscriberStore, email: str) -> Profile:
+    profile = store.find(email)
+    assert profile is not None
+    return profile
+
+
+def exported(store: SubscriberStore, segment: str | None = None) -> str:
+    out = io.StringIO()
+    export_csv(store, parse_segment(segment) if segment else None, out)
+    return out.getvalue()
+
+
+class TestImport:
+    def test_people_are_recorded_with_all_that_the_file_says(self, store: SubscriberStore) -> None:
+        report = import_csv(
+            store,
+            rows("E-Mail;Vorname;Land;Punkte;Tags;Joined\nann@example.com;Ann;DE;7;a, b;2025-01-31\n"),
+            tags=["fair"],
+            consent_text="Signed up at the fair",
+        )
+
+        assert counts(report) == (1, 0, 0, 0, 0)
+        assert report.columns["Punkte"] == "punkte"
+        ann = known(store, "ann@example.com")
+        assert (ann.first_name, ann.tags, ann.attributes) == (
+            "Ann",
+            ("a", "b", "fair"),
+            {"land": "DE", "punkte": 7},
+        )
+        assert (str(ann.joined), ann.status) == ("2025-01-31", Status.ACTIVE)
+        assert [(line.kind, line.text, line.at) for line in ann.consent] == [
+            ("imported", "Signed up at the fair", MOMENT)
+        ]
+        assert store.attribute_names() == {"land", "punkte"}
+
+    def test_importing_again_changes_nothing(self, store: SubscriberStore) -> None:
+        text = "email,name,tags,score\nann@example.com,Ann Lee,a,1\nbob@example.com,Bob,,\n"
+        import_csv(store, rows(text))
+        before = store.list()
+
+        assert counts(import_csv(store, rows(text))) == (0, 0, 2, 0, 0)
+        assert store.list() == before
+
+    def test_rows_on_one_person_complete_each_other(self, store: SubscriberStore) -> None:
+        """What a later row says wins, what it does not say stays, and tags are united."""
+        report = import_csv(
+            store,
+            rows(
+                "email,first_name,last_name,tags,x\n"
+                "ann@example.com,Ann,,a,1\nANN@Example.com,,Lee,b,\nann@example.com,Anna,,a,2\nann@example.com,,,,\n"
+            ),
+        )
+
+        ann = known(store, "ann@example.com")
+        assert counts(report) == (1, 2, 1, 0, 0)
+        assert (ann.name, ann.tags, ann.attributes) == ("Anna Lee", ("a", "b"), {"x": 2})
+
+    @pytest.mark.parametrize("chunk", [1, 2, 3, 1000])
+    def test_the_counts_do_not_depend_on_the_chunks(
+        self, store: SubscriberStore, monkeypatch: pytest.MonkeyPatch, chunk: int
+    ) -> None:
+        monkeypatch.setattr(importing, "CHUNK", chunk)
+        store.add("gone@example.com")
+        store.unsubscribe("gone@example.com", source="page")
+        text = "email,x\na@example.com,1\nb@example.com,\nbad,\na@example.com,2\ngone@example.com,1\nb@example.com,\n"
+
+        assert counts(import_csv(store, rows(text), dry_run=True)) == (2, 1, 1, 1, 1)
+        assert store.count() == 1
+        assert counts(import_csv(store, rows(text))) == (2, 1, 1, 1, 1)
+
+    def test_who_left_is_never_brought_back(self, store: SubscriberStore) -> None:
+        for name in ("left", "bounced", "complained", "erased", "forbidden", "pending"):
+            store.add(f"{name}@example.com", status=Status.PENDING if name == "pending" else Status.ACTIVE)
+        store.unsubscribe("left@example.com", source="page")
+        store.suppress("bounced@example.com", SuppressionReason.BOUNCED)
+        store.suppress("complained@example.com", SuppressionReason.COMPLAINED)
+        store.suppress("forbidden@example.com", SuppressionReason.MANUAL)
+        store.erase("erased@example.com")
+        names = ["LEFT", "bounced", "complained", "erased", "forbidden", "pending"]
+        text = "email,status,tags\n" + "".join(f"{name}@example.com,active,new\n" for name in names)
+
+        report = import_csv(store, rows(text))
+
+        assert counts(report) == (0, 1, 0, 5, 0)
+        statuses = sorted(profile.status for profile in store.list())
+        assert statuses == ["active", "bounced", "complained", "erased", "pending", "unsubscribed"]
+        assert known(store, "pending@example.com").tags == ("new",)
+        assert known(store, "forbidden@example.com").tags == ()
+
+    def test_who_left_elsewhere_leaves_here(self, store: SubscriberStore) -> None:
+        """A status in the file is believed when it says that somebody must not be mailed."""
+        store.add("ann@example.com")
+
+        report = import_csv(
+            store, rows("email,status\nann@example.com,unsubscribed\nbob@example.com,cleaned\n")
+        )
+
+        assert counts(report) == (1, 1, 0, 0, 0)
+        ann, bob = known(store, "ann@example.com"), known(store, "bob@example.com")
+        assert (ann.status, [line.kind for line in ann.consent]) == ("unsubscribed", ["added", "opted_out"])
+        assert (bob.status, [line.kind for line in bob.consent]) == ("bounced", ["imported", "bounced"])
+
+    def test_a_dry_run_writes_nothing(self, store: SubscriberStore, tmp_path: Path) -> None:
+        path = tmp_path / "people.csv"
+        path.write_text("email,x\nann@example.com,1\nbad,2\n", encoding="utf-8")
+
+        report = import_csv(store, path, dry_run=True)
+
+        assert counts(report) == (1, 0, 0, 0, 1)
+        assert (store.count(), store.attribute_names()) == (0, set())
+        assert list(tmp_path.glob("people*")) == [path]
+
+    def test_progress_is_told(self, store: SubscriberStore, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(importing, "CHUNK", 2)
+        told: list[int] = []
+
+        import_csv(store, rows("email\na@example.com\nb@example.com\nc@example.com\n"), progress=told.append)
+
+        assert told == [2, 3]
+
+
+class TestRejects:
+    def test_invalid_rows_are_written_beside_the_file(self, store: SubscriberStore, tmp_path: Path) -> None:
+        path = tmp_path / "people.csv"
+        path.write_text(
+            'email,note\nann@example.com,"two\nlines"\nbad,"x,y"\n,\nb@example.com,1,2\n', encoding="utf-8"
+        )
+
+        report = import_csv(store, path)
+
+        assert counts(report) == (1, 0, 0, 0, 2)
+        assert report.rejects_file == tmp_path / "people.rejects.csv"
+        with report.rejects_file.open(encoding="utf-8", newline="") as file:
+            header, first, second = csv.reader(file)
+        assert header == ["line", "reason", "email", "note"]
+        assert (first[0], first[2:]) == ("4", ["bad", "x,y"])
+        assert "no @" in first[1]
+        assert (second[0], second[2:]) == ("6", ["b@example.com", "1", "2"])
+        assert sorted(file.name for file in tmp_path.glob("people*")) == ["people.csv", "people.rejects.csv"]
+
+    def test_without_invalid_rows_there_is_no_such_file(self, store: SubscriberStore, tmp_path: Path) -> None:
+        report = import_csv(store, rows("email\nann@example.com\n"), rejects=tmp_path / "rejects.csv")
+
+        assert report.rejects_file is None
+        assert list(tmp_path.glob("rejects*")) == []
+
+    def test_a_place_that_cannot_be_written_is_told(self, store: SubscriberStore, tmp_path: Path) -> None:
+        with pytest.raises(TransferError, match="cannot be written"):
+            import_csv(store, rows("email\nbad\n"), rejects=tmp_path / "missing" / "rejects.csv")
+
+
+class TestFiles:
+    @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "windows-1252"])
+    @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+    def test_encodings_and_delimiters_are_found_out(
+        self, sqlite_engine: Engine, tmp_path: Path, encoding: str, delimiter: str
+    ) -> None:
+        store = SubscriberStore(sqlite_engine)
+        path = tmp_path / "people.csv"
+        lines = [["email", "Vorname", "Ort"], ["jörg@example.com", "Jörg", "Köln"]]
+        path.write_bytes("\r\n".join(delimiter.join(line) for line in lines).encode(encoding))
+
+        import_csv(store, path)
+
+        profile = known(store, "jörg@example.com")
+        assert (profile.first_name, profile.attributes) == ("Jörg", {"ort": "Köln"})
+
+    def test_a_line_that_names_the_delimiter_is_believed(self, sqlite_engine: Engine) -> None:
+        store = SubscriberStore(sqlite_engine)
+
+        report = import_csv(store, rows("sep=;\nemail;a,b,c,d\nann@example.com;1\n\nbad;1\n"), rejects=None)
+
+        assert report.columns == {"email": "email", "a,b,c,d": "a_b_c_d"}
+        assert counts(report) == (1, 0, 0, 0, 1)
+
+    @pytest.mark.parametrize(
+        ("content", "says", "place"),
+        [
+            (b"", "empty", ""),
+            (b"\n\n \n", "empty", ""),
+            (b"email,name\n", "no rows", ""),
+            (b"name,city\nAnn,Bonn\n", "no column has e-mail", ""),
+            (b"ann@example.com,Ann\n", "no header", ":1"),
+            (b"PK\x03\x04\x14\x00\x06\x00", "spreadsheet or ZIP", ""),
+            (b"\x1f\x8b\x08\x00", "compressed", ""),
+            (b"email\nann\x00@example.com\n", "NUL", ":2"),
+            (b"email\n\x81\x8d@example.com\n", "no text", ""),
+            (b'email\n"ann@example.com\nbob@example.com\n', "cannot be read", ":3"),
+            (b"email,email\na,b\n", "two columns", ":1"),
+        ],
+    )
+    def test_a_file_that_is_none_is_refused_in_one_line(
+        self, sqlite_engine: Engine, tmp_path: Path, content: bytes, says: str, place: str
+    ) -> None:
+        store = SubscriberStore(sqlite_engine)
+        path = tmp_path / "people.csv"
+        path.write_bytes(content)
+
+        with pytest.raises(TransferError, match=says) as caught:
+            import_csv(store, path)
+
+        assert caught.value.where == f"{path}{place}"
+        assert "\n" not in str(caught.value)
+        assert store.count() == 0
+
+    def test_a_missing_file_is_told(self, sqlite_engine: Engine, tmp_path: Path) -> None:
+        with pytest.raises(TransferError, match="no such file"):
+            import_csv(SubscriberStore(sqlite_engine), tmp_path / "people.csv")
+
+    def test_a_tag_that_cannot_be_one_is_refused_at_once(self, sqlite_engine: Engine) -> None:
+        with pytest.raises(FieldError):
+            import_csv(SubscriberStore(sqlite_engine), rows("email\na@example.com\n"), tags=["a,b"])
+
+    @given(st.binary(max_size=200) | st.text('email,;"\n\r\t@a.com', max_size=80).map(str.encode))
+    @settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    def test_any_bytes_are_imported_or_refused(self, sqlite_engine: Engine, content: bytes) -> None:
+        store = SubscriberStore(sqlite_engine)
+
+        try:
+            report = import_csv(store, io.BytesIO(content), dry_run=True)
+        except TransferError as error:
+            assert "\n" not in str(error)
+        else:
+            assert report.rows > 0
+
+
+class TestExport:
+    def test_a_spreadsheet_finds_no_formula(self, store: SubscriberStore) -> None:
+        store.add(
+            "=cmd@example.com", first_name="@SUM(1)", attributes={"a": "=1+1", "b": -5, "c": "'+1", "d": "-x"}
+        )
+
+        (row,) = csv.DictReader(rows(exported(store)))
+
+        assert (row["email"], row["first_name"]) == ("'=cmd@example.com", "'@SUM(1)")
+        assert (row["a"], row["b"], row["c"], row["d"]) == ("'=1+1", "-5", "''+1", "'-x")
+
+    def test_a_segment_alone_can_be_exported(self, store: SubscriberStore) -> None:
+        store.add("ann@example.com", tags=["x"], attributes={"a": 1})
+        store.add("bob@example.com", attributes={"b": 1})
+
+        lines = exported(store, '"x" in tags').splitlines()
+
+        assert len(lines) == 2
+        assert lines[0].endswith("joined,a")
+
+    def test_the_erased_are_left_out(self, store: SubscriberStore) -> None:
+        store.add("ann@example.com")
+        store.erase("ann@example.com")
+
+        assert len(exported(store).splitlines()) == 1
+
+    def test_types_that_would_be_read_differently_are_named(self, store: SubscriberStore) -> None:
+        store.add("ann@example.com", attributes={"zip": "5", "mixed": 5, "lang": "de", "n": 5, "tag": 1})
+        store.add("bob@example.com", attributes={"zip": "007", "mixed": "5", "n": 1.5})
+
+        header = exported(store).splitlines()[0].split(",")[8:]
+
+        assert header == ["lang:text", "mixed:json", "n", "tag:json", "zip:text"]
+
+    def test_more_than_a_page_is_exported_in_order(self, sqlite_engine: Engine) -> None:
+        store = SubscriberStore(sqlite_engine)
+        import_csv(store, rows("email\n" + "".join(f"r{number}@example.com\n" for number in range(2_500))))
+
+        emails = [row["email"] for row in csv.DictReader(rows(exported(store)))]
+
+        assert emails == [f"r{number}@example.com" for number in range(2_500)]
+
+
+WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\0,;|"), max_size=12)
+NAMES = st.from_regex(r"[a-z][a-z_0-9]{0,8}", fullmatch=True).filter(is_attribute_name) | st.sampled_from(
+    ["mail", "lang", "tag", "created", "state", "a_", "a__b"]
+)
+VALUES = st.one_of(
+    st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12),
+    st.sampled_from(["5", "-0", "007", "true", "'=1", "=1", "1e5", " 5 ", "a\r\nb", '"', "-1.50"]),
+    st.integers(-(2**53), 2**53),
+    st.floats(-1e9, 1e9),
+    st.booleans(),
+)
+PEOPLE = st.fixed_dictionaries(
+    {
+        "first_name": WORDS,
+        "last_name": WORDS,
+        "locale": st.sampled_from(["", "de", "pt-BR"]),
+        "tags": st.lists(WORDS, max_size=3),
+        "topics": st.lists(WORDS, max_size=2),
+        "attributes": st.dictionaries(NAMES, VALUES, max_size=4),
+        "status": st.sampled_from([Status.ACTIVE, Status.PENDING, Status.UNSUBSCRIBED, Status.BOUNCED]),
+    }
+)
+
+
+def forget_everybody(store: SubscriberStore) -> None:
+    with writing(store.engine) as connection:
+        connection.execute(delete(SUBSCRIBER))
+
+
+def told(profile: Profile) -> Mapping[str, object]:
+    return {
+        "email": profile.email,
+        "names": (profile.first_name, profile.last_name, profile.locale),
+        "words": (profile.tags, profile.topics),
+        "attributes": {name: (type(value), value) for name, value in profile.attributes.items()},
+        "status": profile.status,
+        "created_at": profile.created_at,
+    }
+
+
+@given(st.lists(PEOPLE, min_size=1, max_size=4))
+@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def check_round_trip(store: SubscriberStore, people: list[dict[str, object]]) -> None:
+    forget_everybody(store)
+    for number, person in enumerate(people):
+        store.add(f"'+r{number}@example.com", **person)  # type: ignore[arg-type]
+    before, file = [told(profile) for profile in store.list()], exported(store)
+    assert import_csv(store, rows(file)).created == 0
+    assert [told(profile) for profile in store.list()] == before
+
+    forget_everybody(store)
+    report = import_csv(store, rows(file))
+
+    assert (report.created, report.invalid) == (len(people), 0)
+    assert [told(profile) for profile in store.list()] == before
+
+
+def test_what_was_exported_is_imported_the_same(store: SubscriberStore) -> None:
+    """Any list, exported and imported into an empty database, is the same list again."""
+    check_round_trip(store)
