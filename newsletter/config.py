@@ -11,12 +11,11 @@ import os
 import re
 import tomllib
 from dataclasses import dataclass
-from email.utils import parseaddr
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from newsletter.errors import ConfigError, did_you_mean
 
@@ -27,13 +26,27 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 FILE_NAME = "newsletter.toml"
+_ADDRESS = r"[^\s<>@]+@[^\s<>@]+"
+_MAILBOX = re.compile(
+    rf'\s*(?:(?P<name>"(?:[^"\\]|\\.)*"|[^<>]*?)\s*<(?P<address>{_ADDRESS})>|(?P<bare>{_ADDRESS}))\s*'
+)
 _RATE = re.compile(r"(\d+)\s*/\s*(second|minute|hour)")
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600}
 
 
+def split_mailbox(mailbox: str) -> tuple[str, str]:
+    """The display name and the address of a mailbox as people write it: ``Smith, Ann <ann@example.com>``."""
+    match = _MAILBOX.fullmatch(mailbox)
+    if match is None:
+        return "", ""
+    name, address = match["name"] or "", match["address"] or match["bare"]
+    quoted = re.fullmatch(r'"((?:[^"\\]|\\.)*)"', name)
+    return re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else name, address
+
+
 def _mailbox(value: str) -> str:
-    _, address = parseaddr(value)
-    if "@" not in address or re.search(r"[\x00-\x1f\x7f]", value):
+    _, address = split_mailbox(value)
+    if not address or re.search(r"[\x00-\x1f\x7f]", value):
         raise ValueError("is no mailbox; write `Name <name@example.com>`")
     return value
 
@@ -68,6 +81,7 @@ class PublicationSettings(_Section):
     postal_address: str = ""
     language: str = "en"
     theme: str = "digest"
+    images: Literal["publish", "attach"] = "publish"
 
 
 class DeliverySettings(_Section):
@@ -139,7 +153,7 @@ class Settings(BaseSettings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - a fixed signature
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - a fixed signature
@@ -165,6 +179,11 @@ class Publication:
     def themes(self) -> Path:
         """The folder of the publication's own themes; it need not exist."""
         return self.root / "themes"
+
+    @property
+    def media(self) -> Path:
+        """The folder of published images, named by their content; what was mailed refers to them for ever."""
+        return self.root / "media"
 
     @property
     def outbox(self) -> Path:

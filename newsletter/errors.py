@@ -1,13 +1,13 @@
 """Every error that the press raises on purpose: where it is, what it is, and how to mend it.
 
-    NewsletterError                 exit 1
-    ├── UsageError                  exit 2   the command's words do not fit together
-    ├── ConfigError                 exit 3   newsletter.toml, environment, credentials, database
-    ├── IssueError                  exit 4   an issue file
-    ├── ThemeError                  exit 4   a theme
-    ├── ProviderError               exit 1   a provider refused to work at all
-    │   └── CredentialsError        exit 3   a provider refused the credentials
-    └── DeliveryError               exit 1   a dispatch cannot do what was asked
+NewsletterError                 exit 1
+├── UsageError                  exit 2   the command's words do not fit together
+├── ConfigError                 exit 3   newsletter.toml, environment, credentials, database
+├── IssueError                  exit 4   an issue file
+├── ThemeError                  exit 4   a theme
+├── ProviderError               exit 1   a provider refused to work at all
+│   └── CredentialsError        exit 3   a provider refused the credentials
+└── DeliveryError               exit 1   a dispatch cannot do what was asked
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class DeliveryError(NewsletterError):
 
 
 def at(path: Path | str | None, line: int | None = None, column: int | None = None) -> str:
-    """Write a place as ``path:line:column``, leaving out what is not known (lines and columns count from 1)."""
+    """Write a place as ``path:line:column``, without what is not known; both count from 1."""
     parts = [str(path) if path is not None else "", str(line or ""), str(column or "") if line else ""]
     return ":".join(part for part in parts if part)
 

@@ -1,4 +1,4 @@
-"""Where the built-in themes, pages and starter files are: in the wheel, or beside the package in a checkout."""
+"""Where the built-in themes, pages and starter files are: in the wheel, or in a checkout."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def builtin_templates() -> Path:
-    """The folder of built-in templates: ``newsletter/_templates`` in a wheel, ``templates/`` in a checkout."""
+    """The folder of built-in templates: ``_templates`` in a wheel, ``templates/`` in a checkout."""
     packaged = Path(str(files("newsletter") / "_templates"))
     if packaged.is_dir():
         return packaged

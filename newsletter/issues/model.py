@@ -14,12 +14,25 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Author:
+    """Who wrote an issue: a name, and perhaps an address, a portrait and a sentence about them."""
+
+    name: str
+    url: str = ""
+    image: str = ""
+    about: str = ""
+
+
+@dataclass(frozen=True)
 class Issue:
     """The source of one mailing, as its file says it. Text fields may hold merge tags.
 
     ``body`` is the Markdown after the front matter and ``body_line`` the line of the file on which it
     begins, counted from 1, so that line *n* of the body is line ``body_line + n - 1`` of the file.
-    ``lines`` gives the line of the file on which each front matter key stands.
+    ``lines`` gives the line of the file on which each front matter key stands. ``authors`` are names, and
+    ``credits`` the same people with all that is said of them. ``toc`` asks for a table of contents.
+    ``images`` says whether local images are published on the web or attached; None leaves it to the
+    publication.
     """
 
     slug: str
@@ -36,6 +49,9 @@ class Issue:
     theme: str | None = None
     segment: str | None = None
     topic: str | None = None
+    credits: tuple[Author, ...] = ()
+    toc: bool = False
+    images: Literal["publish", "attach"] | None = None
     extra: Mapping[str, object] = field(default_factory=dict)
     lines: Mapping[str, int] = field(default_factory=dict)
 
@@ -54,8 +70,12 @@ class MergeTag:
     source: str
 
 
+#: The kinds of call-out that a quotation begins with ``[!KIND]``; themes have a word for each.
+ALERTS = frozenset({"note", "tip", "important", "warning", "caution"})
+
 #: The children of a markdown-it inline token: text, emphasis, links, images, code. Merge tags are in
-#: their text as tokens; a citation is a token of type ``citation`` with ``meta["numbers"]``.
+#: their text as tokens; a citation is a token of type ``citation`` with ``meta["numbers"]``, the mark of a
+#: footnote one of type ``footnote_ref`` with ``meta["number"]`` and ``meta["anchor"]``.
 Inline = tuple["Token", ...]
 
 
@@ -89,21 +109,23 @@ class Quote:
 
 @dataclass(frozen=True)
 class Callout:
-    """A set-off remark with a label, such as “Why it matters”."""
+    """A set-off remark with a label, such as “Why it matters”; ``kind`` is one of `ALERTS`, or empty."""
 
     label: str
     blocks: tuple[Block, ...]
     line: int
+    kind: str = ""
 
 
 @dataclass(frozen=True)
 class Listing:
-    """A bulleted or numbered list; each item is a tuple of blocks."""
+    """A list; ``checks`` is empty or says of each item whether it is ticked, None of one that is no task."""
 
     ordered: bool
     start: int
     items: tuple[tuple[Block, ...], ...]
     line: int
+    checks: tuple[bool | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -127,11 +149,97 @@ class Code:
 
 @dataclass(frozen=True)
 class Picture:
-    """An image alone in its paragraph."""
+    """An image alone in its paragraph; ``title`` is its caption, ``width`` in pixels what the editor asks."""
 
     src: str
     alt: str
     title: str
+    line: int
+    width: int | None = None
+
+
+@dataclass(frozen=True)
+class Button:
+    """A paragraph that is one link, marked ``{.button}``; ``content`` is that link."""
+
+    content: Inline
+    line: int
+
+    @property
+    def label(self) -> Inline:
+        """What stands on it."""
+        return self.content[1:-1]
+
+    @property
+    def url(self) -> str:
+        """Where it leads."""
+        return str(self.content[0].attrs.get("href", ""))
+
+
+@dataclass(frozen=True)
+class Embed:
+    """A video, recording or post elsewhere, shown as a card that leads there; ``content`` is the link.
+
+    ``kind`` is ``video``, ``audio`` or ``post``; ``service`` is where it is, ``handle`` whose it is if the
+    address tells, ``title`` the editor's words if there are any.
+    """
+
+    kind: str
+    service: str
+    handle: str
+    title: Inline
+    picture: Picture | None
+    content: Inline
+    line: int
+
+    @property
+    def url(self) -> str:
+        """Where it leads."""
+        return str(self.content[0].attrs.get("href", ""))
+
+
+@dataclass(frozen=True)
+class Card:
+    """One card: an image on top, then its blocks, the first of which is mostly a heading."""
+
+    picture: Picture | None
+    blocks: tuple[Block, ...]
+    line: int
+
+
+@dataclass(frozen=True)
+class Cards:
+    """Cards side by side, ``columns`` in a row; on a phone one below the other."""
+
+    columns: int
+    cards: tuple[Card, ...]
+    line: int
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Where the table of contents stands; `outline` says what is in it."""
+
+    line: int
+
+
+@dataclass(frozen=True)
+class Footnote:
+    """A note, numbered on after the sources; ``back`` is the anchor of its first mark, ``label`` its name."""
+
+    number: int
+    blocks: tuple[Block, ...]
+    anchor: str
+    back: str
+    label: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Footnotes:
+    """All footnotes, each by itself or within the conditional that its marks are in."""
+
+    blocks: tuple[Block, ...]
     line: int
 
 
@@ -168,7 +276,23 @@ class Conditional:
 
 
 Block = (
-    Heading | Paragraph | Quote | Callout | Listing | Table | Code | Picture | Divider | Html | Conditional
+    Heading
+    | Paragraph
+    | Quote
+    | Callout
+    | Listing
+    | Table
+    | Code
+    | Picture
+    | Button
+    | Embed
+    | Cards
+    | Contents
+    | Divider
+    | Html
+    | Footnote
+    | Footnotes
+    | Conditional
 )
 
 
@@ -204,6 +328,7 @@ class Source:
     content: Inline
     anchor: str
     url: str | None
+    line: int = 0
 
 
 @dataclass(frozen=True)
@@ -212,7 +337,8 @@ class Document:
 
     ``lead`` is what stands before the first heading: the deck. ``tags`` are all merge tags and conditions,
     of the front matter too; ``nonce`` is the part that their tokens share. ``subject``, ``preheader`` and
-    ``title`` are the front matter's, with tokens in place of merge tags.
+    ``title`` are the front matter's, with tokens in place of merge tags. ``footnotes`` is one `Footnotes` at
+    most, perhaps within a conditional.
     """
 
     title: str
@@ -224,3 +350,5 @@ class Document:
     sources: tuple[Source, ...]
     tags: tuple[MergeTag, ...]
     nonce: str
+    sources_line: int = 0
+    footnotes: tuple[Block, ...] = ()

@@ -1,0 +1,97 @@
+"""Issues: a Markdown file with front matter becomes an Issue, and its body a Document."""
+
+from newsletter.issues.contents import Entry, outline
+from newsletter.issues.digest import Digest, DigestSection, DigestStory, Passage, to_markdown
+from newsletter.issues.digest_text import read_digest_text
+from newsletter.issues.document import parse_document
+from newsletter.issues.images import iter_images
+from newsletter.issues.loader import load_issue, parse_issue
+from newsletter.issues.merge_tags import ROOTS, fields, roots
+from newsletter.issues.model import (
+    Author,
+    Block,
+    Branch,
+    Button,
+    Callout,
+    Card,
+    Cards,
+    Code,
+    Conditional,
+    Contents,
+    Divider,
+    Document,
+    Embed,
+    Footnote,
+    Footnotes,
+    Heading,
+    Html,
+    Inline,
+    Issue,
+    Listing,
+    MergeTag,
+    Paragraph,
+    Picture,
+    Quote,
+    Section,
+    Source,
+    Story,
+    Table,
+)
+from newsletter.issues.observations import Observation, observations
+from newsletter.issues.scaffold import create_issue, create_publication
+from newsletter.issues.slugs import slugify
+from newsletter.issues.walk import iter_blocks, iter_inlines, text_of
+
+__all__ = [
+    "ROOTS",
+    "Author",
+    "Block",
+    "Branch",
+    "Button",
+    "Callout",
+    "Card",
+    "Cards",
+    "Code",
+    "Conditional",
+    "Contents",
+    "Digest",
+    "DigestSection",
+    "DigestStory",
+    "Divider",
+    "Document",
+    "Embed",
+    "Entry",
+    "Footnote",
+    "Footnotes",
+    "Heading",
+    "Html",
+    "Inline",
+    "Issue",
+    "Listing",
+    "MergeTag",
+    "Observation",
+    "Paragraph",
+    "Passage",
+    "Picture",
+    "Quote",
+    "Section",
+    "Source",
+    "Story",
+    "Table",
+    "create_issue",
+    "create_publication",
+    "fields",
+    "iter_blocks",
+    "iter_images",
+    "iter_inlines",
+    "load_issue",
+    "observations",
+    "outline",
+    "parse_document",
+    "parse_issue",
+    "read_digest_text",
+    "roots",
+    "slugify",
+    "text_of",
+    "to_markdown",
+]

@@ -1,0 +1,54 @@
+"""Observations: text that was perhaps meant as something else, with its place and a way out."""
+
+from __future__ import annotations
+
+import pytest
+
+from newsletter.issues import Observation, observations, parse_document, parse_issue
+
+
+def seen(body: str, title: str = "T") -> list[Observation]:
+    """*body* begins on line 4."""
+    issue = parse_issue(f"---\ntitle: '{title}'\n---\n{body}")
+    return observations(issue, parse_document(issue))
+
+
+@pytest.mark.parametrize(
+    ("body", "rule", "place", "hint"),
+    [
+        ("a\nb {{ subscribr.x }}", "merge-tag-misspelt", (5, 3), "did you mean `subscriber`?"),
+        ("{{ first_name }}", "merge-tag-misspelt", (4, 1), "did you mean `subscriber.first_name`?"),
+        ("x {{ subscriber.x", "merge-tag-unclosed", (4, 3), "close it on the same line"),
+        ("{{ product.price }}", "braces-kept", (4, 1), "`code`"),
+        ("a {% if subscriber.x %}b{% endif %}", "merge-control", (4, 3), "lines of their own"),
+        ("{% include 'x' %}", "braces-kept", (4, 1), "remove it"),
+        ("<div>\n{% if subscriber.x %}\n</div>", "merge-control", (5, 1), "lines of their own"),
+        ("see [text][ref] there", "reference-unresolved", (4, 5), "[ref]: https://…"),
+        ("see [text][]", "reference-unresolved", (4, 5), "[text]: https://…"),
+        ("a\n[x]: https://x.example", "reference-unresolved", (5, 1), "blank line"),
+        ("a [1, 7]\n\n## Sources\n\n1. b", "citation-unknown", (4, 3), "1 entries"),
+    ],
+)
+def test_what_is_noticed(body, rule, place, hint):
+    first = seen(body)[0]
+    assert (first.rule, (first.line, first.column)) == (rule, place)
+    assert hint in first.hint
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["`{{ first_name }}`", "```\n{{ x }} [a][b]\n```", "\\{{ first_name }}", "{{ subscriber.first_name }}",
+     "[a][b]\n\n[b]: https://x.example", "a [1]\n\n## Sources\n\n1. b", "a [1] without sources"],
+)  # fmt: skip
+def test_code_escapes_and_what_is_right_are_not_noticed(body):
+    assert seen(body) == []
+
+
+def test_the_front_matter_is_looked_at_too():
+    (found,) = seen("x", title="Hi {{ name }}")
+    assert (found.rule, found.line) == ("merge-tag-misspelt", 2)
+    assert seen("x", title="Hi \\{{ name }}") == []
+
+
+def test_each_occurrence_is_told_in_the_order_of_the_file():
+    assert [found.line for found in seen("{{ a }}\n\n{{ a }}\n\n`{{ a }}`\n\n{{ a }}")] == [4, 6, 10]
