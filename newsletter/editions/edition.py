@@ -1,4 +1,4 @@
-"""What an Edition is: an Issue compiled once, frozen, with a slot for everything that differs per recipient."""
+"""What an Edition is: an Issue compiled once, frozen, with a slot for all that differs per recipient."""
 
 from __future__ import annotations
 
@@ -25,8 +25,29 @@ class Slot:
 
 
 @dataclass(frozen=True)
+class Attachment:
+    """An image that goes with the message: the HTML shows it as ``cid:`` and its *content_id* (RFC 2392).
+
+    ``name`` is its published name, which is made of its content, and ``size`` the number of its bytes.
+    """
+
+    name: str
+    media_type: str
+    content_id: str
+    size: int
+
+    @property
+    def encoded_size(self) -> int:
+        """How many bytes it has in a message: base64, in lines of 76 characters (RFC 2045, 6.8)."""
+        return -(-self.size // 3) * 4 + -(-self.size // 57) * 2
+
+
+@dataclass(frozen=True)
 class Edition:
-    """An Issue compiled: what every recipient gets, except for the slots."""
+    """An Issue compiled: what every recipient gets, except for the slots.
+
+    ``attachments`` are the images that go with each message; others are where the HTML says.
+    """
 
     slug: str
     title: str
@@ -39,6 +60,7 @@ class Edition:
     date: str | None
     nonce: str
     slots: tuple[Slot, ...]
+    attachments: tuple[Attachment, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -47,11 +69,15 @@ class Edition:
 
     def to_json(self) -> str:
         """The edition as one canonical JSON text, from which `from_json` makes it again."""
-        return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        values = asdict(self)
+        if not self.attachments:
+            del values["attachments"]  # editions frozen before there were any keep their digest
+        return json.dumps(values, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> Edition:
         """The edition that `to_json` wrote."""
         values = json.loads(text)
         slots = tuple(Slot(**slot) for slot in values.pop("slots"))
-        return cls(**values, slots=slots)
+        attachments = tuple(Attachment(**each) for each in values.pop("attachments", ()))
+        return cls(**values, slots=slots, attachments=attachments)

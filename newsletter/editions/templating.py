@@ -1,0 +1,334 @@
+"""Runs a theme: its Jinja files turn an issue into MJML and CSS, its macros write the blocks of the body."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import FunctionLoader, StrictUndefined, TemplateError, TemplateSyntaxError
+from jinja2.sandbox import SandboxedEnvironment
+from markupsafe import Markup
+
+from newsletter.editions.attaching import attaches
+from newsletter.editions.expressions import ExpressionError
+from newsletter.editions.highlighting import highlighted
+from newsletter.editions.markup import InlineRenderer, Links, clean_html
+from newsletter.editions.sourcemap import MarkPlaces, SourceMap
+from newsletter.editions.theme import MAIN_FILE
+from newsletter.errors import IssueError, ThemeError, at, did_you_mean
+from newsletter.issues import Cards, Conditional, Heading, Html, outline, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from newsletter.config import PublicationSettings
+    from newsletter.editions.frame import Frame
+    from newsletter.editions.media import Image
+    from newsletter.editions.plaintext import Control
+    from newsletter.editions.slots import Slots
+    from newsletter.editions.theme import Theme
+    from newsletter.issues import Block, Document, Inline, Issue
+
+#: The file with a macro for each kind of block, and the file with the CSS that is inlined.
+BLOCKS_FILE = "blocks.html.j2"
+STATIC_CSS_FILE = "static.css.j2"
+
+#: What Python says of endless recursion, and of code nested deeper than it compiles.
+_EXHAUSTED = (RecursionError, MemoryError, SyntaxError)
+#: In characters: what no issue comes near, and no machine fails at.
+_LARGEST = 16_000_000
+
+
+class SlotLinks(Mapping[str, str]):
+    """The personal links as a theme sees them: ``links.unsubscribe`` is the token of a slot."""
+
+    def __init__(self, slots: Slots, names: Sequence[str]) -> None:
+        self._slots = slots
+        self._names = names
+
+    def __getitem__(self, name: str) -> str:
+        if name not in self._names:
+            raise KeyError(name)
+        return self._slots.merge(f"links.{name}")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+class Press:
+    """One issue in one theme.
+
+    Args:
+        issue: what is compiled.
+        document: its body.
+        theme: gives the files.
+        publication: whose issue it is.
+        frame: what stands around the body.
+        slots: makes the tokens of personal links, merge tags and conditionals.
+        images: the local images, by the address that the issue gives them.
+    """
+
+    def __init__(
+        self,
+        issue: Issue,
+        document: Document,
+        theme: Theme,
+        publication: PublicationSettings,
+        frame: Frame,
+        slots: Slots,
+        images: Mapping[str, Image] | None = None,
+    ) -> None:
+        self._theme = theme
+        self._path = issue.path
+        self._slots = slots
+        self._environment = environment(theme)
+        attached = attaches(issue, publication)
+        self._links = Links(publication.url, f"LP{document.nonce}", images, attached=attached)
+        sources = {source.number: source for source in document.sources}
+        self._renderer = InlineRenderer(
+            self._links,
+            sources,
+            frame.labels["source"],
+            note_label=frame.labels.get("note_mark", "Note {number}"),
+            language=frame.language,
+            column=theme.settings.get("width", 600) - 2 * theme.settings.get("gutter", 40),
+        )
+        #: The headings that the next one may be below: the level that the editor wrote, and the one it got.
+        self._headings = [(0, 1)]
+        self._room = 0
+        self._context: dict[str, Any] = {
+            "issue": _issue(issue, document, frame),
+            "publication": publication,
+            "document": document,
+            "labels": frame.labels,
+            "theme": theme.settings,
+            "start": "right" if frame.direction == "rtl" else "left",
+            "end": "left" if frame.direction == "rtl" else "right",
+            "links": SlotLinks(slots, ("unsubscribe", "preferences", "web")),
+            "merge": slots.merge,
+            "inline": self.inline,
+            "plain": text_of,
+            "blocks": self.blocks,
+            "image_url": self._links.image,
+            "image_width": self._links.image_width,
+            "highlight": highlighted,
+            "outline": lambda: outline(document),
+            "link_url": self._links.safe,
+            "kind": kind_of,
+            "room": lambda: self._room,
+        }
+        self._macros: Any = None
+
+    def mjml(self) -> str:
+        """The MJML document.
+
+        Raises:
+            IssueError: the issue holds what no mail can show.
+            ThemeError: a file of the theme fails; with its line.
+        """
+        return self._render(MAIN_FILE)
+
+    def source_map(self) -> SourceMap:
+        """The MJML document once more, with the places in the theme that its parts came from.
+
+        Raises:
+            IssueError, ThemeError: as for `mjml`.
+        """
+        plain = self._environment, self._macros
+        self._environment, self._macros = environment(self._theme, marked=True), None
+        try:
+            return SourceMap(self.mjml(), self._theme.files)
+        finally:
+            self._environment, self._macros = plain
+
+    def static_css(self) -> str:
+        """The CSS that goes into style attributes.
+
+        Raises:
+            ThemeError: as for `mjml`.
+        """
+        return self._render(STATIC_CSS_FILE) if STATIC_CSS_FILE in self._theme.files else ""
+
+    def inline(self, content: Inline) -> Markup:
+        """Inline content as XHTML."""
+        try:
+            return self._renderer.render_inline(content)
+        except IssueError as error:
+            raise IssueError(error.what, where=str(self._path or ""), hint=error.hint) from error
+
+    def blocks(self, blocks: Sequence[Block], under: int | None = None, width: int | None = None) -> Markup:
+        """Blocks as XHTML, each by the macro of its kind.
+
+        Args:
+            blocks: what stands between two headings, or within another block.
+            under: the level of the heading before them; None within another block.
+            width: the room that they have, in pixels, which a theme reads with ``room()``: for Outlook, which
+                shows an image as wide as its attribute says. None within another block.
+        """
+        if under is not None:
+            self._headings = [(0, under)]
+        before, self._room = self._room, self._room if width is None else width
+        written = Markup("\n").join(self._block(block) for block in blocks)
+        self._room = before
+        return written
+
+    def _block(self, block: Block) -> Markup:
+        if isinstance(block, Conditional):
+            return self._conditional(block)
+        if isinstance(block, Html):
+            return self._raw(block)
+        macro = self._macro(kind_of(block))
+        if isinstance(block, Heading):
+            # A level is never skipped, so that a screen reader's outline has no holes (WCAG 2.2, 1.3.1).
+            return Markup(macro(block, self._level_of(block)))  # noqa: S704 - an autoescaping macro
+        if isinstance(block, Cards):
+            return self._below(macro, block)
+        return Markup(macro(block))  # noqa: S704 - an autoescaping macro
+
+    def _level_of(self, heading: Heading) -> int:
+        """The level of *heading*: one that the editor wrote like the one before it gets the same level."""
+        while self._headings[-1][0] >= heading.level:
+            self._headings.pop()
+        level = min(max(heading.level, 2), self._headings[-1][1] + 1)
+        self._headings.append((heading.level, level))
+        return level
+
+    def _below(self, macro: Any, block: Cards) -> Markup:  # noqa: ANN401 - a Jinja macro
+        """*block*, whose headings are below the one before it, whatever level the editor gave them."""
+        before = self._headings
+        above = before[-1][1]
+        lowered = tuple(
+            replace(card, blocks=tuple(_lowered(inner, above) for inner in card.blocks))
+            for card in block.cards
+        )
+        self._headings = [(0, above)]
+        written = Markup(macro(replace(block, cards=lowered)))  # noqa: S704 - an autoescaping macro
+        self._headings = before
+        return written
+
+    def _macro(self, name: str) -> Any:  # noqa: ANN401 - a Jinja macro
+        if self._macros is None:
+            self._macros = self._environment.get_template(BLOCKS_FILE).make_module(self._context)
+        if not hasattr(self._macros, name):
+            raise ThemeError(
+                f"there is no macro `{name}`",
+                where=self._theme.place(BLOCKS_FILE),
+                hint=f"add `{{% macro {name}(block) %}} … {{% endmacro %}}`",
+            )
+        return getattr(self._macros, name)
+
+    def _conditional(self, block: Conditional) -> Markup:
+        parts = []
+        for number, branch in enumerate(block.branches):
+            kind: Control = "if" if number == 0 else "elif" if branch.tag else "else"
+            parts.append(Markup(self._slots.control(kind, branch.tag)))  # noqa: S704 - letters and digits
+            parts.append(self.blocks(branch.blocks))
+        parts.append(Markup(self._slots.control("endif", None)))  # noqa: S704 - letters and digits
+        return Markup("\n").join(parts)
+
+    def _raw(self, block: Html) -> Markup:
+        try:
+            return Markup(clean_html(block.text, self._links))  # noqa: S704 - cleaned
+        except IssueError as error:
+            raise IssueError(error.what, where=at(self._path, block.line), hint=error.hint) from error
+
+    def _render(self, file: str) -> str:
+        try:
+            return "".join(_bounded(self._environment.get_template(file).generate(self._context)))
+        except ExpressionError as error:
+            raise ThemeError(error.what, where=self._failing_place(file), hint=error.hint) from error
+        except TemplateSyntaxError as error:
+            place = at(self._theme.place(error.name or file), error.lineno)
+            raise ThemeError(f"this is no Jinja: {error.message}", where=place) from error
+        except _EXHAUSTED as error:
+            raise ThemeError(
+                "the theme never comes to an end, or is nested too deep",
+                where=self._failing_place(file),
+                hint="look for files that include each other, and macros that call each other",
+            ) from error
+        except (TemplateError, TypeError, ValueError, LookupError, ArithmeticError) as error:
+            raise ThemeError(
+                f"the theme fails: {error}", where=self._failing_place(file), hint=self._hint(error)
+            ) from error
+
+    def _failing_place(self, file: str) -> str:
+        """The innermost line of the theme in the exception that is being handled."""
+        frames = traceback.extract_tb(sys.exc_info()[2])
+        lines = [(frame.filename, frame.lineno) for frame in frames if frame.filename in self._theme.files]
+        name, line = lines[-1] if lines else (file, None)
+        return at(self._theme.place(name), line)
+
+    def _hint(self, error: Exception) -> str:
+        name = str(error).split("'")[1] if str(error).startswith("'") else ""
+        return did_you_mean(
+            name, self._context, otherwise="see the built-in theme `digest` for what a theme may use"
+        )
+
+
+def _lowered(block: Block, above: int) -> Block:
+    return replace(block, level=max(block.level, above + 1)) if isinstance(block, Heading) else block
+
+
+def kind_of(block: Block) -> str:
+    """The kind of *block*, which is the name of its macro: ``paragraph``, ``callout`` and so on."""
+    return type(block).__name__.lower()
+
+
+def _issue(issue: Issue, document: Document, frame: Frame) -> dict[str, object]:
+    """What a theme may say of ``issue``: its front matter, other keys included."""
+    return {
+        **issue.extra,
+        "slug": issue.slug,
+        "title": document.title,
+        "subject": document.subject,
+        "preheader": frame.preheader,
+        "date": frame.date,
+        "byline": frame.byline,
+        "authors": issue.authors,
+        "credits": issue.credits,
+        "language": frame.language,
+        "direction": frame.direction,
+    }
+
+
+def _bounded(chunks: Iterator[str]) -> Iterator[str]:
+    """*chunks* as long as they are not too many."""
+    size = 0
+    for chunk in chunks:
+        size += len(chunk)
+        if size > _LARGEST:
+            raise MemoryError
+        yield chunk
+
+
+@lru_cache(maxsize=8)
+def environment(theme: Theme, *, marked: bool = False) -> SandboxedEnvironment:
+    """The Jinja environment of *theme*: its files and nothing else, values escaped, unknown names refused.
+
+    Args:
+        theme: gives the files.
+        marked: put marks into their text, for a `SourceMap`.
+    """
+
+    def load(name: str) -> tuple[str, str, None] | None:
+        return (theme.files[name], name, None) if name in theme.files else None
+
+    made = SandboxedEnvironment(
+        loader=FunctionLoader(load),
+        autoescape=lambda name: name is None or ".css" not in name,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    if marked:
+        made.add_extension(MarkPlaces)
+        made.extend(marked_files=theme.files)
+    return made

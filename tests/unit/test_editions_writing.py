@@ -1,0 +1,85 @@
+"""Each thing that an editor can write, as HTML before inlining and as plain text, against recorded files."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree as XML
+
+import pytest
+
+from newsletter.config import PublicationSettings
+from newsletter.editions import compile_mjml, load_theme
+from newsletter.editions.plaintext import TextFrame, render_text
+from newsletter.issues import parse_document, parse_issue
+
+GOLDEN = Path(__file__).parent.parent / "golden" / "writing"
+PUBLICATION = PublicationSettings(
+    name="The Coast Letter", sender="Coast <coast@example.com>", url="https://news.example.com"
+)
+#: The blocks of an issue and nothing around them.
+BODY = """{{ blocks(document.lead, under=1) }}
+{% for section in document.sections %}
+{% if section.title %}<h2 id="{{ section.anchor }}">{{ inline(section.title) }}</h2>
+{% endif %}
+{{ blocks(section.blocks, under=2) }}
+{% for story in section.stories %}
+<h3 id="{{ story.anchor }}">{{ inline(story.title) }}</h3>
+{{ blocks(story.blocks, under=3) }}
+{% endfor %}
+{% endfor %}
+{{ blocks(document.footnotes) }}
+"""
+CONSTRUCTS = sorted(path.stem for path in GOLDEN.glob("*.md"))
+
+
+def read(name: str):
+    source = (GOLDEN / f"{name}.md").read_text(encoding="utf-8")
+    return parse_issue(f"---\ntitle: T\n---\n{source}", Path("x.md"), "x")
+
+
+def html_of(name: str, theme: str = "digest") -> str:
+    loaded = load_theme(theme)
+    bare = replace(loaded, files={**loaded.files, "issue.mjml.j2": BODY})
+    return re.sub(r"\n\s*\n+", "\n", compile_mjml(read(name), bare, PUBLICATION)).strip() + "\n"
+
+
+def text_of(name: str) -> str:
+    labels = load_theme("digest").settings["labels"]["en"]
+    document = parse_document(read(name))
+    text = render_text(document, TextFrame(lambda kind, _: f"<<{kind}>>", labels=labels))
+    return text.removeprefix("T\n=\n").lstrip("\n")
+
+
+def recorded(name: str, content: str) -> str:
+    """Set UPDATE_GOLDEN=1 to record anew what was changed on purpose."""
+    path = GOLDEN / name
+    if os.environ.get("UPDATE_GOLDEN"):
+        path.write_text(content, encoding="utf-8")
+    return path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", CONSTRUCTS)
+def test_the_html_is_as_recorded(name):
+    html = html_of(name)
+    assert html == recorded(f"{name}.html", html)
+
+
+@pytest.mark.parametrize("name", CONSTRUCTS)
+def test_the_text_is_as_recorded(name):
+    text = text_of(name)
+    assert text == recorded(f"{name}.txt", text)
+
+
+@pytest.mark.parametrize("theme", ["digest", "letter", "product"])
+@pytest.mark.parametrize("name", CONSTRUCTS)
+def test_it_is_well_formed_and_no_id_occurs_twice_and_no_anchor_is_broken(name, theme):
+    html = re.sub(r"<!--.*?-->", "", html_of(name, theme))
+    root = XML.fromstring(f"<div>{html}</div>")
+    ids = [element.get("id") for element in root.iter() if element.get("id")]
+    assert sorted(ids) == sorted(set(ids))
+    targets = {element.get("href") for element in root.iter("a")}
+    missing = {target for target in targets if target and target.startswith("#")} - {f"#{i}" for i in ids}
+    assert {target for target in missing if not target.startswith("#source-")} == set()
