@@ -1,0 +1,133 @@
+"""Every built-in theme with every sample issue in a real browser: axe finds nothing, and nothing is cut off or too small."""
+
+from __future__ import annotations
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from mailings import ISSUES, PICTURES, THEMES, mailing
+from playwright.sync_api import sync_playwright
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+#: A mail is an article within the page of the mail program, whose landmarks it must not repeat.
+OF_PAGES = ("landmark-one-main", "region")
+OPTIONS = {
+    "resultTypes": ["violations", "incomplete"],
+    "rules": {rule: {"enabled": False} for rule in OF_PAGES},
+}
+MAILS = [(theme, issue) for theme in THEMES for issue in ISSUES]
+
+
+@pytest.fixture(scope="module")
+def browser(chromium):
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def pages(browser):
+    """One page for each mode; images of the samples are shown, nothing else is loaded."""
+    contexts = [browser.new_context(color_scheme=scheme) for scheme in ("light", "dark")]
+    for context in contexts:
+        context.route("https://**/*", _picture)
+    yield {scheme: context.new_page() for scheme, context in zip(("light", "dark"), contexts, strict=True)}
+    for context in contexts:
+        context.close()
+
+
+def _picture(route):
+    path = PICTURES / route.request.url.rsplit("/", 1)[-1]
+    if path.is_file():
+        route.fulfill(path=path)
+    else:
+        route.abort()
+
+
+def opened(pages, theme, issue, scheme="light", width=600):
+    page = pages[scheme]
+    page.set_viewport_size({"width": width, "height": 900})
+    page.set_content(mailing(theme, issue), wait_until="load")
+    return page
+
+
+def told(results):
+    """What axe found, for people."""
+    return [
+        (found["id"], node["html"][:160], node["failureSummary"])
+        for found in results
+        for node in found["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("theme", "issue"), MAILS)
+def test_axe_finds_nothing(pages, theme, issue, scheme):
+    """Neither a violation nor a contrast that it cannot tell, but for raised numbers, whose lines overlap others."""
+    page = opened(pages, theme, issue, scheme)
+
+    results = Axe().run(page, options=OPTIONS).response
+
+    assert told(results["violations"]) == []
+    contrast = [found for found in results["incomplete"] if found["id"] == "color-contrast"]
+    assert [doubt for doubt in told(contrast) if "<sup" not in doubt[1]] == []
+
+
+@pytest.mark.parametrize("width", [320, 375, 600, 800])
+@pytest.mark.parametrize(("theme", "issue"), MAILS)
+def test_nothing_sticks_out_at_the_side(pages, theme, issue, width):
+    page = opened(pages, theme, issue, width=width)
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize(("theme", "issue"), MAILS)
+def test_what_stands_alone_can_be_hit_with_a_thumb(pages, theme, issue):
+    """Links that are not in running text are at least 24 pixels high (WCAG 2.2, 2.5.8), buttons 44."""
+    page = opened(pages, theme, issue, width=375)
+
+    for link in page.locator(".links a").all():
+        assert link.bounding_box()["height"] >= 24
+    for button in page.locator(".button a").all():
+        assert button.bounding_box()["height"] >= 44
+
+
+def test_cards_are_side_by_side_and_on_a_phone_one_below_the_other(pages):
+    def places(width):
+        page = opened(pages, "product", "launch", width=width)
+        boxes = [card.bounding_box() for card in page.locator(".card").all()]
+        return [{round(box[edge]) for box in boxes[:3]} for edge in ("x", "y")]
+
+    columns, rows = places(600)
+    assert (len(columns), len(rows)) == (3, 1)
+    columns, rows = places(375)
+    assert (len(columns), len(rows)) == (1, 3)
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_the_dark_is_dark_and_the_light_is_light(pages, theme):
+    """The colour behind the text, as the browser paints it."""
+
+    def brightness(scheme):
+        page = opened(pages, theme, "blocks", scheme)
+        colour = page.locator(".sheet > table").first.evaluate(
+            "node => getComputedStyle(node).backgroundColor"
+        )
+        return sum(int(part) for part in colour.removeprefix("rgb(").rstrip(")").split(","))
+
+    assert brightness("light") > 700
+    assert brightness("dark") < 150
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_a_text_stands_where_a_picture_is_not_shown(pages, theme):
+    """The alternative text is painted, in a size and colour of the theme."""
+    page = opened(pages, theme, "launch")
+    page.route("https://**/*", lambda route: route.abort())
+    page.set_content(mailing(theme, "launch"), wait_until="load")
+
+    for image in page.locator("img").all():
+        assert image.bounding_box()["height"] >= 16
+        assert float(image.evaluate("node => parseFloat(getComputedStyle(node).fontSize)")) >= 14
+        assert image.evaluate("node => getComputedStyle(node).color") != "rgb(0, 0, 0)"
+    page.unroute("https://**/*")
