@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from email.header import Header
-from email.utils import formatdate, parseaddr
+from email.utils import formatdate
+from functools import lru_cache
 
 import idna
 
@@ -13,6 +14,8 @@ from newsletter.messages.message import UnmailableError
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _PLAIN = re.compile(r"[\x20-\x7e]*")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*")
+_ORDINARY = re.compile(r"[!-;=?A-~]+@[!-;=?A-~]+")
+_NO_LOCAL = re.compile(r"[\s<>\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 #: RFC 5322 section 2.1.1: a line should have no more than 78 characters.
 _LINE = 78
 #: RFC 2047 section 2: an encoded word has at most 75, its line at most 76 characters.
@@ -52,17 +55,23 @@ def verbatim(name: str, value: str) -> bytes:
 def mailbox_field(name: str, display: str, address: str) -> bytes:
     """A field with one mailbox, such as From and To.
 
+    Only an address with a local part that is not ASCII makes a field in UTF-8 (RFC 6532); whoever asks for
+    one must know that the server takes it, or ask `ascii_address` first.
+
     Raises:
-        UnmailableError: the local part of *address* is not ASCII, or its domain is none.
+        UnmailableError: *address* cannot be written.
     """
-    spec = f"<{ascii_address(address)}>"
+    spec = utf8_address(address)
+    return phrase_field(name, display, f"<{spec}>") if clean(display) else _fold(f"{name}: {spec}")
+
+
+def phrase_field(name: str, display: str, spec: str) -> bytes:
+    """A field of a phrase for people and a part in angle brackets for programs, such as List-Id."""
     phrase = _phrase(name, clean(display))
-    if not phrase:
-        return _fold(f"{name}: {spec[1:-1]}")
     joined = f"{name}: {phrase} {spec}"
     if len(joined.rsplit("\r\n", 1)[-1]) <= _LINE:
-        return joined.encode("ascii") + b"\r\n"
-    return f"{name}: {phrase}\r\n {spec}\r\n".encode("ascii")
+        return joined.encode() + b"\r\n"
+    return f"{name}: {phrase}\r\n {spec}\r\n".encode()
 
 
 def ascii_address(address: str) -> str:
@@ -71,9 +80,23 @@ def ascii_address(address: str) -> str:
     Raises:
         UnmailableError: the local part is not ASCII (it would need RFC 6531), or the domain is none.
     """
-    local, at, domain = address.rpartition("@")
-    if not at or not _PLAIN.fullmatch(local) or re.search(r"[\s<>]", local):
+    written = utf8_address(address)
+    if not written.isascii():
         raise UnmailableError("the address needs SMTPUTF8, which is not used", where=address)
+    return written
+
+
+def utf8_address(address: str) -> str:
+    """*address* with its domain as A-labels and its local part as it is, perhaps not ASCII (RFC 6531).
+
+    Raises:
+        UnmailableError: the local part has characters that no address has, or the domain is none.
+    """
+    if _ORDINARY.fullmatch(address):
+        return address
+    local, at, domain = address.rpartition("@")
+    if not at or _NO_LOCAL.search(local):
+        raise UnmailableError("the address cannot be written", where=address)
     if domain.isascii():
         return f"{local}@{domain}"
     try:
@@ -84,17 +107,15 @@ def ascii_address(address: str) -> str:
 
 def date_field(timestamp: float) -> bytes:
     """The Date field for *timestamp*, seconds since the epoch, in UTC (RFC 5322, 3.3)."""
-    return f"Date: {formatdate(timestamp)}\r\n".encode("ascii")
+    return _date_field(int(timestamp))
 
 
-def split_mailbox(mailbox: str) -> tuple[str, str]:
-    """The display name and the address of a mailbox as people write it: ``Name <name@example.com>``."""
-    return parseaddr(mailbox)
+@lru_cache(maxsize=16)
+def _date_field(second: int) -> bytes:
+    return f"Date: {formatdate(second)}\r\n".encode("ascii")
 
 
 def _phrase(name: str, display: str) -> str:
-    if not display:
-        return ""
     if not _PLAIN.fullmatch(display) or "=?" in display:
         return Header(display, "utf-8", _ENCODED_LINE, header_name=name).encode(linesep="\r\n")
     if _ATOMS.fullmatch(display):
@@ -114,4 +135,4 @@ def _fold(line: str) -> bytes:
             break
         lines.append(line[:cut])
         line = line[cut:]
-    return "\r\n".join([*lines, line]).encode("ascii") + b"\r\n"
+    return "\r\n".join([*lines, line]).encode() + b"\r\n"

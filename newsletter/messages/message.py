@@ -34,7 +34,7 @@ class Message:
     delivery_id: str
     recipient: Recipient
     composer: Composer
-    values: Mapping[str, object]
+    values: Mapping[str, str | bool]
     timestamp: float
 
     @property

@@ -1,4 +1,4 @@
-"""Quoted-printable in pieces: what is the same for everybody is encoded once, a value only needs its own bytes.
+"""Quoted-printable in pieces: what is the same for everybody is encoded once, a value by itself.
 
 RFC 2045 section 6.7 lets an encoder end any line with a soft break. With one on each side of a value, the
 value's length never matters to the lines around it, so the pieces can simply be joined.
@@ -14,7 +14,8 @@ SOFT_BREAK = b"=\r\n"
 #: Without the soft break's own sign an encoded line has at most 75 characters.
 _WIDTH = 75
 _SAFE = re.compile(r"[ !-<>-~]*")
-_LINE_END = re.compile(r"\r\n?|\n")
+LINE_END = re.compile(r"\r\n?|\n")
+_SOFT = re.compile(rb"=\r?\n")
 _UNIT = re.compile(rb"=[0-9A-F]{2}|.", re.DOTALL)
 
 
@@ -29,8 +30,8 @@ def encode_value(value: str) -> bytes:
     """A value encoded to stand between two soft breaks; every character is kept, a line end becomes CRLF."""
     if len(value) <= _WIDTH - 3 and _SAFE.fullmatch(value) and not value.endswith(" "):
         return value.encode("ascii")
-    canonical = _LINE_END.sub("\r\n", value)
-    return _wrap(b2a_qp(canonical.encode(), istext=False).replace(b"=\n", b""))
+    canonical = LINE_END.sub("\r\n", value)
+    return _wrap(_SOFT.sub(b"", b2a_qp(canonical.encode(), istext=False)))
 
 
 def _wrap(line: bytes) -> bytes:

@@ -1,0 +1,1 @@
+"""Our time against its floor or a peer, measured in one run; what counts is the ratio."""

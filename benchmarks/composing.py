@@ -1,0 +1,94 @@
+"""A personal message ready to hand over: ours, the standard library's, and the floor of a join."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from email.message import EmailMessage
+from email.policy import SMTP
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.timing import interleaved
+from newsletter.config import load_publication
+from newsletter.editions import compile_issue, load_theme
+from newsletter.issues import load_issue
+from newsletter.messages import Composer, Envelope, Recipient
+
+if TYPE_CHECKING:
+    from newsletter.config import PublicationSettings
+    from newsletter.editions import Edition
+
+POLICY = SMTP.clone(max_line_length=998, refold_source="none")
+MESSAGES = 100
+EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "ai-news-digest"
+LINKS = {
+    name: f"https://news.example.com/{name}/AbCdEfGhIjKlMnOpQrStUvWxYz"
+    for name in ("unsubscribe", "preferences", "web")
+}
+
+
+def main() -> None:
+    """Print microseconds per message and the two ratios."""
+    publication = load_publication(EXAMPLE).settings.publication
+    composer = Composer(long_edition(publication), Envelope.of(publication, "long"))
+    readers = [
+        Recipient(
+            f"reader{n}@example.com",
+            f"Reader {n}",
+            {"first_name": f"Reader {n}", "tags": ["builders"]},
+            LINKS,
+        )
+        for n in range(MESSAGES)
+    ]
+    sample = composer.compose(readers[0], "d" * 26, 0.0)
+    html, text, size = composer.html(sample), composer.text(sample), len(sample.as_bytes())
+    whole = sample.as_bytes()
+    chunks = [whole[start : start + size // 12] for start in range(0, size, size // 12)]
+
+    def ours() -> None:
+        for number, reader in enumerate(readers):
+            composer.compose(reader, f"{number:026}", 0.0).as_bytes()
+
+    def library() -> None:
+        for reader in readers[:10]:
+            built(reader, html, text).as_bytes(policy=POLICY)
+
+    def floor() -> None:
+        for _ in readers:
+            b"".join(chunks)
+
+    seconds = interleaved({"ours": ours, "library": library, "floor": floor})
+    each = {
+        "ours": seconds["ours"] / MESSAGES,
+        "library": seconds["library"] / 10,
+        "floor": seconds["floor"] / MESSAGES,
+    }
+    print(
+        f"compose    {size:,} bytes: ours {each['ours'] * 1e6:.1f} µs, "
+        f"EmailMessage {each['library'] * 1e6:.0f} µs ({each['library'] / each['ours']:.0f}x ours), "
+        f"join {each['floor'] * 1e6:.1f} µs (ours is {each['ours'] / each['floor']:.0f}x)"
+    )
+
+
+def long_edition(publication: PublicationSettings) -> Edition:
+    """The example issue and its stories twice over: about 60 KB of HTML and text, five merge tags."""
+    issue = load_issue(EXAMPLE / "issues" / "2026-04-11.md")
+    lines = [line for line in issue.body.splitlines() if "{%" not in line and "{{" not in line]
+    stories = "\n".join(lines).split("\n## Sources")[0]
+    return compile_issue(
+        replace(issue, body=f"{stories}\n\n{issue.body}"), load_theme(publication.theme), publication
+    )
+
+
+def built(reader: Recipient, html: str, text: str) -> EmailMessage:
+    """The same message as the standard library makes it, quoted-printable."""
+    message = EmailMessage(policy=POLICY)
+    message["From"], message["To"], message["Subject"] = (
+        "A <a@example.com>",
+        f"{reader.name} <{reader.email}>",
+        "x",
+    )
+    message["List-Unsubscribe"] = f"<{LINKS['unsubscribe']}>"
+    message.set_content(text, cte="quoted-printable")
+    message.add_alternative(html, subtype="html", cte="quoted-printable")
+    return message
