@@ -78,7 +78,7 @@ def postal_address(subject: Subject) -> Iterator[Finding]:
     if not subject.publication.postal_address.strip():
         yield Finding(
             "postal-address",
-            Severity.ERROR,
+            Severity.WARNING,
             "newsletter.toml",
             None,
             None,

@@ -1,10 +1,10 @@
-"""One engine for the command line, the studio and the gate before `send`: run every rule, sort what it finds."""
+"""One engine for the command line, the studio and the gate before `send`: every rule, the worst first."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from newsletter.checks import content, media, size
+from newsletter.checks import content, media, merging, size
 from newsletter.checks.finding import Finding, Severity, Subject
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from newsletter.editions import Edition
     from newsletter.issues import Document, Issue
 
-RULES = (*content.RULES, *media.RULES, *size.RULES)
+RULES = (*content.RULES, *media.RULES, *merging.RULES, *size.RULES)
 _ORDER = list(Severity)
 
 
@@ -22,4 +22,6 @@ def check_edition(
     """What every rule finds in an edition and the issue it was compiled from, the worst first."""
     subject = Subject(issue, document, edition, publication)
     found = [finding for rule in RULES for finding in rule(subject)]
-    return sorted(found, key=lambda finding: (_ORDER.index(finding.severity), finding.line or 0, finding.rule))
+    return sorted(
+        found, key=lambda finding: (_ORDER.index(finding.severity), finding.line or 0, finding.rule)
+    )

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from newsletter.errors import at
+
 if TYPE_CHECKING:
     from newsletter.config import PublicationSettings
     from newsletter.editions import Edition
@@ -35,6 +37,11 @@ class Finding:
     message: str
     hint: str = ""
 
+    @property
+    def place(self) -> str:
+        """Where it is, as ``file:line:column`` without what is not known."""
+        return at(self.file, self.line, self.column)
+
     def to_dict(self) -> dict[str, object]:
         """The finding as `newsletter check --format json` prints it."""
         return asdict(self)
@@ -55,7 +62,14 @@ class Subject:
         return str(self.issue.path or self.issue.slug)
 
     def finding(
-        self, rule: str, severity: Severity, message: str, *, hint: str = "", line: int | None = None, column: int | None = None
+        self,
+        rule: str,
+        severity: Severity,
+        message: str,
+        *,
+        hint: str = "",
+        line: int | None = None,
+        column: int | None = None,
     ) -> Finding:
         """A finding in the issue's file."""
         return Finding(rule, severity, self.file, line, column, message, hint)

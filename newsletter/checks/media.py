@@ -30,7 +30,10 @@ def link_text(subject: Subject) -> Iterator[Finding]:
     for line, text, _ in _links(subject):
         if text.strip().lower() in _VAGUE:
             yield subject.finding(
-                "link-text", Severity.WARNING, f"the link text “{text}” does not say where it leads", line=line
+                "link-text",
+                Severity.WARNING,
+                f"the link text “{text}” does not say where it leads",
+                line=line,
             )
 
 
@@ -52,10 +55,16 @@ def _web_link(subject: Subject, line: int, href: str) -> Iterator[Finding]:
     if not host:
         yield subject.finding("link-syntax", Severity.ERROR, f"`{href}` is no web address", line=line)
     elif _LOCAL.fullmatch(host):
-        yield subject.finding("link-local", Severity.ERROR, f"`{href}` is reachable from your machine only", line=line)
+        yield subject.finding(
+            "link-local", Severity.ERROR, f"`{href}` is reachable from your machine only", line=line
+        )
     elif href.startswith("http://"):
         yield subject.finding(
-            "link-http", Severity.WARNING, f"`{href}` is not encrypted", hint="use https:// if the site has it", line=line
+            "link-http",
+            Severity.WARNING,
+            f"`{href}` is not encrypted",
+            hint="use https:// if the site has it",
+            line=line,
         )
 
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 #: Gmail cuts a message off; the lowest measured cut was at 99,507 bytes of HTML, the usual figure is 102,400.
 CLIP_BEGINS = 99_500
 CLIP_WARNS = 80_000
+#: In bytes of the whole message, images encoded.
+ATTACHED_WARNS = 1_000_000
 
 
 def clipped(subject: Subject) -> Iterator[Finding]:
@@ -24,6 +26,21 @@ def clipped(subject: Subject) -> Iterator[Finding]:
             Severity.ERROR if over else Severity.WARNING,
             f"the HTML has {size:,} bytes; Gmail cuts messages off from about {CLIP_BEGINS:,} bytes",
             hint="shorten the issue, or link to the longer parts",
+        )
+
+
+def attachment_weight(subject: Subject) -> Iterator[Finding]:
+    """Every recipient's message carries its images, over a phone's connection and into a mailbox's quota."""
+    edition = subject.edition
+    images = sum(each.encoded_size for each in edition.attachments)
+    weight = images + len(edition.html.encode()) + len(edition.text.encode())
+    if images and weight > ATTACHED_WARNS:
+        yield subject.finding(
+            "attachment-weight",
+            Severity.WARNING,
+            f"with the images attached, each message has {weight / 1e6:.1f} MB",
+            hint="make the images smaller, or write `images: publish`, so that they are loaded from the web",
+            line=subject.key_line("images"),
         )
 
 
@@ -40,4 +57,4 @@ def unsubscribe_link(subject: Subject) -> Iterator[Finding]:
             )
 
 
-RULES = (clipped, unsubscribe_link)
+RULES = (clipped, attachment_weight, unsubscribe_link)

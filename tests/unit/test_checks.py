@@ -1,0 +1,141 @@
+"""Each rule has an issue that it accuses, at its line, and the clean issue that it does not."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from newsletter.checks import Severity, check_edition
+from newsletter.checks.sarif import to_sarif
+from newsletter.config import PublicationSettings
+from newsletter.editions import Attachment, compile_issue, load_theme
+from newsletter.issues import parse_document, parse_issue
+
+PUBLICATION = PublicationSettings(
+    name="Letter", sender="Letter <a@example.com>", postal_address="1 Example Street"
+)
+CLEAN = """\
+---
+title: A clean issue
+date: 2026-05-01
+preheader: What this issue says in one line, long enough for an inbox.
+---
+
+A deck with a [link that says where](https://example.com/there) it leads.
+
+## One section
+
+Some text, {{ subscriber.first_name | default("reader") }}.
+"""
+
+#: Rule → what is changed in the clean issue, and the line that is named.
+WRONG = {
+    "subject-length": (("title: A clean issue", "title: " + "A long subject " * 6), 2),
+    "preheader-missing": (
+        ("preheader: What this issue says in one line, long enough for an inbox.\n", ""),
+        1,
+    ),
+    "preheader-length": (("What this issue says in one line, long enough for an inbox.", "Short."), 4),
+    "placeholder-text": (("Some text", "TODO text"), 11),
+    "link-text": (("link that says where", "here"), 7),
+    "link-empty": (("https://example.com/there", "#"), 7),
+    "link-local": (("https://example.com/there", "http://localhost:8000/x"), 7),
+    "link-http": (("https://example.com/there", "http://example.com/there"), 7),
+    "link-syntax": (("https://example.com/there", "https:///there"), 7),
+    "merge-default": ((' | default("reader")', ""), 11),
+    "image-alt": (("Some text", "![](https://example.com/a.png)\n\nSome text"), 11),
+    "gmail-clip": (("Some text", "Some text. " * 10_000), None),
+}
+
+
+def found(text: str, publication: PublicationSettings = PUBLICATION):
+    """What all rules find in an issue."""
+    issue = parse_issue(text, None, "issue")
+    edition = compile_issue(issue, load_theme("digest"), publication)
+    return check_edition(issue, parse_document(issue), edition, publication)
+
+
+def test_a_clean_issue_has_no_findings() -> None:
+    """No rule cries wolf."""
+    assert found(CLEAN) == []
+
+
+@pytest.mark.parametrize("rule", WRONG)
+def test_a_rule_accuses_what_it_is_for(rule: str) -> None:
+    """The finding has the rule's name and the line."""
+    (before, after), line = WRONG[rule]
+    assert before in CLEAN
+    accused = [finding for finding in found(CLEAN.replace(before, after)) if finding.rule == rule]
+
+    assert [finding.line for finding in accused] == [line]
+
+
+@pytest.mark.parametrize(("size", "accused"), [(700_000, []), (800_000, ["attachment-weight"])])
+def test_attached_images_that_make_every_message_heavy_are_told(size: int, accused: list[str]) -> None:
+    """What counts is the message: base64 makes images a third larger."""
+    text = CLEAN.replace("date:", "images: attach\ndate:")
+    issue = parse_issue(text, None, "issue")
+    edition = compile_issue(issue, load_theme("digest"), PUBLICATION)
+    image = Attachment("0123456789abcdef.png", "image/png", "0123456789abcdef@images", size)
+    heavy = replace(edition, attachments=(image,))
+    findings = check_edition(issue, parse_document(issue), heavy, PUBLICATION)
+
+    assert [finding.rule for finding in findings] == accused
+    assert {finding.line for finding in findings} <= {3}
+
+
+def test_a_publication_without_a_postal_address_is_warned() -> None:
+    """CAN-SPAM asks for one."""
+    (finding,) = found(CLEAN, PUBLICATION.model_copy(update={"postal_address": " "}))
+
+    assert (finding.rule, finding.file, finding.severity) == (
+        "postal-address",
+        "newsletter.toml",
+        Severity.WARNING,
+    )
+
+
+def test_an_edition_without_a_way_out_is_an_error() -> None:
+    """Both forms must have the unsubscribe link."""
+    issue = parse_issue(CLEAN, None, "issue")
+    edition = compile_issue(issue, load_theme("digest"), PUBLICATION)
+    slots = tuple(slot for slot in edition.slots if slot.expression != "links.unsubscribe")
+    findings = check_edition(issue, parse_document(issue), replace(edition, slots=slots), PUBLICATION)
+
+    assert [finding.rule for finding in findings] == ["unsubscribe-link", "unsubscribe-link"]
+    assert {finding.severity for finding in findings} == {Severity.ERROR}
+
+
+def test_a_misspelt_root_is_an_error() -> None:
+    """A tag that would be mailed as text to everybody stops a send."""
+    accused = found(CLEAN.replace("subscriber.first_name", "subscribr.first_name"))
+
+    assert [finding.severity for finding in accused] == [Severity.ERROR]
+    assert accused[0].line == 11
+
+
+def test_the_worst_comes_first() -> None:
+    """Errors before warnings before notes."""
+    text = CLEAN.replace("https://example.com/there", "#").replace("Some text", "TODO text")
+
+    assert [finding.severity for finding in found(text)] == [Severity.ERROR, Severity.WARNING]
+
+
+def test_findings_are_told_as_sarif() -> None:
+    """The log has the rule, the level and the place of each finding."""
+    log = json.loads(json.dumps(to_sarif(found(CLEAN.replace("https://example.com/there", "#")))))
+    (result,) = log["runs"][0]["results"]
+
+    assert log["version"] == "2.1.0"
+    assert (result["ruleId"], result["level"]) == ("link-empty", "error")
+    assert result["locations"][0]["physicalLocation"]["region"]["startLine"] == 7
+
+
+def test_a_condition_on_a_field_guards_its_value() -> None:
+    """Who lacks it does not get the block, so no default is needed there."""
+    guarded = "{% if subscriber.first_name %}\n\n{{ subscriber.first_name }}, hello.\n\n{% endif %}"
+    accused = found(CLEAN.replace("Some text", guarded + "\n\nSome text"))
+
+    assert accused == []
