@@ -1,0 +1,231 @@
+"""What a person does to a dispatch: begin or resume it, pause it, cancel it, settle what is in doubt."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import delete, func, insert, select, update
+
+from newsletter.delivery.models import (
+    BATCH,
+    DELIVERY,
+    DISPATCH,
+    SETTLEMENT,
+    BatchState,
+    DeliveryState,
+    DispatchState,
+)
+from newsletter.delivery.plan import LARGEST_BATCH
+from newsletter.delivery.recovery import close_cancelled
+from newsletter.delivery.report import SUBSCRIBER, find
+from newsletter.errors import DeliveryError, UsageError
+from subscribers.columns import now as right_now
+from subscribers.database import writing
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from datetime import datetime
+
+    from sqlalchemy import Connection, Engine, Row
+
+#: What a delivery in doubt may be settled as.
+SETTLED_AS = (DeliveryState.ACCEPTED, DeliveryState.FAILED)
+#: Whose message certainly was not taken or, with `resend`, is taken for lost.
+RESENDABLE = (DeliveryState.FAILED, DeliveryState.UNCERTAIN)
+
+
+def begin(engine: Engine, name: str, provider: str) -> Row[Any]:
+    """Let the batches of a planned, paused or interrupted dispatch be claimed; the dispatch's row.
+
+    Raises:
+        DeliveryError: there is no such dispatch, it was cancelled, or planned for another provider.
+    """
+    with writing(engine) as connection:
+        row = find(connection, name)
+        if row.state == DispatchState.CANCELLED:
+            raise DeliveryError(
+                "the dispatch was cancelled", where=name, hint="plan another with `newsletter send`"
+            )
+        if row.state != DispatchState.FINISHED:
+            if row.provider != provider:
+                raise DeliveryError(
+                    f"the dispatch was planned for {row.provider}, not for {provider}",
+                    where=name,
+                    hint=f"add `--provider {row.provider}`",
+                )
+            _set_state(connection, row.id, DispatchState.RUNNING)
+    return row
+
+
+def pause(engine: Engine, name: str) -> None:
+    """Let no more windows begin, in any process, until the dispatch is resumed.
+
+    Raises:
+        DeliveryError: there is no such dispatch, or it has ended.
+    """
+    with writing(engine) as connection:
+        row = find(connection, name)
+        _check_open(row)
+        _set_state(connection, row.id, DispatchState.PAUSED)
+
+
+def cancel(engine: Engine, name: str, now: datetime | None = None) -> None:
+    """End the dispatch for good: whoever was not tried yet is recorded as skipped.
+
+    Raises:
+        DeliveryError: there is no such dispatch, or it has ended.
+    """
+    now = now or right_now()
+    with writing(engine) as connection:
+        row = find(connection, name)
+        _check_open(row)
+        connection.execute(
+            update(DISPATCH)
+            .where(DISPATCH.c.id == row.id)
+            .values(state=DispatchState.CANCELLED, finished_at=now)
+        )
+        close_cancelled(connection, row.id, now)
+
+
+def settle(
+    engine: Engine,
+    name: str,
+    state: DeliveryState,
+    *,
+    who: Collection[str] | None = None,
+    reason: str = "settled by the operator",
+    now: datetime | None = None,
+) -> int:
+    """Write down what is known now of deliveries in doubt; how many were settled.
+
+    Args:
+        engine: the database.
+        name: the dispatch.
+        state: ``accepted`` or ``failed``.
+        who: addresses or delivery ids; None means everybody in doubt.
+        reason: how it is known.
+        now: the present moment.
+
+    Raises:
+        UsageError: another state, or somebody in *who* is not in doubt.
+        DeliveryError: there is no such dispatch.
+    """
+    if state not in SETTLED_AS:
+        raise UsageError(
+            f"a delivery in doubt cannot become `{state}`", hint="it was either `accepted` or `failed`"
+        )
+    now = now or right_now()
+    with writing(engine) as connection:
+        dispatch = find(connection, name)
+        rows = _chosen(connection, dispatch, [DeliveryState.UNCERTAIN], who)
+        _note(connection, rows, state, reason, now)
+        for row in rows:
+            connection.execute(_row_of(update(DELIVERY), row).values(state=state, reason=reason, at=now))
+    return len(rows)
+
+
+def resend(
+    engine: Engine,
+    name: str,
+    state: DeliveryState,
+    *,
+    who: Collection[str] | None = None,
+    reason: str = "to be tried again, by the operator",
+    now: datetime | None = None,
+) -> int:
+    """Put recipients back into the dispatch, to be handed over when it is resumed; how many.
+
+    For ``failed`` ones nobody is mailed twice. An ``uncertain`` one may get the message a second time, with
+    the same Message-ID: that is for a person to decide, never for the program.
+
+    Raises:
+        UsageError: another state, or somebody in *who* is not in it.
+        DeliveryError: there is no such dispatch, or it was cancelled.
+    """
+    if state not in RESENDABLE:
+        raise UsageError(
+            f"`{state}` deliveries are not tried again", hint="only `failed` and `uncertain` are"
+        )
+    now = now or right_now()
+    with writing(engine) as connection:
+        dispatch = find(connection, name)
+        if dispatch.state == DispatchState.CANCELLED:
+            raise DeliveryError("the dispatch was cancelled", where=name)
+        rows = _chosen(connection, dispatch, [state], who)
+        _note(connection, rows, "pending", reason, now)
+        for row in rows:
+            connection.execute(_row_of(delete(DELIVERY), row))
+        _put_back(connection, dispatch.id, [row.subscriber_id for row in rows], now)
+        if rows and dispatch.state == DispatchState.FINISHED:
+            _set_state(connection, dispatch.id, DispatchState.PAUSED)
+    return len(rows)
+
+
+def _put_back(connection: Connection, dispatch_id: int, ids: list[int], now: datetime) -> None:
+    """New batches, after the last one, for recipients who are pending again."""
+    last = connection.scalar(
+        select(func.coalesce(func.max(BATCH.c.number), 0)).where(BATCH.c.dispatch_id == dispatch_id)
+    )
+    for number, start in enumerate(range(0, len(ids), LARGEST_BATCH), int(last or 0) + 1):
+        part = ids[start : start + LARGEST_BATCH]
+        values = {"ids": json.dumps(part, separators=(",", ":")), "pending": len(part), "ready_at": now}
+        fixed = {"called": 0, "tries": "{}", "state": BatchState.READY, "attempt": 0, "worker": ""}
+        connection.execute(insert(BATCH).values(dispatch_id=dispatch_id, number=number, **values, **fixed))
+
+
+def _chosen(
+    connection: Connection, dispatch: Row[Any], states: list[DeliveryState], who: Collection[str] | None
+) -> list[Row[Any]]:
+    query = (
+        select(DELIVERY, SUBSCRIBER.c.email)
+        .outerjoin(SUBSCRIBER, SUBSCRIBER.c.id == DELIVERY.c.subscriber_id)
+        .where(DELIVERY.c.dispatch_id == dispatch.id, DELIVERY.c.state.in_(states))
+        .order_by(DELIVERY.c.subscriber_id)
+    )
+    rows = list(connection.execute(query).all())
+    if who is None:
+        return rows
+    wanted = {name.casefold() for name in who}
+    chosen = [row for row in rows if {row.delivery_id, (row.email or "").casefold()} & wanted]
+    found = {name for row in chosen for name in (row.delivery_id, (row.email or "").casefold())}
+    if unknown := sorted(wanted - found):
+        raise UsageError(
+            f"`{unknown[0]}` has no delivery here that is {' or '.join(states)}",
+            where=dispatch.name,
+            hint=f"see `newsletter log {dispatch.name} --state {states[0]}`",
+        )
+    return chosen
+
+
+def _note(connection: Connection, rows: list[Row[Any]], after: str, reason: str, now: datetime) -> None:
+    notes = [
+        {
+            "dispatch_id": row.dispatch_id,
+            "subscriber_id": row.subscriber_id,
+            "before": row.state,
+            "after": after,
+            "reason": reason,
+            "at": now,
+        }
+        for row in rows
+    ]
+    if notes:
+        connection.execute(insert(SETTLEMENT), notes)
+
+
+def _row_of(statement: Any, row: Row[Any]) -> Any:  # noqa: ANN401 - update() and delete() share no type with where()
+    return statement.where(
+        DELIVERY.c.dispatch_id == row.dispatch_id, DELIVERY.c.subscriber_id == row.subscriber_id
+    )
+
+
+def _check_open(row: Row[Any]) -> None:
+    if row.state in (DispatchState.FINISHED, DispatchState.CANCELLED):
+        raise DeliveryError(f"the dispatch is {row.state} already", where=row.name)
+
+
+def _set_state(connection: Connection, dispatch_id: int, state: DispatchState) -> None:
+    connection.execute(
+        update(DISPATCH).where(DISPATCH.c.id == dispatch_id).values(state=state, finished_at=None)
+    )

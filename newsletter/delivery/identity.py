@@ -1,0 +1,63 @@
+"""Names that cannot be mistaken: of a delivery, everywhere and for ever, and of a worker, while it lives."""
+
+from __future__ import annotations
+
+import os
+import socket
+from base64 import b32encode
+from contextlib import suppress
+from hashlib import blake2b
+from pathlib import Path
+from secrets import token_hex
+
+
+def delivery_id(secret: bytes, subscriber_id: int) -> str:
+    """The opaque name of one recipient's delivery: 24 letters and digits, the same on every run.
+
+    Being the same, a message that is composed twice has one Message-ID (RFC 5322, 3.6.4); being made with
+    the dispatch's *secret*, it tells nobody who the recipient is.
+    """
+    digest = blake2b(subscriber_id.to_bytes(8, "big"), key=secret, digest_size=15).digest()
+    return b32encode(digest).decode("ascii").lower()
+
+
+def worker_name() -> str:
+    """A new name for a worker in this process: host, process, when the process began, and a random part."""
+    return f"{_host()}:{os.getpid()}:{_began(os.getpid())}:{token_hex(4)}"
+
+
+def is_gone(worker: str) -> bool:
+    """True when the worker's process has certainly ended; False when it runs, or runs elsewhere, or may."""
+    host, pid, began, _ = worker.rsplit(":", 3)
+    if host != _host():
+        return False
+    now_running = _began(int(pid))
+    return now_running is None or now_running != began
+
+
+def _host() -> str:
+    """The machine; within a container that shares its name, the container."""
+    with suppress(OSError):
+        return f"{socket.gethostname()}/{Path('/proc/self/ns/pid').readlink()}"
+    return socket.gethostname()
+
+
+def _began(pid: int) -> str | None:
+    """When the process began, or None if there is none; ``?`` where the system does not tell."""
+    stat = Path(f"/proc/{pid}/stat")
+    try:
+        # proc(5): field 22 is the start time; field 2 is a name in brackets that may hold anything.
+        state, *fields = stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return "?" if not Path("/proc/self").exists() and _answers(pid) else None
+    return None if state in "ZX" else fields[18]
+
+
+def _answers(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,290 @@
+"""The ledger: who holds which batch, what was handed over, and what came of it.
+
+Three writes make delivery provable, each one transaction:
+
+1. `claim` leases a batch to one worker and raises its fence: whoever held it before can write no more.
+2. `authorise` marks, before the first byte leaves, the recipients that are about to be handed over.
+3. `record` writes their outcomes and takes them out of the batch.
+
+So after a crash at any point, the marked recipients who are still in their batch are those in doubt
+(`recovery.recover` names them), and everybody else there was provably not handed over.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Select, and_, exists, func, insert, select, update
+
+from newsletter.delivery.models import (
+    BATCH,
+    DELIVERY,
+    DISPATCH,
+    BatchState,
+    DeliveryState,
+    DispatchState,
+)
+from newsletter.errors import DeliveryError
+from subscribers.database import writing
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, Connection, Engine, Update
+
+#: A worker that has not written for so long is taken for dead. Each window renews the lease, so it must
+#: only be longer than the slowest window.
+LEASE = timedelta(minutes=15)
+
+
+class LeaseLostError(Exception):
+    """Another worker holds the batch now; nothing was written."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One recipient's outcome, as it is written down."""
+
+    subscriber_id: int
+    delivery_id: str
+    state: DeliveryState
+    reason: str = ""
+    provider_id: str = ""
+    attempts: int = 1
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A batch in the hands of a worker: who is still to be tried, and who was deferred and waits."""
+
+    dispatch_id: int
+    number: int
+    worker: str
+    attempt: int
+    untried: tuple[int, ...]
+    deferred: tuple[int, ...] = ()
+    tries: Mapping[int, int] | None = None
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """All recipients of the batch without an outcome."""
+        return self.untried + self.deferred
+
+    def tried(self, subscriber_id: int) -> int:
+        """How often the recipient was deferred so far."""
+        return (self.tries or {}).get(subscriber_id, 0)
+
+
+def claim(engine: Engine, dispatch_id: int, worker: str, now: datetime) -> Lease | None:
+    """Lease the next batch of a running dispatch to *worker*, or None if none can be had now."""
+    waiting = (
+        select(BATCH.c.number)
+        .where(BATCH.c.dispatch_id == dispatch_id, BATCH.c.state == BatchState.READY, BATCH.c.ready_at <= now)
+        .order_by(BATCH.c.number)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    statement = (
+        update(BATCH)
+        .where(
+            BATCH.c.dispatch_id == dispatch_id,
+            BATCH.c.number == waiting.scalar_subquery(),
+            BATCH.c.state == BatchState.READY,
+            _is_running(dispatch_id),
+        )
+        .values(state=BatchState.LEASED, worker=worker, attempt=BATCH.c.attempt + 1, lease_until=now + LEASE)
+        .returning(BATCH.c.number, BATCH.c.attempt, BATCH.c.ids, BATCH.c.tries)
+    )
+    with writing(engine) as connection:
+        row = connection.execute(statement).first()
+    if row is None:
+        return None
+    return Lease(
+        dispatch_id, row.number, worker, row.attempt, tuple(json.loads(row.ids)), tries=parse_tries(row.tries)
+    )
+
+
+def authorise(
+    engine: Engine, lease: Lease, called: Sequence[int], skipped: Sequence[Entry], now: datetime
+) -> Lease | None:
+    """Mark *called* as about to be handed over and record *skipped*; None if the dispatch was halted.
+
+    Args:
+        engine: the database.
+        lease: the batch; *called* and *skipped* together are the first of its untried.
+        called: whose messages will be handed over next.
+        skipped: who will not be tried, with the reason.
+        now: the present moment; it renews the lease.
+
+    Raises:
+        LeaseLostError: the batch has another holder.
+    """
+    rest = lease.untried[len(called) + len(skipped) :]
+    ahead = replace(lease, untried=(*called, *rest))
+    with writing(engine) as connection:
+        if not connection.scalar(select(_is_running(lease.dispatch_id))):
+            return None
+        rewrite(connection, ahead, now, called=len(called))
+        enter(connection, lease, skipped, now)
+    return ahead
+
+
+def record(
+    engine: Engine, lease: Lease, entries: Sequence[Entry], deferred: Collection[int], now: datetime
+) -> Lease:
+    """Write the outcomes of those that were handed over, and free the others of the mark.
+
+    It is one transaction; if nobody is left in the batch, the batch ends with it.
+
+    Args:
+        engine: the database.
+        lease: the batch, as `authorise` gave it.
+        entries: the outcomes; their recipients leave the batch.
+        deferred: who was not taken for now; they go to the batch's end, with one more try counted.
+        now: the moment of the outcome; it renews the lease.
+
+    Raises:
+        LeaseLostError: the batch has another holder.
+    """
+    settled, later = {entry.subscriber_id for entry in entries}, set(deferred)
+    tries = {who: count for who, count in (lease.tries or {}).items() if who not in settled}
+    after = replace(
+        lease,
+        untried=tuple(who for who in lease.untried if who not in settled and who not in later),
+        deferred=lease.deferred + tuple(who for who in lease.untried if who in later),
+        tries=tries | {who: lease.tried(who) + 1 for who in later},
+    )
+    with writing(engine) as connection:
+        rewrite(connection, after, now, state=BatchState.LEASED if after.ids else BatchState.DONE)
+        enter(connection, lease, entries, now)
+    return after
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """How many batches can be claimed now, how many are held or wait, and when the next may be claimed."""
+
+    claimable: int
+    held_or_waiting: int
+    next_at: datetime | None
+
+
+def outlook(engine: Engine, dispatch_id: int, now: datetime) -> Outlook:
+    """What there is to do for a dispatch; nothing at all when it is not running."""
+    open_batches = select(BATCH.c.state, BATCH.c.ready_at).where(
+        BATCH.c.dispatch_id == dispatch_id, BATCH.c.state != BatchState.DONE, _is_running(dispatch_id)
+    )
+    with engine.connect() as connection:
+        rows = connection.execute(open_batches).all()
+    ready_at = [row.ready_at for row in rows if row.state == BatchState.READY]
+    claimable = sum(moment <= now for moment in ready_at)
+    return Outlook(claimable, len(rows) - claimable, min(ready_at, default=None))
+
+
+def finish(engine: Engine, dispatch_id: int, now: datetime) -> bool:
+    """Mark a running dispatch as finished if every recipient has an outcome; whether it is finished now.
+
+    Raises:
+        DeliveryError: outcomes and recipients do not add up, which must never be.
+    """
+    with writing(engine) as connection:
+        row = connection.execute(select(DISPATCH).where(DISPATCH.c.id == dispatch_id).with_for_update()).one()
+        if row.state != DispatchState.RUNNING:
+            return bool(row.state == DispatchState.FINISHED)
+        if connection.scalar(select(_has_open_batches(dispatch_id))):
+            return False
+        recorded = connection.scalar(
+            select(func.count()).select_from(DELIVERY).where(DELIVERY.c.dispatch_id == dispatch_id)
+        )
+        if recorded != row.planned:
+            raise DeliveryError(
+                f"{row.planned} recipients were planned and {recorded} have an outcome",
+                where=row.name,
+                hint="this must never be: keep a copy of the database and report it",
+            )
+        connection.execute(
+            update(DISPATCH)
+            .where(DISPATCH.c.id == dispatch_id)
+            .values(state=DispatchState.FINISHED, finished_at=now)
+        )
+    return True
+
+
+def _is_running(dispatch_id: int) -> ColumnElement[bool]:
+    running: Select[Any] = select(DISPATCH.c.id).where(
+        DISPATCH.c.id == dispatch_id, DISPATCH.c.state == DispatchState.RUNNING
+    )
+    return exists(running)
+
+
+def _has_open_batches(dispatch_id: int) -> ColumnElement[bool]:
+    return exists(
+        select(BATCH.c.number).where(BATCH.c.dispatch_id == dispatch_id, BATCH.c.state != BatchState.DONE)
+    )
+
+
+def fenced(lease: Lease) -> Update:
+    """An update that only the present holder of the batch can make."""
+    return update(BATCH).where(
+        and_(
+            BATCH.c.dispatch_id == lease.dispatch_id,
+            BATCH.c.number == lease.number,
+            BATCH.c.state == BatchState.LEASED,
+            BATCH.c.worker == lease.worker,
+            BATCH.c.attempt == lease.attempt,
+        )
+    )
+
+
+def rewrite(
+    connection: Connection,
+    lease: Lease,
+    now: datetime,
+    *,
+    called: int = 0,
+    state: BatchState = BatchState.LEASED,
+) -> None:
+    """Write who is left in the batch, how many of them are about to be handed over, and whether it is done.
+
+    Raises:
+        LeaseLostError: the batch has another holder.
+    """
+    values = {
+        "ids": json.dumps(lease.ids, separators=(",", ":")),
+        "pending": len(lease.ids),
+        "called": called,
+        "state": state,
+        "tries": json.dumps(lease.tries or {}, separators=(",", ":")),
+        "lease_until": now + LEASE,
+    }
+    if connection.execute(fenced(lease).values(**values)).rowcount != 1:
+        raise LeaseLostError(f"batch {lease.number}")
+
+
+def enter(connection: Connection, lease: Lease, entries: Sequence[Entry], now: datetime) -> None:
+    """Write the outcomes of recipients who leave the batch."""
+    if entries:
+        connection.execute(
+            insert(DELIVERY),
+            [
+                {
+                    "dispatch_id": lease.dispatch_id,
+                    "subscriber_id": entry.subscriber_id,
+                    "delivery_id": entry.delivery_id,
+                    "batch": lease.number,
+                    "state": entry.state,
+                    "reason": entry.reason,
+                    "provider_id": entry.provider_id,
+                    "attempts": entry.attempts,
+                    "at": now,
+                }
+                for entry in entries
+            ],
+        )
+
+
+def parse_tries(text: str) -> dict[int, int]:
+    """How often each recipient of a batch was deferred, from the column ``tries``."""
+    return {int(who): count for who, count in json.loads(text).items()}

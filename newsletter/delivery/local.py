@@ -1,0 +1,254 @@
+"""Works through a dispatch within one process: as many threads as the provider takes connections."""
+
+from __future__ import annotations
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from functools import partial
+from random import Random
+from threading import Event, Lock
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import DBAPIError
+
+from newsletter.delivery import ledger
+from newsletter.delivery.control import begin
+from newsletter.delivery.deliver_batch import Job, deliver_batch
+from newsletter.delivery.identity import is_gone, worker_name
+from newsletter.delivery.models import DispatchState
+from newsletter.delivery.recovery import recover
+from newsletter.delivery.report import Status, status
+from newsletter.delivery.retry import Backoff
+from newsletter.delivery.throttle import Throttle
+from newsletter.editions import Edition, read_attached
+from newsletter.errors import DeliveryError, ProviderError
+from newsletter.messages import Composer, personal_links
+from subscribers.columns import now as right_now
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+    from pathlib import Path
+
+    from sqlalchemy import Engine
+
+    from newsletter.messages import Envelope
+    from newsletter.providers import Provider
+    from subscribers import SubscriberStore, Tokens
+
+#: How often, in seconds, a run that waits looks whether something has changed: a pause, a worker that died.
+LOOK = 1.0
+
+
+@dataclass(frozen=True)
+class Means:
+    """What a run works with: where list and ledger are, who writes, and what takes the messages.
+
+    ``url`` is where the readers' web service is reachable and ``rate`` in messages per second, or None for
+    no limit. ``media`` is the folder of published images, from which those that are attached are read.
+    """
+
+    engine: Engine
+    store: SubscriberStore
+    tokens: Tokens
+    provider: Provider
+    envelope: Envelope
+    url: str
+    rate: float | None = None
+    media: Path | None = None
+    backoff: Backoff = field(default_factory=Backoff)
+    clock: Callable[[], datetime] = right_now
+    random: Random = field(default_factory=Random)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a dispatch has come: *recipients* in all, and the outcomes so far, by state."""
+
+    recipients: int
+    outcomes: Mapping[str, int]
+
+    @property
+    def done(self) -> int:
+        """Recipients with an outcome."""
+        return sum(self.outcomes.values())
+
+
+def run_dispatch(
+    means: Means,
+    name: str,
+    *,
+    stop: Event | None = None,
+    progress: Callable[[Progress], None] = lambda _: None,
+    pause: Callable[[float], object] | None = None,
+) -> Status:
+    """Work on a dispatch until every recipient has an outcome, it is paused or cancelled, or *stop* is set.
+
+    Other processes may work on it too. When one of them dies, its batches are taken over here.
+
+    Args:
+        means: what to work with.
+        name: the dispatch; a finished one is left as it is.
+        stop: set it to end early: what is in flight is finished and recorded, the rest can be resumed.
+        progress: told how far it is, now and after each window; from several threads, one at a time.
+        pause: waits for so many seconds; by default until then or *stop*.
+
+    Returns:
+        How the dispatch stands now.
+
+    Raises:
+        DeliveryError: there is no such dispatch, it was cancelled, it belongs to another provider, or an
+            image that goes with its messages is missing.
+        ProviderError: the provider cannot be reached; whoever was not handed over can be resumed.
+    """
+    stop = stop or Event()
+    try:
+        dispatch = begin(means.engine, name, means.provider.name)
+        tally = _Tally(status(means.engine, name), progress)
+        run = _Run(means, name, dispatch.id, stop, pause or stop.wait, tally)
+        if dispatch.state != DispatchState.FINISHED:
+            run.work(dispatch.secret, _composer(means, Edition.from_json(dispatch.edition)))
+        return status(means.engine, name)
+    except DBAPIError as error:
+        raise DeliveryError(
+            f"the ledger cannot be written: {str(error.orig).strip().splitlines()[0]}",
+            where=name,
+            hint="look at the database and the space on its disk",
+        ) from error
+
+
+def _composer(means: Means, edition: Edition) -> Composer:
+    """What makes the messages; images are read, all of them, before anything is handed over."""
+    return Composer(edition, means.envelope, read_attached(edition, means.media))
+
+
+class _Tally:
+    """Adds up outcomes over all threads and tells how far the dispatch is."""
+
+    def __init__(self, before: Status, tell: Callable[[Progress], None]) -> None:
+        names = ("accepted", "rejected", "failed", "skipped", "uncertain")
+        self._counts = Counter({name: getattr(before, name) for name in names})
+        self._recipients = before.recipients
+        self._tell = tell
+        self._lock = Lock()
+        self.recorded = 0
+        self._tell(Progress(self._recipients, dict(self._counts)))
+
+    def add(self, outcomes: Counter[str]) -> None:
+        with self._lock:
+            self.recorded += outcomes.total()
+            self._counts.update(outcomes)
+            self._tell(Progress(self._recipients, dict(self._counts)))
+
+
+class _Run:
+    """One run over one dispatch: rounds of threads, until there is nothing left to claim or to wait for."""
+
+    def __init__(
+        self,
+        means: Means,
+        name: str,
+        dispatch_id: int,
+        stop: Event,
+        pause: Callable[[float], object],
+        tally: _Tally,
+    ) -> None:
+        self._means = means
+        self._name = name
+        self._id = dispatch_id
+        self._stop = stop
+        self._halted = False
+        self._pause = pause
+        self._tally = tally
+
+    def work(self, secret: bytes, composer: Composer) -> None:
+        """Rounds, and between them waits: for those who were deferred, and for other processes.
+
+        Raises:
+            ProviderError: it cannot be reached at the beginning, or not any more after several tries.
+        """
+        job = self._job(secret, composer)
+        failures = 0
+        while not self._stop.is_set():
+            self._recover(is_gone)
+            ahead = ledger.outlook(self._means.engine, self._id, self._means.clock())
+            if ahead.claimable == ahead.held_or_waiting == 0:
+                break
+            if not ahead.claimable:
+                self._wait_until(ahead.next_at)
+                continue
+            before = self._tally.recorded
+            trouble = self._round(job, min(ahead.claimable, self._means.provider.concurrency))
+            failures = 0 if trouble is None else 1 if self._tally.recorded > before else failures + 1
+            if trouble is not None:
+                # Whoever cannot even begin is told at once; a server that was there may come back.
+                if self._tally.recorded == 0 or self._means.backoff.exhausted(failures):
+                    raise trouble
+                self._pause(self._means.backoff.wait(failures, self._means.random))
+        ledger.finish(self._means.engine, self._id, self._means.clock())
+
+    def _wait_until(self, moment: datetime | None) -> None:
+        """Until *moment*, but not for long: somebody may pause the dispatch, or another process may die."""
+        seconds = LOOK if moment is None else (moment - self._means.clock()).total_seconds()
+        self._pause(max(0.0, min(seconds, LOOK)))
+
+    def _round(self, job: Job, threads: int) -> ProviderError | None:
+        """Threads that claim batches until none is left; the trouble that the provider made, if it did."""
+        workers = [worker_name() for _ in range(threads)]
+        with ThreadPoolExecutor(threads, "delivery") as pool:
+            futures = [pool.submit(self._claim_and_deliver, job, worker) for worker in workers]
+            try:
+                wait(futures)
+            finally:
+                self._halted = not all(future.done() for future in futures)
+        errors = [error for future in futures if (error := future.exception()) is not None]
+        trouble = None
+        for error in errors:
+            if not isinstance(error, ProviderError):
+                # Nobody knows how far it came: whoever it had authorised is in doubt, and named now.
+                self._recover(workers.__contains__)
+                raise error
+            trouble = trouble or error
+        return trouble
+
+    def _claim_and_deliver(self, job: Job, worker: str) -> None:
+        try:
+            with self._means.provider.connect(self._name) as connection:
+                while not self._stopping() and deliver_batch(job, connection, worker):
+                    pass
+        except ProviderError:
+            raise
+        except BaseException:
+            self._halted = True
+            raise
+
+    def _stopping(self) -> bool:
+        return self._halted or self._stop.is_set()
+
+    def _recover(self, gone: Callable[[str], bool]) -> None:
+        means = self._means
+        recover(means.engine, self._id, means.clock(), idempotent=means.provider.idempotent, gone=gone)
+
+    def _job(self, secret: bytes, composer: Composer) -> Job:
+        means = self._means
+        slug = composer.edition.slug
+        return Job(
+            engine=means.engine,
+            store=means.store,
+            dispatch_id=self._id,
+            secret=secret,
+            composer=composer,
+            links=partial(_links, means, slug),
+            provider=means.provider,
+            throttle=Throttle(means.rate, self._pause),
+            stopping=self._stopping,
+            progress=self._tally.add,
+            backoff=means.backoff,
+            clock=means.clock,
+            random=means.random,
+        )
+
+
+def _links(means: Means, slug: str, public_id: str) -> Mapping[str, str]:
+    return personal_links(means.url, means.tokens, public_id, slug)

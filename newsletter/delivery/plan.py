@@ -1,0 +1,293 @@
+"""Planning: who gets an edition, frozen together with the edition in one transaction.
+
+Every candidate is either planned or excluded for one reason, and the plan says how many for which.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, insert, select, text, update
+
+from newsletter.delivery.models import (
+    BATCH,
+    DELIVERY,
+    DISPATCH,
+    EXCLUSION,
+    BatchState,
+    DeliveryState,
+    Dispatch,
+    DispatchState,
+)
+from newsletter.errors import DeliveryError
+from subscribers.columns import now as right_now
+from subscribers.database import writing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
+
+    from sqlalchemy import Connection, Engine, Row
+
+    from newsletter.delivery.audience import Audience
+    from newsletter.editions.edition import Edition
+    from newsletter.providers import Provider
+    from subscribers import SubscriberStore
+
+#: A batch has at most so many recipients, whatever the provider would take.
+LARGEST_BATCH = 1000
+#: The reason of those whom an earlier dispatch of the same issue reached, may have reached, or will reach.
+ALREADY_RECEIVED = "already received"
+# Any number will do, as long as every machine asks PostgreSQL for the same one.
+_PLANNING_LOCK = 6_273_782
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What planning came to; ``dispatch`` is the name of what will be, is, or was sent."""
+
+    dispatch: str
+    state: DispatchState
+    audience: str
+    candidates: int
+    planned: int
+    excluded: Mapping[str, int]
+    #: True if the dispatch was there before: it goes on where it stood.
+    continued: bool
+
+
+def plan_dispatch(
+    engine: Engine,
+    store: SubscriberStore,
+    edition: Edition,
+    audience: Audience,
+    *,
+    provider: Provider,
+    sender: str,
+    again: bool = False,
+    dry_run: bool = False,
+    clock: Callable[[], datetime] = right_now,
+) -> Plan:
+    """Freeze *edition* and *audience* into a dispatch, or find the one that was made of them before.
+
+    Args:
+        engine: the database.
+        store: the list.
+        edition: what everybody gets.
+        audience: who is meant; evaluated now.
+        provider: what will take the messages.
+        sender: the From of the messages, for the record.
+        again: begin a new dispatch even if there was one, and mail those who already received the issue.
+        dry_run: only count; nothing is written.
+        clock: the present moment.
+
+    Raises:
+        DeliveryError: nobody is left to mail; or the same audience has a dispatch of the issue with other
+            content or over another provider.
+    """
+    with engine.connect() if dry_run else writing(engine) as connection:
+        if not dry_run and connection.dialect.name == "postgresql":
+            # Two processes that plan at once must not both find that there is no dispatch yet.
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _PLANNING_LOCK})
+        if not again and (existing := _existing(connection, edition, audience, provider)):
+            return _continued(connection, existing)
+        name = _new_name(connection, edition.slug)
+        freezer = _Freezer(connection, min(provider.batch_size, LARGEST_BATCH), clock())
+        if not dry_run:
+            freezer.begin(name, edition, audience, provider, sender)
+        received = set() if again else _already_received(connection, edition.slug)
+        for candidate in store.candidates(connection, audience.segment):
+            freezer.add(candidate.id, candidate.barrier or _seen(candidate.id, received))
+        freezer.end()
+        if freezer.planned == 0:
+            raise _nobody(audience, freezer)
+    state, excluded = DispatchState.PLANNED, dict(freezer.excluded)
+    return Plan(name, state, audience.words, freezer.candidates, freezer.planned, excluded, continued=False)
+
+
+class _Freezer:
+    """Takes candidates one by one; writes those without a barrier into batches, if a dispatch was begun."""
+
+    def __init__(self, connection: Connection, batch_size: int, now: datetime) -> None:
+        self._connection = connection
+        self._batch_size = batch_size
+        self._now = now
+        self._dispatch_id: int | None = None
+        self._ids: list[int] = []
+        self._number = 0
+        self.candidates = 0
+        self.planned = 0
+        self.excluded: Counter[str] = Counter()
+
+    def begin(self, name: str, edition: Edition, audience: Audience, provider: Provider, sender: str) -> None:
+        row = Dispatch(
+            name=name,
+            slug=edition.slug,
+            digest=edition.digest,
+            edition=edition.to_json(),
+            audience=audience.words,
+            audience_key=audience.key,
+            provider=provider.name,
+            sender=sender,
+            created_at=self._now,
+        )
+        values = row.model_dump(exclude={"id"})
+        self._dispatch_id = self._connection.execute(
+            insert(DISPATCH).values(values).returning(DISPATCH.c.id)
+        ).scalar_one()
+
+    def add(self, subscriber_id: int, barrier: str | None) -> None:
+        self.candidates += 1
+        if barrier is not None:
+            self.excluded[barrier] += 1
+            return
+        self.planned += 1
+        self._ids.append(subscriber_id)
+        if len(self._ids) == self._batch_size:
+            self._write_batch()
+
+    def end(self) -> None:
+        if self._dispatch_id is None:
+            return
+        if self._ids:
+            self._write_batch()
+        if self.excluded:
+            rows = [
+                {"dispatch_id": self._dispatch_id, "reason": reason, "count": count}
+                for reason, count in self.excluded.items()
+            ]
+            self._connection.execute(insert(EXCLUSION), rows)
+        self._connection.execute(
+            update(DISPATCH)
+            .where(DISPATCH.c.id == self._dispatch_id)
+            .values(candidates=self.candidates, planned=self.planned)
+        )
+        self._check()
+
+    def _write_batch(self) -> None:
+        if self._dispatch_id is not None:
+            self._number += 1
+            values = {
+                "dispatch_id": self._dispatch_id,
+                "number": self._number,
+                "ids": json.dumps(self._ids, separators=(",", ":")),
+                "pending": len(self._ids),
+                "called": 0,
+                "tries": "{}",
+                "state": BatchState.READY,
+                "attempt": 0,
+                "worker": "",
+                "ready_at": self._now,
+            }
+            self._connection.execute(insert(BATCH).values(values))
+        self._ids.clear()
+
+    def _check(self) -> None:
+        """What the batches hold, read back, plus what is excluded must be all candidates."""
+        held = self._connection.scalar(
+            select(func.coalesce(func.sum(BATCH.c.pending), 0)).where(
+                BATCH.c.dispatch_id == self._dispatch_id
+            )
+        )
+        if int(held or 0) + self.excluded.total() != self.candidates:
+            raise DeliveryError(
+                f"{held} planned and {self.excluded.total()} excluded are not {self.candidates} candidates",
+                hint="nothing was planned; please report this",
+            )
+
+
+def _existing(
+    connection: Connection, edition: Edition, audience: Audience, provider: Provider
+) -> Row[Any] | None:
+    """The last dispatch of the issue to the audience, if it can be gone on with or is finished."""
+    row = connection.execute(
+        select(DISPATCH)
+        .where(
+            DISPATCH.c.slug == edition.slug,
+            DISPATCH.c.audience_key == audience.key,
+            DISPATCH.c.state != DispatchState.CANCELLED,
+        )
+        .order_by(DISPATCH.c.id.desc())
+        .limit(1)
+    ).first()
+    if row is None:
+        return None
+    finished = row.state == DispatchState.FINISHED
+    if row.digest != edition.digest:
+        go_on = "" if finished else f"`newsletter resume {row.name}` goes on with what it had then; "
+        raise DeliveryError(
+            f"the issue has changed since its dispatch to this audience, which is {row.state}",
+            where=row.name,
+            hint=f"{go_on}`--again` mails everybody anew",
+        )
+    if row.provider != provider.name and not finished:
+        raise DeliveryError(
+            f"the dispatch was planned for {row.provider}, not for {provider.name}",
+            where=row.name,
+            hint=f"go on with `newsletter resume {row.name}`, or end it with `newsletter cancel {row.name}`",
+        )
+    return row
+
+
+def _continued(connection: Connection, row: Row[Any]) -> Plan:
+    state = DispatchState(row.state)
+    excluded = excluded_of(connection, row.id)
+    return Plan(row.name, state, row.audience, row.candidates, row.planned, excluded, continued=True)
+
+
+def excluded_of(connection: Connection, dispatch_id: int) -> dict[str, int]:
+    """How many candidates were not planned, by reason."""
+    rows = connection.execute(
+        select(EXCLUSION.c.reason, EXCLUSION.c.count)
+        .where(EXCLUSION.c.dispatch_id == dispatch_id)
+        .order_by(EXCLUSION.c.reason)
+    )
+    return {reason: int(count) for reason, count in rows}
+
+
+def _new_name(connection: Connection, slug: str) -> str:
+    """``SLUG-1`` for the first dispatch of an issue, ``SLUG-2`` for the next."""
+    count = connection.scalar(select(func.count()).where(DISPATCH.c.slug == slug)) or 0
+    return f"{slug}-{count + 1}"
+
+
+def _already_received(connection: Connection, slug: str) -> set[int]:
+    """Who has, may have, or will get the issue from an earlier dispatch."""
+    of_issue = select(DISPATCH.c.id).where(DISPATCH.c.slug == slug)
+    received = select(DELIVERY.c.subscriber_id).where(
+        DELIVERY.c.dispatch_id.in_(of_issue),
+        DELIVERY.c.state.in_([DeliveryState.ACCEPTED, DeliveryState.UNCERTAIN]),
+    )
+    held = select(BATCH.c.ids).where(BATCH.c.dispatch_id.in_(of_issue), BATCH.c.pending > 0)
+    ids = set(connection.scalars(received))
+    ids.update(_flattened(connection.scalars(held)))
+    return ids
+
+
+def _flattened(texts: Iterator[str]) -> Iterator[int]:
+    for ids in texts:
+        yield from json.loads(ids)
+
+
+def _seen(subscriber_id: int, received: set[int]) -> str | None:
+    return ALREADY_RECEIVED if subscriber_id in received else None
+
+
+def _nobody(audience: Audience, freezer: _Freezer) -> DeliveryError:
+    if freezer.candidates == 0:
+        return DeliveryError(
+            f"{audience.words} matches nobody",
+            where="audience",
+            hint="see whom a segment means with `newsletter segments show NAME`",
+        )
+    reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(freezer.excluded.items()))
+    return DeliveryError(
+        f"{audience.words} leaves nobody to mail: of {freezer.candidates}, {reasons}",
+        where="audience",
+        hint="`--again` mails those once more who already received the issue"
+        if ALREADY_RECEIVED in freezer.excluded
+        else "only active subscribers are mailed",
+    )

@@ -1,0 +1,117 @@
+"""How a batch leaves its holder: given back, taken back from one who is gone, or closed by a cancellation."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select, update
+
+from newsletter.delivery.identity import delivery_id
+from newsletter.delivery.ledger import Entry, Lease, enter, fenced, parse_tries, rewrite
+from newsletter.delivery.models import BATCH, DISPATCH, BatchState, DeliveryState, DispatchState
+from subscribers.database import writing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from sqlalchemy import Connection, Engine, Row
+
+#: The reason of those whom `recover` finds in doubt.
+IN_DOUBT = "handed over, then the process ended before the answer was recorded"
+
+
+def release(engine: Engine, lease: Lease, now: datetime, *, ready_at: datetime | None = None) -> None:
+    """Give back a batch in which somebody is left, to be claimed from *ready_at* (or now) on.
+
+    Raises:
+        LeaseLostError: the batch has another holder.
+    """
+    with writing(engine) as connection:
+        rewrite(connection, lease, now)
+        values = {"state": BatchState.READY, "worker": "", "lease_until": None, "ready_at": ready_at or now}
+        connection.execute(fenced(lease).values(**values))
+        close_cancelled(connection, lease.dispatch_id, now)
+
+
+def recover(
+    engine: Engine, dispatch_id: int, now: datetime, *, idempotent: bool, gone: Callable[[str], bool]
+) -> int:
+    """Take batches back from workers that are *gone* or whose lease ran out; how many are now in doubt.
+
+    Those who may have been handed over become ``uncertain``, unless the provider is *idempotent*; everybody
+    else in the batch goes back to be tried.
+    """
+    leased = select(BATCH).where(BATCH.c.dispatch_id == dispatch_id, BATCH.c.state == BatchState.LEASED)
+    with engine.connect() as connection:
+        held = connection.execute(leased).all()
+    lost = [row for row in held if row.lease_until < now or gone(row.worker)]
+    doubtful = 0
+    for row in lost:
+        with writing(engine) as connection:
+            doubtful += _take_back(connection, row, now, idempotent=idempotent)
+    return doubtful
+
+
+def _take_back(connection: Connection, row: Row[Any], now: datetime, *, idempotent: bool) -> int:
+    # Read again within the transaction: since it was seen, the worker may have authorised one more window.
+    fresh = connection.execute(
+        select(BATCH)
+        .where(BATCH.c.dispatch_id == row.dispatch_id, BATCH.c.number == row.number)
+        .with_for_update()
+    ).one()
+    if (fresh.state, fresh.attempt, fresh.worker) != (BatchState.LEASED, row.attempt, row.worker):
+        return 0
+    ids = tuple(json.loads(fresh.ids))
+    doubtful = () if idempotent else ids[: fresh.called]
+    lease = Lease(
+        row.dispatch_id,
+        row.number,
+        row.worker,
+        row.attempt,
+        ids[len(doubtful) :],
+        tries=parse_tries(fresh.tries),
+    )
+    secret = connection.scalar(select(DISPATCH.c.secret).where(DISPATCH.c.id == row.dispatch_id)) or b""
+    state = DeliveryState.UNCERTAIN
+    entries = [
+        Entry(who, delivery_id(secret, who), state, IN_DOUBT, attempts=lease.tried(who) + 1)
+        for who in doubtful
+    ]
+    rewrite(connection, lease, now)
+    enter(connection, lease, entries, now)
+    end = BatchState.READY if lease.ids else BatchState.DONE
+    # One more attempt, so that the worker, should it live after all, finds the fence raised.
+    values = {"state": end, "worker": "", "lease_until": None, "ready_at": now, "attempt": row.attempt + 1}
+    connection.execute(fenced(lease).values(**values))
+    close_cancelled(connection, row.dispatch_id, now)
+    return len(doubtful)
+
+
+def close_cancelled(connection: Connection, dispatch_id: int, now: datetime) -> None:
+    """Record everybody who is still in a free batch of a cancelled dispatch as skipped."""
+    state, secret = connection.execute(
+        # The lock waits for whoever is cancelling at this moment.
+        select(DISPATCH.c.state, DISPATCH.c.secret)
+        .where(DISPATCH.c.id == dispatch_id)
+        .with_for_update(read=True)
+    ).one()
+    if state != DispatchState.CANCELLED:
+        return
+    free = select(BATCH).where(BATCH.c.dispatch_id == dispatch_id, BATCH.c.state == BatchState.READY)
+    for row in connection.execute(free.with_for_update()).all():
+        lease = Lease(dispatch_id, row.number, row.worker, row.attempt, ())
+        tried = parse_tries(row.tries)
+        entries = [
+            Entry(
+                who, delivery_id(secret, who), DeliveryState.SKIPPED, "cancelled", attempts=tried.get(who, 0)
+            )
+            for who in json.loads(row.ids)
+        ]
+        enter(connection, lease, entries, now)
+        connection.execute(
+            update(BATCH)
+            .where(BATCH.c.dispatch_id == dispatch_id, BATCH.c.number == row.number)
+            .values(ids="[]", pending=0, called=0, tries="{}", state=BatchState.DONE)
+        )

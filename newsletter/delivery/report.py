@@ -1,0 +1,182 @@
+"""What the ledger says: how a dispatch stands, and what came of each recipient."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Table, func, select
+from sqlmodel import SQLModel
+
+from newsletter.config import split_mailbox
+from newsletter.delivery.identity import delivery_id
+from newsletter.delivery.models import BATCH, DELIVERY, DISPATCH, DeliveryState, DispatchState
+from newsletter.delivery.plan import excluded_of
+from newsletter.errors import DeliveryError, UsageError, did_you_mean
+from newsletter.messages.headers import ascii_address
+from subscribers.models import Subscriber
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import Connection, Engine, Row
+
+SUBSCRIBER: Table = SQLModel.metadata.tables[str(Subscriber.__tablename__)]
+
+#: What `log` calls those who are still in a batch.
+PENDING = "pending"
+#: The words that `log` can be asked for.
+STATES = (*(state.value for state in DeliveryState), PENDING)
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a dispatch stands. ``recipients`` were planned; each is in exactly one of the counts after it."""
+
+    dispatch: str
+    state: DispatchState
+    issue: str
+    digest: str
+    audience: str
+    provider: str
+    candidates: int
+    recipients: int
+    excluded: Mapping[str, int]
+    accepted: int
+    rejected: int
+    failed: int
+    skipped: int
+    uncertain: int
+    pending: int
+    created_at: datetime
+    finished_at: datetime | None
+
+    @property
+    def troubled(self) -> bool:
+        """True if somebody was rejected, failed or is in doubt."""
+        return bool(self.rejected or self.failed or self.uncertain)
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """What came of one recipient; ``at`` is None while it is pending."""
+
+    email: str
+    state: str
+    reason: str
+    provider_id: str
+    message_id: str
+    at: datetime | None
+    attempts: int
+
+
+def status(engine: Engine, name: str) -> Status:
+    """How the dispatch of that name stands.
+
+    Raises:
+        DeliveryError: there is none.
+    """
+    with engine.connect() as connection:
+        return _status(connection, find(connection, name))
+
+
+def statuses(engine: Engine, slug: str | None = None) -> list[Status]:
+    """How all dispatches stand, or those of one issue; the newest first."""
+    query = select(DISPATCH).order_by(DISPATCH.c.id.desc())
+    if slug is not None:
+        query = query.where(DISPATCH.c.slug == slug)
+    with engine.connect() as connection:
+        return [_status(connection, row) for row in connection.execute(query).all()]
+
+
+def log(engine: Engine, name: str, state: str | None = None) -> Iterator[LogLine]:
+    """What came of each recipient of a dispatch, or of those in one state; streamed, in the list's order.
+
+    Raises:
+        DeliveryError: there is no such dispatch.
+        UsageError: there is no such state.
+    """
+    if state is not None and state not in STATES:
+        raise UsageError(f"`{state}` is no state of a delivery", hint=did_you_mean(state, STATES))
+    with engine.connect() as connection:
+        dispatch = find(connection, name)
+        domain = ascii_address(split_mailbox(dispatch.sender)[1]).rpartition("@")[2]
+        if state != PENDING:
+            yield from _settled(connection, dispatch.id, state, domain)
+        if state in (None, PENDING):
+            yield from _pending(connection, dispatch, domain)
+
+
+def find(connection: Connection, name: str) -> Row[Any]:
+    """The row of the dispatch of that name.
+
+    Raises:
+        DeliveryError: there is none; the hint names the nearest.
+    """
+    row = connection.execute(select(DISPATCH).where(DISPATCH.c.name == name)).first()
+    if row is None:
+        known = list(connection.scalars(select(DISPATCH.c.name)))
+        hint = did_you_mean(name, known) if known else "`newsletter send ISSUE` makes one"
+        raise DeliveryError("there is no such dispatch", where=name, hint=hint)
+    return row
+
+
+def _status(connection: Connection, dispatch: Row[Any]) -> Status:
+    counts = {state.value: 0 for state in DeliveryState}
+    rows = connection.execute(
+        select(DELIVERY.c.state, func.count())
+        .where(DELIVERY.c.dispatch_id == dispatch.id)
+        .group_by(DELIVERY.c.state)
+    )
+    counts.update({state: int(count) for state, count in rows})
+    return Status(
+        dispatch=dispatch.name,
+        state=DispatchState(dispatch.state),
+        issue=dispatch.slug,
+        digest=dispatch.digest,
+        audience=dispatch.audience,
+        provider=dispatch.provider,
+        candidates=dispatch.candidates,
+        recipients=dispatch.planned,
+        excluded=excluded_of(connection, dispatch.id),
+        pending=dispatch.planned - sum(counts.values()),
+        created_at=dispatch.created_at,
+        finished_at=dispatch.finished_at,
+        **counts,
+    )
+
+
+def _settled(connection: Connection, dispatch_id: int, state: str | None, domain: str) -> Iterator[LogLine]:
+    query = (
+        select(DELIVERY, SUBSCRIBER.c.email)
+        .outerjoin(SUBSCRIBER, SUBSCRIBER.c.id == DELIVERY.c.subscriber_id)
+        .where(DELIVERY.c.dispatch_id == dispatch_id)
+        .order_by(DELIVERY.c.subscriber_id)
+    )
+    if state is not None:
+        query = query.where(DELIVERY.c.state == state)
+    for row in connection.execute(query.execution_options(yield_per=1000)):
+        message_id = f"<{row.delivery_id}@{domain}>"
+        yield LogLine(
+            row.email or "", row.state, row.reason, row.provider_id, message_id, row.at, row.attempts
+        )
+
+
+def _pending(connection: Connection, dispatch: Row[Any], domain: str) -> Iterator[LogLine]:
+    batches = connection.execute(
+        select(BATCH.c.ids, BATCH.c.tries)
+        .where(BATCH.c.dispatch_id == dispatch.id, BATCH.c.pending > 0)
+        .order_by(BATCH.c.number)
+    ).all()
+    for batch in batches:
+        ids, tries = json.loads(batch.ids), json.loads(batch.tries)
+        found = connection.execute(
+            select(SUBSCRIBER.c.id, SUBSCRIBER.c.email).where(SUBSCRIBER.c.id.in_(ids))
+        )
+        emails = {row.id: row.email for row in found}
+        for subscriber_id in ids:
+            message_id = f"<{delivery_id(dispatch.secret, subscriber_id)}@{domain}>"
+            attempts = tries.get(str(subscriber_id), 0)
+            yield LogLine(emails.get(subscriber_id, ""), PENDING, "", "", message_id, None, attempts)

@@ -1,0 +1,78 @@
+"""The seam to whatever accepts messages: what to implement, and the words for what came of a message."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from newsletter.messages import Message
+
+
+class Verdict(StrEnum):
+    """What a provider did with one message."""
+
+    #: The provider took responsibility; whether it arrives is learned later.
+    ACCEPTED = "accepted"
+    #: A permanent refusal; trying again would be refused again.
+    REJECTED = "rejected"
+    #: Not taken, for now; nothing was handed over, so it may be tried again.
+    DEFERRED = "deferred"
+    #: Handed over, but the answer was lost: it may or may not have been taken.
+    UNCERTAIN = "uncertain"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one message; ``provider_id`` is the provider's own name for it, if it told one."""
+
+    delivery_id: str
+    verdict: Verdict
+    reason: str = ""
+    provider_id: str = ""
+
+
+class Connection(Protocol):
+    """An open way to the provider; used by one thread."""
+
+    def send(self, messages: Sequence[Message]) -> Iterable[Outcome]:
+        """Hand over *messages* and tell the outcome of each, in any order, each exactly once.
+
+        Raises:
+            ProviderError: the provider became unreachable before the next message was handed over; every
+                message without an outcome so far was not handed over.
+        """
+        ...
+
+
+class Provider(Protocol):
+    """What accepts messages."""
+
+    #: The word of ``[delivery] provider``.
+    name: str
+    #: How many messages may be in doubt after a crash: so many are put into one call of `Connection.send`.
+    window: int
+    #: How many recipients make a batch (at most 1,000), and how many batches may be worked on at once.
+    batch_size: int
+    concurrency: int
+    #: True when handing over the same message again replaces the first, so that nothing is ever in doubt.
+    idempotent: bool
+    #: True when messages to addresses beyond ASCII may be handed over; those that it cannot take after all,
+    #: it rejects.
+    smtputf8: bool
+
+    def describe(self) -> str:
+        """Where messages go, in a few words for people: ``outbox at /path``."""
+        ...
+
+    def connect(self, dispatch: str = "test") -> AbstractContextManager[Connection]:
+        """Open a connection for the messages of the dispatch of that name; tests are of none.
+
+        Raises:
+            ProviderError: the provider cannot be reached, or (CredentialsError) refuses the credentials.
+        """
+        ...

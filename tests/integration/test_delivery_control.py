@@ -1,0 +1,144 @@
+"""What a person may do to a dispatch, and the note that it leaves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from fakes.dispatching import fill, names, plan, run, those_in
+from fakes.providers import ScriptedProvider
+from sqlalchemy import select
+
+from newsletter.delivery import (
+    DeliveryState,
+    DispatchState,
+    cancel,
+    log,
+    pause,
+    resend,
+    settle,
+    status,
+    statuses,
+)
+from newsletter.delivery.models import SETTLEMENT
+from newsletter.errors import DeliveryError, UsageError
+from newsletter.providers import Verdict
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+VERDICTS = {
+    "reader1@example.com": Verdict.UNCERTAIN,
+    "reader2@example.com": Verdict.UNCERTAIN,
+    "reader3@example.com": Verdict.DEFERRED,
+}
+
+
+@pytest.fixture
+def ended(engine: Engine) -> Engine:
+    """A finished dispatch: readers 1 and 2 in doubt, 3 failed, 4 and 5 accepted."""
+    fill(engine, 5)
+    provider = ScriptedProvider(lambda message: VERDICTS.get(message.email, Verdict.ACCEPTED))
+    plan(engine, provider)
+    run(engine, provider)
+    return engine
+
+
+def notes(engine: Engine) -> list[tuple[str, str, str]]:
+    columns = (SETTLEMENT.c.before, SETTLEMENT.c.after, SETTLEMENT.c.reason)
+    with engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(select(*columns).order_by(SETTLEMENT.c.id))]
+
+
+def test_doubt_is_settled_by_address_with_a_reason(ended: Engine) -> None:
+    count = settle(
+        ended, "issue-1", DeliveryState.ACCEPTED, who=["Reader1@example.com"], reason="in the relay's log"
+    )
+
+    assert count == 1
+    assert those_in(ended, "uncertain") == names(2)
+    (line,) = [line for line in log(ended, "issue-1") if line.email == "reader1@example.com"]
+    assert (line.state, line.reason) == ("accepted", "in the relay's log")
+    assert notes(ended) == [("uncertain", "accepted", "in the relay's log")]
+
+
+def test_doubt_is_settled_by_delivery_id_too(ended: Engine) -> None:
+    (line, _) = log(ended, "issue-1", "uncertain")
+
+    assert settle(ended, "issue-1", DeliveryState.FAILED, who=[line.message_id[1:].partition("@")[0]]) == 1
+
+
+def test_all_doubt_is_settled_at_once(ended: Engine) -> None:
+    assert settle(ended, "issue-1", DeliveryState.FAILED) == 2
+    assert status(ended, "issue-1").failed == 3
+
+
+def test_what_is_known_is_not_settled_otherwise(ended: Engine) -> None:
+    """A name that is not in doubt is an error, and nothing is written for the others."""
+    with pytest.raises(UsageError, match=r"`reader4@example\.com` has no delivery here that is uncertain"):
+        settle(ended, "issue-1", DeliveryState.FAILED, who=["reader1@example.com", "reader4@example.com"])
+
+    assert those_in(ended, "uncertain") == names(1, 2)
+    with pytest.raises(UsageError, match="cannot become `skipped`"):
+        settle(ended, "issue-1", DeliveryState.SKIPPED)
+
+
+def test_failed_recipients_can_be_tried_again(ended: Engine) -> None:
+    assert resend(ended, "issue-1", DeliveryState.FAILED) == 1
+    waiting = status(ended, "issue-1")
+    provider = ScriptedProvider()
+
+    done = run(ended, provider)
+
+    assert (waiting.state, waiting.pending, waiting.failed) == (DispatchState.PAUSED, 1, 0)
+    assert set(provider.taken) == names(3)
+    assert (done.state, done.accepted) == (DispatchState.FINISHED, 3)
+    assert notes(ended) == [("failed", "pending", "to be tried again, by the operator")]
+
+
+def test_who_is_in_doubt_is_mailed_again_only_by_name_of_a_person(ended: Engine) -> None:
+    """With the Message-ID that it had the first time."""
+    before = {line.email: line.message_id for line in log(ended, "issue-1")}
+    resend(ended, "issue-1", DeliveryState.UNCERTAIN, who=["reader2@example.com"])
+    provider = ScriptedProvider()
+
+    run(ended, provider)
+
+    assert set(provider.taken) == names(2)
+    assert {line.email: line.message_id for line in log(ended, "issue-1")} == before
+
+
+def test_the_accepted_are_never_tried_again(ended: Engine) -> None:
+    with pytest.raises(UsageError, match="are not tried again"):
+        resend(ended, "issue-1", DeliveryState.ACCEPTED)
+
+
+@pytest.mark.parametrize("act", [pause, cancel])
+def test_a_finished_dispatch_is_neither_paused_nor_cancelled(ended: Engine, act: object) -> None:
+    with pytest.raises(DeliveryError, match="is finished already"):
+        act(ended, "issue-1")
+
+
+def test_cancelling_skips_everybody_who_waits(engine: Engine) -> None:
+    fill(engine, 12)
+    plan(engine, ScriptedProvider())
+
+    cancel(engine, "issue-1")
+
+    left = status(engine, "issue-1")
+    assert (left.state, left.skipped, left.pending) == (DispatchState.CANCELLED, 12, 0)
+    assert {line.reason for line in log(engine, "issue-1")} == {"cancelled"}
+
+
+def test_dispatches_are_listed_the_newest_first(ended: Engine) -> None:
+    plan(ended, ScriptedProvider(), again=True)
+
+    assert [each.dispatch for each in statuses(ended)] == ["issue-2", "issue-1"]
+    assert [each.dispatch for each in statuses(ended, "other")] == []
+
+
+def test_a_state_that_is_none_gets_a_suggestion(ended: Engine) -> None:
+    with pytest.raises(UsageError) as caught:
+        list(log(ended, "issue-1", "acepted"))
+
+    assert caught.value.hint == "did you mean `accepted`?"

@@ -1,0 +1,47 @@
+"""Names of deliveries and of workers."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from newsletter.delivery.identity import delivery_id, is_gone, worker_name
+
+
+@given(st.binary(min_size=32, max_size=32), st.integers(1, 2**63 - 1))
+def test_a_delivery_id_is_short_opaque_and_always_the_same(secret: bytes, subscriber_id: int) -> None:
+    name = delivery_id(secret, subscriber_id)
+
+    assert re.fullmatch(r"[a-z2-7]{24}", name)
+    assert name == delivery_id(secret, subscriber_id)
+    assert name != delivery_id(secret, subscriber_id - 1)
+
+
+def test_a_worker_of_this_process_is_not_gone() -> None:
+    assert not is_gone(worker_name())
+
+
+def test_two_workers_never_have_one_name() -> None:
+    assert worker_name() != worker_name()
+
+
+def test_a_worker_whose_process_ended_is_gone() -> None:
+    code = "from newsletter.delivery.identity import worker_name; print(worker_name())"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert is_gone(ended.stdout.strip())
+
+
+def test_a_number_given_to_another_process_does_not_bring_a_worker_back() -> None:
+    host, _, _, random = worker_name().rsplit(":", 3)
+
+    assert is_gone(f"{host}:{os.getpid()}:1:{random}")
+
+
+def test_nothing_is_known_of_a_worker_elsewhere() -> None:
+    assert not is_gone("another-machine/pid:[1]:1:1:abcd")
