@@ -1,9 +1,10 @@
-"""What both web services stand on: guarded requests, server-rendered pages, and a server that stops quickly."""
+"""What both web services stand on: guarded requests, server-rendered pages, a server that stops quickly."""
 
 from __future__ import annotations
 
 from newsletter.web.guard import Guard
+from newsletter.web.media import media
 from newsletter.web.pages import Pages
 from newsletter.web.serving import serve
 
-__all__ = ["Guard", "Pages", "serve"]
+__all__ = ["Guard", "Pages", "media", "serve"]

@@ -20,7 +20,7 @@ class Pages:
     """The pages of one web service.
 
     Args:
-        folder: where the templates (``NAME.html.j2``) and the static files (``*.css``, ``*.js``, ``*.svg``) are.
+        folder: where the templates (``NAME.html.j2``) and static files (``*.css``, ``*.js``, ``*.svg``) are.
         names: what every template may use.
     """
 

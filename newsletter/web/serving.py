@@ -24,7 +24,15 @@ GRACE = 3
 class _Server(uvicorn.Server):
     """Uvicorn that says when it is ready, says when it stops, and takes the signal for an answer."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None], on_stop: Callable[[], None]) -> None:
+    def __init__(self, app: FastAPI, on_ready: Callable[[], None], on_stop: Callable[[], None]) -> None:
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,  # paths hold the tokens of readers
+            server_header=False,
+            ws="none",
+            timeout_graceful_shutdown=GRACE,
+        )
         super().__init__(config)
         self._on_ready = on_ready
         self._on_stop = on_stop
@@ -60,23 +68,15 @@ def serve(
         host: the name or address to listen on.
         port: the port; 0 takes any free one.
         on_ready: called with the service's URL once it answers.
-        on_stop: called in the event loop as soon as the service is told to stop.
+        on_stop: called in the event loop as soon as the service is told to stop, so that open streams end.
 
     Raises:
         NewsletterError: the port is taken or may not be used, or the host is none of this machine.
     """
     listener = _listen(host, port)
     url = _url(host, listener.getsockname()[1])
-    config = uvicorn.Config(
-        app,
-        log_level="warning",
-        access_log=False,  # paths hold the tokens of readers
-        server_header=False,
-        ws="none",
-        timeout_graceful_shutdown=GRACE,
-    )
     try:
-        _Server(config, lambda: on_ready(url), on_stop).run(sockets=[listener])
+        _Server(app, lambda: on_ready(url), on_stop).run(sockets=[listener])
     finally:
         listener.close()
 
@@ -87,7 +87,9 @@ def _listen(host: str, port: int) -> socket.socket:
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
     except (socket.gaierror, OverflowError) as error:
-        raise NewsletterError("there is no such host", where=host, hint="choose another with `--host`") from error
+        raise NewsletterError(
+            "there is no such host", where=host, hint="choose another with `--host`"
+        ) from error
     listener = socket.socket(family, kind)
     try:
         if os.name == "posix":
@@ -104,12 +106,16 @@ def _refused(host: str, port: int, error: OSError | OverflowError) -> Newsletter
     number = getattr(error, "errno", None)
     where = f"{host}:{port}"
     if number == errno.EADDRINUSE:
-        return NewsletterError("the port is taken by another program", where=where, hint="choose another with `--port`")
+        return NewsletterError(
+            "the port is taken by another program", where=where, hint="choose another with `--port`"
+        )
     if number == errno.EACCES:
         hint = "choose one above 1023 with `--port`"
         return NewsletterError("the port may be used by the system only", where=where, hint=hint)
     if number == errno.EADDRNOTAVAIL:
-        return NewsletterError("this machine has no such address", where=where, hint="choose another with `--host`")
+        return NewsletterError(
+            "this machine has no such address", where=where, hint="choose another with `--host`"
+        )
     reason = getattr(error, "strerror", None) or str(error)
     return NewsletterError(f"cannot listen here: {reason}", where=where, hint="choose another with `--port`")
 

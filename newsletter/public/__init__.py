@@ -1,0 +1,8 @@
+"""The readers' web service: leaving, preferences, and the archive of issues."""
+
+from __future__ import annotations
+
+from newsletter.public.app import create_app
+from newsletter.web import serve
+
+__all__ = ["create_app", "serve"]

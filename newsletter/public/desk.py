@@ -1,0 +1,84 @@
+"""What the pages of the readers' web service share: the publication, the list, and who a link belongs to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from fastapi import HTTPException
+
+from newsletter.config import split_mailbox
+from newsletter.resources import builtin_templates
+from newsletter.web import Pages
+from subscribers import SubscriberStore, Tokens
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from newsletter.config import Publication
+    from subscribers import Profile
+
+
+@dataclass(frozen=True)
+class Desk:
+    """One publication, as its readers meet it."""
+
+    publication: Publication
+    engine: Engine
+
+    @cached_property
+    def store(self) -> SubscriberStore:
+        """The list."""
+        return SubscriberStore(self.engine)
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        """What made the links in messages, and knows them again."""
+        return Tokens(self.engine)
+
+    @cached_property
+    def root(self) -> str:
+        """The path under which readers reach the service; empty, unless a proxy puts it below a site."""
+        return urlsplit(self.publication.settings.publication.url).path
+
+    @cached_property
+    def contact(self) -> str:
+        """The address that a reader can write to."""
+        settings = self.publication.settings.publication
+        return split_mailbox(settings.reply_to or settings.sender)[1]
+
+    @cached_property
+    def pages(self) -> Pages:
+        """The pages, filled with what all of them show."""
+        names = {
+            "publication": self.publication.settings.publication,
+            "root": self.root,
+            "contact": self.contact,
+        }
+        return Pages(builtin_templates() / "pages", names)
+
+    def public_id(self, action: str, token: str) -> str:
+        """Whom a link is for.
+
+        Raises:
+            HTTPException: 404, when the token was not made by this publication for this *action*.
+        """
+        public_id = self.tokens.read(action, token)
+        if public_id is None:
+            raise HTTPException(404)
+        return public_id
+
+    def link(self, action: str, profile: Profile) -> str:
+        """The path of a reader's own page, such as ``/preferences/TOKEN``."""
+        return f"{self.root}/{action}/{self.tokens.sign(action, profile.public_id)}"
+
+
+def masked(address: str) -> str:
+    """An address that its owner knows again and nobody else learns: ``a•••@example.com``.
+
+    Mail is forwarded, and with it the links; whoever opens one must not learn the whole address.
+    """
+    local, _, domain = address.rpartition("@")
+    return f"{local[:1]}•••@{domain}"

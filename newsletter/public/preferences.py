@@ -1,0 +1,115 @@
+"""Preferences: what a reader may change about themself, without an account."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated
+
+from babel import Locale, UnknownLocaleError
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import HTMLResponse
+
+from newsletter.public.desk import masked
+from subscribers import FieldError, Status
+
+if TYPE_CHECKING:
+    from newsletter.public.desk import Desk
+    from subscribers import Profile
+
+#: The longest name that is kept, in characters.
+LONGEST_NAME = 100
+#: Languages offered beside the reader's and the publication's own.
+_OFFERED = {
+    *("ar", "cs", "da", "de", "el", "en", "es", "fi", "fr", "he", "hi", "hu", "id", "it", "ja", "ko"),
+    *("nb", "nl", "pl", "pt", "ro", "ru", "sv", "th", "tr", "uk", "vi", "zh"),
+}
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
+_FIELDS = {"first_name": "first_name", "last_name": "last_name", "language": "locale"}
+
+
+async def _sent(request: Request) -> dict[str, str]:
+    """The fields of the form that were sent, empty ones too, cleaned and by the names of the list."""
+    async with request.form(max_files=0, max_fields=20) as form:
+        sent = {name: value for name, value in form.items() if isinstance(value, str)}
+    return {ours: _UNSEEN.sub(" ", sent[name]).strip() for name, ours in _FIELDS.items() if name in sent}
+
+
+def preferences(desk: Desk) -> APIRouter:
+    """The routes of ``/preferences/{token}``."""
+    router = APIRouter()
+
+    def reader(token: str) -> Profile | None:
+        """Who opened the page; None when there is nothing left to prefer."""
+        profile = desk.store.find_public(desk.public_id("preferences", token))
+        return profile if profile and profile.status in {Status.ACTIVE, Status.PENDING} else None
+
+    @router.api_route("/preferences/{token}", methods=["GET", "HEAD"])
+    def show(token: str) -> HTMLResponse:
+        """Show what is known."""
+        profile = reader(token)
+        return _page(desk, profile) if profile else desk.pages.page("left", address="")
+
+    @router.post("/preferences/{token}")
+    def save(token: str, changes: Annotated[dict[str, str], Depends(_sent)]) -> HTMLResponse:
+        """Save what was sent; a field that was not sent stays as it is."""
+        profile = reader(token)
+        if profile is None:
+            return desk.pages.page("left", address="")
+        if problem := _problem(changes, known={code for code, _ in languages(desk, profile)}):
+            return _page(desk, profile, changes, problem=problem)
+        try:
+            saved = desk.store.update(profile.public_id, **changes)
+        except FieldError as error:
+            return _page(desk, profile, problem=f"{error}. Nothing was changed.")
+        return _page(desk, saved, saved=True) if saved else desk.pages.page("left", address="")
+
+    return router
+
+
+def languages(desk: Desk, profile: Profile) -> list[tuple[str, str]]:
+    """The languages to choose from, as ``(tag, name in that language)``, first the choice of none."""
+    own = {profile.locale, desk.publication.settings.publication.language} - {"", None}
+    named = {code: _autonym(code) for code in [*_OFFERED, *map(str, own)]}
+    return [("", "No preference"), *sorted(named.items(), key=lambda pair: pair[1].casefold())]
+
+
+def _autonym(code: str) -> str:
+    try:
+        name = Locale.parse(code, sep="-").get_display_name()
+    except (ValueError, UnknownLocaleError):
+        return code
+    return f"{name[:1].upper()}{name[1:]}" if name else code
+
+
+def _problem(changes: dict[str, str], *, known: set[str]) -> str:
+    if any(len(value) > LONGEST_NAME for value in changes.values()):
+        return f"A name may have up to {LONGEST_NAME} characters. Nothing was changed."
+    if changes.get("locale", "") not in known:
+        return "This language cannot be chosen. Nothing was changed."
+    return ""
+
+
+def _page(
+    desk: Desk,
+    profile: Profile,
+    changes: dict[str, str] | None = None,
+    *,
+    saved: bool = False,
+    problem: str = "",
+) -> HTMLResponse:
+    shown = {"first_name": profile.first_name, "last_name": profile.last_name, "locale": profile.locale}
+    shown |= changes or {}
+    return desk.pages.page(
+        "preferences",
+        status=400 if problem else 200,
+        address=masked(profile.email),
+        first_name=shown["first_name"] or "",
+        last_name=shown["last_name"] or "",
+        language=shown["locale"] or "",
+        languages=languages(desk, profile),
+        unsubscribe=desk.link("unsubscribe", profile),
+        longest=LONGEST_NAME,
+        saved=saved,
+        problem=problem,
+    )

@@ -1,0 +1,43 @@
+"""An edition for the web: what everybody gets, without anything that belongs to one subscriber."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+from newsletter.editions import Context, Edition, Evaluator, render, split, with_web_images
+
+
+@dataclass(frozen=True)
+class WebVersion:
+    """The HTML of an edition for anybody, and what lists say of it; ``etag`` as in RFC 9110 section 8.8.3."""
+
+    html: str
+    title: str
+    preheader: str
+    etag: str
+
+
+def web_version(edition: Edition, url: str) -> WebVersion:
+    """Fill the slots of *edition* for nobody in particular.
+
+    A value without default shows as nothing, a condition on a subscriber does not hold, the links that
+    belong to one subscriber lead to the front page, and attached images are loaded from the web.
+
+    Args:
+        edition: as it was frozen.
+        url: where readers reach the publication, without a slash at the end.
+    """
+    links = {"unsubscribe": f"{url}/", "preferences": f"{url}/", "web": f"{url}/issues/{edition.slug}"}
+    values = Evaluator(edition).values({}, links, missing="")
+
+    def filled(text: str, context: Context) -> str:
+        return render(split(text, edition, context), values)
+
+    html = with_web_images(filled(edition.html, Context.HTML), edition, url)
+    return WebVersion(
+        html=html,
+        title=" ".join(filled(edition.title, Context.TEXT).split()),
+        preheader=" ".join(filled(edition.preheader, Context.TEXT).split()),
+        etag=f'"{sha256(html.encode()).hexdigest()[:32]}"',
+    )

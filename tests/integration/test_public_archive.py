@@ -1,0 +1,174 @@
+"""The archive of dispatched issues."""
+
+from __future__ import annotations
+
+import pytest
+from sqlmodel import Session
+from webclient import WebClient
+
+from newsletter.config import Publication, Settings
+from newsletter.delivery.models import Delivery, DeliveryState, Dispatch, DispatchState
+from newsletter.editions import Edition, compile_issue, load_theme
+from newsletter.issues import parse_issue
+from newsletter.public import create_app
+
+URL = "https://notes.example.com"
+ISSUE = """---
+title: The first swallow
+date: 2026-04-11
+slug: swallow
+---
+Good morning, {{ subscriber.first_name | default("reader") }} of {{ subscriber.town }}.
+
+{% if "pro" in subscriber.tags %}
+
+Only for the few.
+
+{% endif %}
+
+It came early this year.
+"""
+
+
+@pytest.fixture
+def publication(tmp_path):
+    said = {"name": "Field Notes", "from": "Field Notes <notes@example.com>", "url": URL}
+    return Publication(tmp_path, Settings(publication=said))
+
+
+@pytest.fixture
+def client(publication, engine):
+    return WebClient(create_app(publication, engine))
+
+
+@pytest.fixture
+def edition(publication) -> Edition:
+    return compiled(publication, ISSUE)
+
+
+def compiled(publication, text):
+    issue = parse_issue(text, None, slug="issue")
+    return compile_issue(issue, load_theme("digest", None), publication.settings.publication)
+
+
+def dispatch(engine, edition, *, state=DispatchState.FINISHED, name="swallow-1", accepted=False):
+    row = Dispatch(
+        name=name,
+        slug=edition.slug,
+        digest=edition.digest,
+        edition=edition.to_json(),
+        state=state,
+        audience="all",
+        audience_key="",
+        provider="outbox",
+        sender="notes@example.com",
+    )
+    with Session(engine) as session:
+        session.add(row)
+        session.commit()
+        if accepted:
+            outcome = {"delivery_id": name, "batch": 1, "state": DeliveryState.ACCEPTED, "attempts": 1}
+            session.add(Delivery(dispatch_id=row.id, subscriber_id=1, **outcome))
+            session.commit()
+
+
+def test_an_issue_is_there_once_its_dispatch_has_begun(client, engine, edition):
+    assert client.get("/issues/swallow").status_code == 404
+    dispatch(engine, edition, state=DispatchState.PLANNED)
+    assert client.get("/issues/swallow").status_code == 404
+    assert "swallow" not in client.get("/issues/").text
+
+    dispatch(engine, edition, state=DispatchState.RUNNING, name="swallow-2")
+    assert client.get("/issues/swallow").status_code == 200
+    assert 'href="/issues/swallow"' in client.get("/issues/").text
+    assert 'href="/issues/swallow"' in client.get("/").text
+
+
+def test_a_cancelled_issue_is_there_if_it_reached_anybody(client, engine, edition):
+    dispatch(engine, edition, state=DispatchState.CANCELLED)
+    assert client.get("/issues/swallow").status_code == 404
+
+    dispatch(engine, edition, state=DispatchState.CANCELLED, name="swallow-2", accepted=True)
+    assert client.get("/issues/swallow").status_code == 200
+
+
+def test_the_web_version_is_for_nobody_in_particular(client, engine, edition):
+    """A default stands in, what has none is left out, and no condition on a subscriber holds."""
+    dispatch(engine, edition)
+    page = client.get("/issues/swallow").text
+
+    assert "Good morning, reader of ." in page
+    assert "Only for the few" not in page
+    assert "It came early this year." in page
+    assert edition.nonce not in page
+
+
+def test_the_web_version_has_no_link_of_one_subscriber(client, engine, edition):
+    dispatch(engine, edition)
+    page = client.get("/issues/swallow").text
+
+    assert "/unsubscribe/" not in page
+    assert "/preferences/" not in page
+    assert f'href="{URL}/"' in page
+    assert f'href="{URL}/issues/swallow"' in page
+
+
+def test_the_last_dispatch_of_an_issue_is_shown(client, publication, engine, edition):
+    dispatch(engine, edition)
+    assert "early" in client.get("/issues/swallow").text
+    dispatch(engine, compiled(publication, ISSUE.replace("early", "late")), name="swallow-2")
+
+    assert "late" in client.get("/issues/swallow").text
+    assert client.get("/issues/").text.count('href="/issues/swallow"') == 1
+
+
+def test_the_newest_issue_stands_first(client, publication, engine, edition):
+    dispatch(engine, edition)
+    older = ISSUE.replace("2026-04-11", "2026-03-01").replace("slug: swallow", "slug: thaw")
+    dispatch(engine, compiled(publication, older), name="thaw-1")
+
+    page = client.get("/issues/").text
+    assert page.index("/issues/swallow") < page.index("/issues/thaw")
+    assert '<time datetime="2026-04-11">April 11, 2026</time>' in page
+
+
+def test_what_has_not_changed_is_not_sent_again(client, engine, edition):
+    dispatch(engine, edition)
+    first = client.get("/issues/swallow")
+    again = client.get("/issues/swallow", headers={"if-none-match": f'"other", W/{first.headers["etag"]}'})
+
+    assert again.status_code == 304
+    assert again.content == b""
+    assert again.headers["etag"] == first.headers["etag"]
+
+
+def test_nothing_in_an_issue_can_run_or_send(client, engine, edition):
+    dispatch(engine, edition)
+    policy = client.get("/issues/swallow").headers["content-security-policy"]
+
+    assert "default-src 'none'" in policy
+    assert "script-src" not in policy
+    assert "form-action 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+
+
+@pytest.mark.parametrize("slug", ["nothing", "..%2f..%2fnewsletter.toml", "%00", "a" * 5000, "'; --"])
+def test_an_unknown_issue_is_a_kind_page(client, slug):
+    answer = client.get(f"/issues/{slug}")
+
+    assert answer.status_code == 404
+    assert "There is nothing here" in answer.text
+
+
+def test_without_issues_the_pages_say_so(client):
+    for path in ("/", "/issues/", "/issues"):
+        answer = client.get(path)
+        assert answer.status_code == 200
+        assert "The first issue is on its way" in answer.text
+
+
+def test_nothing_can_be_sent_to_the_archive(client):
+    answer = client.post("/issues/")
+
+    assert answer.status_code == 405
+    assert "does not work here" in answer.text

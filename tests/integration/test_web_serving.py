@@ -1,0 +1,82 @@
+"""A web service on a real port, in a process of its own."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+from urllib.request import urlopen
+
+import pytest
+from fastapi import FastAPI
+
+from newsletter.errors import NewsletterError
+from newsletter.web import serve
+
+PROGRAM = """
+import asyncio
+from fastapi import FastAPI
+from fastapi.responses import StreamingResponse
+from newsletter.web import serve
+
+app = FastAPI()
+stopped = asyncio.Event()
+
+@app.get("/")
+def root():
+    return "here"
+
+@app.get("/stream")
+async def stream():
+    async def forever():
+        yield "begun"
+        await stopped.wait()
+        yield "ended"
+    return StreamingResponse(forever())
+
+serve(app, port=0, on_ready=lambda url: print(url, flush=True), on_stop=stopped.set)
+print("left", flush=True)
+"""
+
+
+@pytest.fixture
+def service():
+    with subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, text=True) as process:
+        yield process
+        process.kill()
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_cleanly_even_with_an_open_stream(service, sign):
+    url = service.stdout.readline().strip()
+    with urlopen(f"{url}/stream") as stream:
+        assert stream.read(5) == b"begun"
+        service.send_signal(sign)
+        assert stream.read() == b"ended"
+
+    assert service.stdout.readline() == "left\n"
+    assert service.wait(timeout=30) == 0
+
+
+def test_port_0_takes_a_free_port_and_tells_it_once_it_answers(service):
+    url = service.stdout.readline().strip()
+
+    with urlopen(url) as answer:
+        assert answer.read() == b'"here"'
+
+
+def test_a_taken_port_is_one_line_with_a_hint():
+    with socket.create_server(("127.0.0.1", 0)) as other, pytest.raises(NewsletterError) as caught:
+        serve(FastAPI(), port=other.getsockname()[1])
+
+    assert "taken" in caught.value.what
+    assert "--port" in caught.value.hint
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no such host"])
+def test_a_host_that_is_not_here_is_one_line_with_a_hint(host):
+    with pytest.raises(NewsletterError) as caught:
+        serve(FastAPI(), host=host, port=0)
+
+    assert "--host" in caught.value.hint
