@@ -5,34 +5,77 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
+from importlib import import_module
 from pathlib import Path
 
 import click
 
 from newsletter import __version__
-from newsletter.cli import issues, output, people, segments, sending, serving, upkeep
+from newsletter.cli import output
+from newsletter.cli.exits import INTERRUPTED
 from newsletter.cli.session import Session
-from newsletter.errors import NewsletterError
+from newsletter.errors import NewsletterError, UsageError, did_you_mean
 from subscribers import SubscribersError
 
-INTERRUPTED = 130
+#: The commands in the order of the work, and the module of each; it is loaded when the command is called.
+MODULES = {
+    "init": "issues",
+    "new": "issues",
+    "build": "issues",
+    "check": "issues",
+    "preview": "serving",
+    "theme": "themes",
+    "subscribers": "people",
+    "segments": "segments",
+    "test": "sending",
+    "send": "sending",
+    "status": "dispatches",
+    "log": "dispatches",
+    "pause": "dispatches",
+    "resume": "sending",
+    "cancel": "dispatches",
+    "reconcile": "dispatches",
+    "serve": "serving",
+    "db": "upkeep",
+    "config": "upkeep",
+    "doctor": "upkeep",
+    "completion": "upkeep",
+}
 
 
 class Front(click.Group):
-    """The group whose errors read ``error: WHERE: WHAT`` and ``hint: HOW``."""
+    """The group of all commands; a command pays only for the libraries that it uses."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - a fixed signature
         """The commands in the order of the work, not of the alphabet."""
-        return list(self.commands)
+        return list(MODULES)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that *args* begin with; an unknown one is told with the nearest."""
+        if args[0] not in MODULES:
+            hint = did_you_mean(args[0], MODULES, otherwise="see `newsletter --help`")
+            raise UsageError("there is no such command", where=args[0], hint=hint)
+        return super().resolve_command(ctx, args)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """The command of that name, or None."""
+        if cmd_name not in MODULES:
+            return None
+        commands: tuple[click.Command, ...] = import_module(f"newsletter.cli.{MODULES[cmd_name]}").COMMANDS
+        return next(command for command in commands if command.name == cmd_name)
 
 
 @click.group(cls=Front, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.option("-C", "directory", type=click.Path(path_type=Path), default=Path(), help="Work in this publication.")
-@click.option("--debug", is_flag=True, help="Show a traceback when something goes wrong.")
+@click.option(
+    "-C", "directory", type=click.Path(path_type=Path), default=Path(), help="Work in this publication."
+)
+@click.option("--debug", is_flag=True, expose_value=False, help="Show a traceback when something goes wrong.")
 @click.option("-v", "--verbose", is_flag=True, help="Say more on stderr.")
 @click.version_option(__version__, "-V", "--version", prog_name="newsletter")
 @click.pass_context
-def newsletter(ctx: click.Context, directory: Path, *, debug: bool, verbose: bool) -> None:
+def newsletter(ctx: click.Context, directory: Path, *, verbose: bool) -> None:
     """Write an issue in Markdown, compile it once, send each subscriber one mail, and know who got it.
 
     \b
@@ -44,12 +87,7 @@ def newsletter(ctx: click.Context, directory: Path, *, debug: bool, verbose: boo
     logging.basicConfig(
         level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
     )
-    ctx.obj = Session(directory, debug)
-
-
-for _module in (issues, people, segments, sending, serving, upkeep):
-    for _command in _module.COMMANDS:
-        newsletter.add_command(_command)
+    ctx.obj = Session(directory)
 
 
 def main() -> None:
@@ -76,7 +114,10 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001 - the last line of defence: a person never sees a traceback unasked
         if debug:
             traceback.print_exc()
-        output.error(f"this is a fault of the program: {type(error).__name__}: {error}", hint="run it again with `--debug` and report what it prints")
+        output.error(
+            f"this is a fault of the program: {type(error).__name__}: {error}",
+            hint="run it again with `--debug` and report what it prints",
+        )
         code = 1
     sys.exit(code if isinstance(code, int) else 0)
 

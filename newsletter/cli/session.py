@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,14 +12,25 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 import click
 
 from newsletter.config import Publication, load_publication
-from newsletter.errors import UsageError
+from newsletter.editions import find_issue, press
+from newsletter.errors import NewsletterError, UsageError
+from newsletter.messages import Composer, Envelope, Message, Recipient, personal_links
 from newsletter.migrations import open_database
-from subscribers import SubscriberStore, Tokens
+from subscribers import SubscriberStore, Tokens, normalise, parse_segment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sqlalchemy import Engine
+
+    from newsletter.editions import Edition, Pressed
+    from subscribers import Profile, Segment
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+#: Whom a message is made for when nobody is named.
+SAMPLE = "reader@example.com"
 
 
 @dataclass
@@ -26,13 +38,18 @@ class Session:
     """One run of the command line."""
 
     directory: Path = field(default_factory=Path)
-    debug: bool = False
     overrides: dict[str, dict[str, object]] = field(default_factory=dict)
 
     @cached_property
     def publication(self) -> Publication:
         """The publication that the command is about."""
         return load_publication(self.directory, self.overrides)
+
+    @property
+    def has_database(self) -> bool:
+        """Whether there is a database already; opening one makes it."""
+        url = self.publication.database_url
+        return not url.startswith("sqlite:///") or Path(url.removeprefix("sqlite:///")).exists()
 
     @cached_property
     def engine(self) -> Engine:
@@ -51,15 +68,83 @@ class Session:
         """What signs the links of the list."""
         return Tokens(self.engine)
 
-    def override(self, section: str, **values: object) -> None:
-        """Let flags win over environment and file; to be called before the publication is first used."""
-        given = {key: value for key, value in values.items() if value is not None}
-        if given:
-            self.overrides.setdefault(section, {}).update(given)
+    def attributes(self) -> set[str] | None:
+        """The names of the attributes that subscribers have, or None while nobody is known."""
+        declared = set(self.publication.settings.subscribers.attributes)
+        if not self.has_database or self.store.count(None) == 0:
+            return declared or None
+        return declared | self.store.attribute_names()
 
+    def path(self, file: Path) -> Path:
+        """A file that the command line names: from here or, if it is not there, from the publication."""
+        return (
+            file if file.exists() or str(file) == "-" or file.is_absolute() else self.publication.root / file
+        )
 
-P = ParamSpec("P")
-R = TypeVar("R")
+    def find(self, issue: str) -> Path:
+        """The file of the issue that the command line names."""
+        return find_issue(self.publication, issue, Path())
+
+    def press(self, issue: str) -> Pressed:
+        """The issue that the command line names, compiled."""
+        return press(self.publication, self.find(issue), self.attributes())
+
+    def segment(self, name: str | None, expression: str | None) -> Segment | None:
+        """The saved segment, or what the expression means, or None for everybody.
+
+        Raises:
+            UsageError: both are given.
+            FieldError: there is no such segment.
+            SegmentError: the expression is none, or names what no subscriber has.
+        """
+        if name and expression:
+            raise UsageError("`--segment` and `--where` exclude each other", hint="give one of them")
+        if expression:
+            return parse_segment(expression, self.attributes())
+        return self.store.segment(name) if name else None
+
+    def profile(self, email: str) -> Profile:
+        """The subscriber of that address.
+
+        Raises:
+            NewsletterError: nobody has it.
+        """
+        profile = self.store.find(email)
+        if profile is None:
+            raise NewsletterError(
+                "nobody on the list has this address", where=email, hint="see `newsletter subscribers list`"
+            )
+        return profile
+
+    def address(self, email: str) -> str:
+        """An address from the command line, checked.
+
+        Raises:
+            AddressError: it is none.
+        """
+        return normalise(email).email
+
+    def recipient(self, reader: str | None, edition: Edition) -> Recipient:
+        """What a dispatch would know of *reader*; without one, somebody of whom nothing is known."""
+        url = self.publication.settings.publication.url
+        if reader is None:
+            places = {name: f"{url}/{name}/example" for name in ("unsubscribe", "preferences")}
+            return Recipient(SAMPLE, "", {"email": SAMPLE}, {**places, "web": f"{url}/issues/{edition.slug}"})
+        profile = self.profile(reader)
+        with self.engine.connect() as connection:
+            person = self.store.addressees(connection, [profile.id])[profile.id]
+        links = personal_links(url, self.tokens, person.public_id, edition.slug)
+        return Recipient(person.email, str(person.fields.get("name", "")), person.fields, links)
+
+    def sample(self, pressed: Pressed, reader: str | None) -> Message:
+        """The message that *reader* gets, or one for nobody in particular, whose missing values are dots."""
+        edition = pressed.edition
+        envelope = Envelope.of(self.publication.settings.publication, edition.slug)
+        composer = Composer(edition, envelope, pressed.contents())
+        missing = None if reader else "…"
+        recipient = self.recipient(reader, edition)
+        return composer.compose(recipient, f"sample-{edition.digest[:16]}", time.time(), missing=missing)
+
 
 pass_session = click.make_pass_decorator(Session, ensure=True)
 

@@ -1,0 +1,212 @@
+"""The commands about issues: `newsletter init`, `new`, `build` and `check`."""
+
+from __future__ import annotations
+
+import sys
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from newsletter.checks import Severity, check_edition
+from newsletter.checks.sarif import to_sarif
+from newsletter.cli import output
+from newsletter.cli.exits import FINDINGS
+from newsletter.cli.session import Session, json_option, pass_session
+from newsletter.editions import publish
+from newsletter.errors import IssueError, UsageError
+from newsletter.issues import create_issue, create_publication, read_digest_text, to_markdown
+from newsletter.messages import write_files
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from newsletter.checks import Finding
+
+
+@click.command()
+@click.argument("directory", type=click.Path(path_type=Path))
+@click.option("--name", help="The publication's name; default: the folder's.")
+def init(directory: Path, name: str | None) -> None:
+    """Make a new publication.
+
+    \b
+    Example:
+      newsletter init my-letter
+    """
+    for path in create_publication(directory, name):
+        output.data(str(path))
+    output.say(f"next: edit {directory / 'newsletter.toml'}, then `newsletter -C {directory} preview`")
+
+
+@click.command()
+@click.argument("title", required=False)
+@click.option(
+    "--from",
+    "source",
+    type=click.Path(path_type=Path, allow_dash=True),
+    help="Turn pasted digest text into an issue.",
+)
+@click.option(
+    "--date",
+    "day",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="The issue's date; default: the text's, else today.",
+)
+@pass_session
+def new(session: Session, title: str | None, source: Path | None, day: datetime | None) -> None:
+    """Make a new issue and print its path.
+
+    \b
+    Examples:
+      newsletter new "What we learned in spring"
+      newsletter new --from pasted-digest.txt
+    """
+    chosen = day.date() if day else None
+    if source is None:
+        if not title:
+            raise UsageError(
+                "an issue needs a title",
+                hint='write `newsletter new "TITLE"` or `newsletter new --from FILE`',
+            )
+        path = create_issue(session.publication.issues, title, chosen or date.today())
+    else:
+        source = session.path(source)
+        digest = read_digest_text(_read(source), source)
+        for note in digest.notes:
+            output.warn(note)
+        path = create_issue(
+            session.publication.issues,
+            title or digest.title,
+            chosen or digest.date or date.today(),
+            to_markdown(digest),
+        )
+    output.data(str(path))
+
+
+@click.command()
+@click.argument("issue")
+@click.option(
+    "-o",
+    "--output",
+    "folder",
+    type=click.Path(path_type=Path),
+    help="Where to write; default: build/ in the publication.",
+)
+@click.option("--as", "reader", metavar="EMAIL", help="Write it as this subscriber gets it.")
+@click.option(
+    "--assets",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Write its images there too, under the names that the HTML has below /media/.",
+)
+@json_option
+@pass_session
+def build(
+    session: Session,
+    issue: str,
+    folder: Path | None,
+    reader: str | None,
+    assets: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Compile an issue into SLUG.html, SLUG.txt and SLUG.eml.
+
+    \b
+    Examples:
+      newsletter build issues/2026-04-11.md
+      newsletter build 2026-04-11 --as ann@example.com -o /tmp/preview
+      newsletter build 2026-04-11 --assets public/media
+    """
+    pressed = session.press(issue)
+    publication = session.publication
+    folder = folder or publication.root / "build"
+    files = write_files(session.sample(pressed, reader), folder, publication.settings.publication.url)
+    if assets:
+        files += publish(pressed.images, assets)
+    edition = pressed.edition
+    if not as_json:
+        for path in files:
+            output.data(str(path))
+        return
+    output.document(
+        {
+            "slug": edition.slug,
+            "subject": pressed.issue.subject,
+            "preheader": pressed.issue.preheader,
+            "digest": edition.digest,
+            "html_bytes": len(edition.html.encode()),
+            "text_bytes": len(edition.text.encode()),
+            "merge_tags": sorted({slot.expression for slot in edition.slots if slot.kind == "value"}),
+            "files": [str(path) for path in files],
+        }
+    )
+
+
+@click.command()
+@click.argument("issue")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "sarif"]),
+    default="text",
+    show_default=True,
+    help="How to print what is found.",
+)
+@pass_session
+def check(session: Session, issue: str, form: str) -> None:
+    """Look for what is wrong with an issue; exit code 4 if anything is.
+
+    \b
+    Examples:
+      newsletter check issues/2026-04-11.md
+      newsletter check 2026-04-11 --format sarif > findings.sarif
+    """
+    pressed = session.press(issue)
+    findings = check_edition(
+        pressed.issue, pressed.document, pressed.edition, session.publication.settings.publication
+    )
+    if form == "json":
+        output.document({"findings": [finding.to_dict() for finding in findings]})
+    elif form == "sarif":
+        output.document(to_sarif(findings))
+    else:
+        show_findings(findings)
+        output.say(f"{pressed.edition.slug}: {summary(findings)}")
+    if any(finding.severity is Severity.ERROR for finding in findings):
+        sys.exit(FINDINGS)
+
+
+def show_findings(findings: Sequence[Finding]) -> None:
+    """One line per finding on stdout, its hint on stderr."""
+    for finding in findings:
+        output.data(f"{finding.place}: {finding.severity}: {finding.message} [{finding.rule}]")
+        if finding.hint:
+            output.say(f"  hint: {finding.hint}")
+
+
+def summary(findings: Sequence[Finding]) -> str:
+    """How many findings of each severity, in words."""
+    counts = {severity: sum(f.severity is severity for f in findings) for severity in Severity}
+    told = [output.plural(count, str(severity)) for severity, count in counts.items() if count]
+    return ", ".join(told) or "nothing found"
+
+
+def _read(source: Path) -> str:
+    try:
+        raw = sys.stdin.buffer.read() if str(source) == "-" else source.read_bytes()
+    except OSError as error:
+        raise IssueError(
+            f"cannot be read: {error.strerror}", where=str(source), hint="check the path"
+        ) from error
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise IssueError(
+            "is no UTF-8 text", where=str(source), hint="save it as plain text in UTF-8"
+        ) from error
+
+
+COMMANDS = (init, new, build, check)

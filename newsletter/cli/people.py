@@ -1,0 +1,290 @@
+"""The commands about people: `newsletter subscribers …`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from newsletter.cli import output
+from newsletter.cli.session import Session, confirm, json_option, pass_session
+from subscribers import Consent, infer_value
+from subscribers.transfer import export_csv, import_csv
+
+if TYPE_CHECKING:
+    from subscribers import ImportReport, Profile
+
+
+@click.group()
+def subscribers() -> None:
+    """Add, import, list, show, tag and unsubscribe people.
+
+    \b
+    Examples:
+      newsletter subscribers import people.csv --consent "Signed up at the fair, May 2026"
+      newsletter subscribers list --where 'country == "DE"'
+    """
+
+
+@subscribers.command()
+@click.argument("email")
+@click.option("--first-name", default="", help="Given name.")
+@click.option("--last-name", default="", help="Family name.")
+@click.option("--locale", default="", help="Language, such as `de` or `pt-BR`.")
+@click.option("--tag", "tags", multiple=True, help="A tag; may be given several times.")
+@click.option(
+    "--set",
+    "attributes",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="An attribute; may be given several times.",
+)
+@click.option("--consent", default="", help="Why this person may be written to; kept in the consent log.")
+@json_option
+@pass_session
+def add(
+    session: Session,
+    email: str,
+    first_name: str,
+    last_name: str,
+    locale: str,
+    tags: tuple[str, ...],
+    attributes: tuple[str, ...],
+    consent: str,
+    *,
+    as_json: bool,
+) -> None:
+    """Add one subscriber, or complete what is known of one.
+
+    \b
+    Example:
+      newsletter subscribers add ann@example.com --first-name Ann --tag builders --set country=DE
+    """
+    profile, created = session.store.add(
+        email,
+        first_name=first_name,
+        last_name=last_name,
+        locale=locale,
+        tags=tags,
+        attributes={name: infer_value(value) for name, value in map(_pair, attributes)},
+        consent=Consent(source="command line", text=consent),
+    )
+    if as_json:
+        output.document({"email": profile.email, "created": created})
+    else:
+        output.say(f"{'added' if created else 'already on the list, brought up to date'}: {profile.email}")
+
+
+@subscribers.command(name="import")
+@click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
+@click.option(
+    "--map", "mapping", multiple=True, metavar="FIELD=COLUMN", help="Read a field from this column."
+)
+@click.option("--tag", "tags", multiple=True, help="Tag everybody in the file.")
+@click.option("--consent", default="", help="Why these people may be written to; kept in the consent log.")
+@click.option("--rejects", type=click.Path(path_type=Path), help="Where to write the rows that were refused.")
+@click.option("-n", "--dry-run", is_flag=True, help="Read and count, write nothing.")
+@json_option
+@pass_session
+def import_(
+    session: Session,
+    file: Path,
+    mapping: tuple[str, ...],
+    tags: tuple[str, ...],
+    consent: str,
+    rejects: Path | None,
+    *,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Import a CSV file; people who left are never brought back.
+
+    \b
+    Examples:
+      newsletter subscribers import people.csv --consent "Signed up at the fair, May 2026"
+      newsletter subscribers import people.csv --map email="E-post" --dry-run
+    """
+    report = import_csv(
+        session.store,
+        session.path(file),
+        mapping=dict(_pair(text) for text in mapping),
+        tags=tags,
+        consent_text=consent,
+        rejects=rejects,
+        dry_run=dry_run,
+    )
+    if as_json:
+        output.document(_report(report))
+        return
+    if dry_run:
+        output.say("dry run; nothing was written")
+    output.facts(_report(report).items())
+
+
+@subscribers.command(name="list")
+@click.option("--segment", help="Only this saved segment.")
+@click.option("--where", "expression", help="Only those for whom this expression is true.")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many.")
+@json_option
+@pass_session
+def list_(
+    session: Session, segment: str | None, expression: str | None, limit: int, *, as_json: bool
+) -> None:
+    """List subscribers, all or those of a segment.
+
+    \b
+    Examples:
+      newsletter subscribers list
+      newsletter subscribers list --where '"builders" in tags' --limit 5
+    """
+    chosen = session.segment(segment, expression)
+    people = list(session.store.list(chosen, limit=limit))
+    if as_json:
+        output.document([_brief(person) for person in people])
+        return
+    columns = ("email", "name", "status", "tags")
+    output.table(columns, ([_brief(person)[column] for column in columns] for person in people))
+    total = session.store.count(chosen)
+    if total > len(people):
+        output.say(f"{len(people):,} of {total:,}; more with `--limit`")
+
+
+@subscribers.command()
+@click.argument("email")
+@json_option
+@pass_session
+def show(session: Session, email: str, *, as_json: bool) -> None:
+    """Show all that is known of one subscriber.
+
+    \b
+    Example:
+      newsletter subscribers show ann@example.com --json
+    """
+    profile = session.profile(email)
+    if as_json:
+        output.document(
+            {
+                **_brief(profile),
+                "topics": list(profile.topics),
+                "attributes": dict(profile.attributes),
+                "joined": profile.joined,
+                "consent": [entry.to_dict() for entry in profile.consent],
+            }
+        )
+        return
+    attributes = ", ".join(f"{name}={value}" for name, value in profile.attributes.items())
+    lines = [
+        f"{entry.at:%Y-%m-%d %H:%M} {entry.kind} ({entry.source}) {entry.text}" for entry in profile.consent
+    ]
+    output.table(
+        ("", ""),
+        [
+            *_brief(profile).items(),
+            ("topics", profile.topics),
+            ("attributes", attributes),
+            ("joined", profile.joined),
+            *(("consent", line) for line in lines),
+        ],
+    )
+
+
+@subscribers.command()
+@click.argument("email")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@json_option
+@pass_session
+def unsubscribe(session: Session, email: str, *, yes: bool, as_json: bool) -> None:
+    """Take a person off the list, for good.
+
+    \b
+    Example:
+      newsletter subscribers unsubscribe ann@example.com --yes
+    """
+    profile = session.profile(email)
+    confirm(f"Unsubscribe {profile.email}?", yes=yes)
+    changed = session.store.unsubscribe(profile.email, source="command line")
+    if as_json:
+        output.document({"email": profile.email, "changed": changed})
+    else:
+        output.say(f"{'unsubscribed' if changed else 'was not subscribed'}: {profile.email}")
+
+
+@subscribers.command()
+@click.argument("email")
+@click.option("--add", multiple=True, metavar="TAG", help="Put this tag on; may be given several times.")
+@click.option(
+    "--remove", multiple=True, metavar="TAG", help="Take this tag away; may be given several times."
+)
+@pass_session
+def tag(session: Session, email: str, add: tuple[str, ...], remove: tuple[str, ...]) -> None:
+    """Put tags on a subscriber, or take them away.
+
+    \b
+    Example:
+      newsletter subscribers tag ann@example.com --add builders --remove founders
+    """
+    profile = session.store.tag(session.profile(email).email, add=add, remove=remove)
+    output.say(f"{email}: {', '.join(profile.tags) if profile and profile.tags else 'no tags'}")
+
+
+@subscribers.command()
+@click.argument("email")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@pass_session
+def erase(session: Session, email: str, *, yes: bool) -> None:
+    """Forget a person (GDPR article 17); a keyed hash remains, so that they are never mailed again.
+
+    \b
+    Example:
+      newsletter subscribers erase ann@example.com --yes
+    """
+    profile = session.profile(email)
+    confirm(f"Erase all that is known of {profile.email}? This cannot be undone.", yes=yes)
+    session.store.erase(profile.email, source="command line")
+    output.say("erased")
+
+
+@subscribers.command()
+@click.option("--segment", help="Only this saved segment.")
+@click.option("--where", "expression", help="Only those for whom this expression is true.")
+@pass_session
+def export(session: Session, segment: str | None, expression: str | None) -> None:
+    """Write subscribers as CSV to stdout; `subscribers import` reads it again.
+
+    \b
+    Example:
+      newsletter subscribers export --segment builders > builders.csv
+    """
+    export_csv(session.store, session.segment(segment, expression), sys.stdout)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise click.BadParameter(f"`{text}` is not of the form NAME=VALUE")
+    return name.strip(), value.strip()
+
+
+def _brief(profile: Profile) -> dict[str, object]:
+    return {
+        "email": profile.email,
+        "name": profile.name,
+        "status": str(profile.status),
+        "tags": list(profile.tags),
+    }
+
+
+def _report(report: ImportReport) -> dict[str, object]:
+    return {
+        "created": report.created,
+        "updated": report.updated,
+        "unchanged": report.unchanged,
+        "skipped": report.skipped,
+        "invalid": report.invalid,
+        "rejects_file": str(report.rejects_file.resolve()) if report.rejects_file else None,
+    }
+
+
+COMMANDS = (subscribers,)

@@ -1,0 +1,66 @@
+"""The commands that open a browser's door: `newsletter preview` and `newsletter serve`."""
+
+from __future__ import annotations
+
+import webbrowser
+
+import click
+
+from newsletter.cli import output
+from newsletter.cli.session import Session, pass_session
+from newsletter.public import create_app
+from newsletter.studio import create_studio
+from newsletter.web import serve as run_server
+
+
+@click.command()
+@click.argument("issue", required=False)
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8025, show_default=True, help="0 takes a free one."
+)
+@click.option("--no-open", is_flag=True, help="Do not open a browser.")
+@pass_session
+def preview(session: Session, issue: str | None, port: int, *, no_open: bool) -> None:
+    """See each issue as readers will, in a browser, while you write.
+
+    \b
+    Examples:
+      newsletter preview
+      newsletter preview issues/2026-04-11.md --no-open
+    """
+    path = f"/issues/{session.find(issue).stem}" if issue else "/"
+
+    def ready(url: str) -> None:
+        output.data(url + path)
+        output.say("press Ctrl-C to stop")
+        if not no_open:
+            webbrowser.open(url + path)
+
+    studio = create_studio(session.publication, session.engine if session.has_database else None)
+    run_server(studio, port=port, on_ready=ready, on_stop=studio.state.on_stop)
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes a free one."
+)
+@pass_session
+def serve(session: Session, host: str, port: int) -> None:
+    """Run the readers' web service: unsubscribe, preferences, archive.
+
+    \b
+    Example:
+      newsletter serve --host 0.0.0.0 --port 8000
+    """
+
+    def ready(url: str) -> None:
+        output.data(url)
+        output.say(
+            f"readers reach it as {session.publication.settings.publication.url}; press Ctrl-C to stop"
+        )
+
+    run_server(create_app(session.publication, session.engine), host=host, port=port, on_ready=ready)
+
+
+COMMANDS = (preview, serve)

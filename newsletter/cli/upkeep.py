@@ -1,0 +1,157 @@
+"""The commands that keep a publication in order: `db`, `config show`, `doctor` and `completion`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from click.shell_completion import get_completion_class
+
+from newsletter import migrations
+from newsletter.cli import output
+from newsletter.cli.session import Session, json_option, pass_session
+from newsletter.errors import NewsletterError
+from newsletter.providers import make_provider
+from subscribers import SubscribersError, open_engine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@click.group()
+def db() -> None:
+    """Look after the database.
+
+    \b
+    Example:
+      newsletter db current
+    """
+
+
+@db.command()
+@pass_session
+def current(session: Session) -> None:
+    """Print the revision of the database and the one that this version needs.
+
+    \b
+    Example:
+      newsletter db current
+    """
+    engine = open_engine(session.publication.database_url)
+    try:
+        output.data(f"{migrations.current(engine) or 'empty'} (needed: {migrations.head()})")
+    finally:
+        engine.dispose()
+
+
+@db.command()
+@pass_session
+def upgrade(session: Session) -> None:
+    """Bring the database to the revision that this version needs.
+
+    \b
+    Example:
+      newsletter db upgrade
+    """
+    engine = open_engine(session.publication.database_url)
+    try:
+        migrations.upgrade(engine)
+    finally:
+        engine.dispose()
+    output.say(f"the database is at {migrations.head()}")
+
+
+@db.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@pass_session
+def backup(session: Session, file: Path) -> None:
+    """Copy a SQLite database while it is in use.
+
+    \b
+    Example:
+      newsletter db backup newsletter-2026-04-11.db
+    """
+    migrations.backup(session.engine, file)
+    output.data(str(file))
+
+
+@click.group()
+def config() -> None:
+    """Look at the settings.
+
+    \b
+    Example:
+      newsletter config show
+    """
+
+
+@config.command(name="show")
+@json_option
+@pass_session
+def config_show(session: Session, *, as_json: bool) -> None:
+    """Print every setting with the value that is in force.
+
+    \b
+    Example:
+      NEWSLETTER_DELIVERY__PROVIDER=smtp newsletter config show
+    """
+    values = session.publication.settings.model_dump(by_alias=True)
+    if as_json:
+        output.document(values)
+        return
+    for section, settings in values.items():
+        for key, value in settings.items():
+            output.data(f"{section}.{key} = {value}")
+
+
+@click.command()
+@pass_session
+def doctor(session: Session) -> None:
+    """Try what a send needs: settings, database, list, provider.
+
+    \b
+    Example:
+      newsletter doctor
+    """
+    checks: tuple[tuple[str, Callable[[], str]], ...] = (
+        ("settings", lambda: str(session.publication.root / "newsletter.toml")),
+        ("database", lambda: f"{session.engine.dialect.name} at {migrations.current(session.engine)}"),
+        ("list", lambda: output.plural(session.store.count(None), "subscriber")),
+        ("provider", lambda: _try_provider(session)),
+    )
+    failed: NewsletterError | SubscribersError | None = None
+    for name, attempt in checks:
+        try:
+            output.say(f"{click.style('ok', fg='green')}    {name}: {attempt()}")
+        except (NewsletterError, SubscribersError) as error:
+            output.say(f"{click.style('wrong', fg='red')} {name}")
+            output.error(error.what, where=error.where, hint=error.hint)
+            failed = failed or error
+    if failed:
+        raise SystemExit(failed.exit_code)
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the completion script for a shell.
+
+    \b
+    Example:
+      newsletter completion bash >> ~/.bashrc
+    """
+    found = get_completion_class(shell)
+    assert found is not None  # noqa: S101 - click.Choice let only known shells through
+    root = click.get_current_context().find_root().command
+    output.data(found(root, {}, "newsletter", "_NEWSLETTER_COMPLETE").source())
+
+
+def _try_provider(session: Session) -> str:
+    provider = make_provider(session.publication.settings.delivery.provider, session.publication)
+    with provider.connect():
+        pass
+    return provider.describe()
+
+
+COMMANDS = (db, config, doctor, completion)

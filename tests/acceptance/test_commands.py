@@ -1,0 +1,315 @@
+"""The commands as processes: what they print, in the keys that programs rely on, and how they end."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import signal
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fakes.smtp import HANG_UP, smtp_server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from acceptance.conftest import Letter
+
+REPORT = {
+    "dispatch", "state", "issue", "digest", "recipients", "excluded",
+    "accepted", "rejected", "failed", "skipped", "uncertain", "pending",
+}  # fmt: skip
+
+
+def test_a_new_publication_sends_its_first_issue(bare: Letter) -> None:
+    """`init`, `subscribers add`, `send`: three commands to the first message."""
+    made = bare.ok("init", bare.root / "mine", "--name", "Mine").out.split()
+    mine = type(bare)(bare.root / "mine")
+    mine.ok("subscribers", "add", "ann@example.com", "--first-name", "Ann", "--set", "size=3", "--tag", "x")
+    report = mine.ok("send", "welcome", "--all", "--yes", "--json").json
+
+    assert {path.rsplit("mine/", 1)[1] for path in made} >= {"newsletter.toml", "issues/welcome.md"}
+    assert report["accepted"] == 1
+    assert mine.ok("subscribers", "show", "ann@example.com", "--json").json["attributes"] == {"size": 3}
+
+
+def test_making_a_publication_twice_is_refused(bare: Letter) -> None:
+    """What is there is never overwritten."""
+    before = (bare.root / "newsletter.toml").read_bytes()
+    done = bare.run("init", bare.root)
+
+    assert done.code == 2
+    assert done.lines[0].startswith("error:")
+    assert (bare.root / "newsletter.toml").read_bytes() == before
+
+
+def test_new_makes_an_issue_and_prints_its_path(letter: Letter) -> None:
+    """The path is alone on stdout, and the issue builds; a second one of that name is refused."""
+    path = letter.ok("new", "Grüße aus Köln", "--date", "2026-05-03").out.strip()
+    again = letter.run("new", "Grüße aus Köln", "--date", "2026-05-03")
+
+    assert path.endswith("issues/2026-05-03-grusse-aus-koln.md")
+    assert letter.ok("build", path).code == 0
+    assert (again.code, again.lines[0].split(":")[0]) == (4, "error")
+
+
+def test_build_tells_its_keys(letter: Letter) -> None:
+    """One document on stdout; the files are there; the same input gives the same digest."""
+    first, second = (letter.ok("build", "plain", "--json").json for _ in range(2))
+
+    assert set(first) == {
+        "slug", "subject", "preheader", "digest", "html_bytes", "text_bytes", "merge_tags", "files"
+    }  # fmt: skip
+    assert first["digest"] == second["digest"]
+    assert [Path(path).stat().st_size > 0 for path in first["files"]] == [True] * 3
+    assert 'subscriber.first_name | default("reader")' in first["merge_tags"]
+
+
+def test_build_as_somebody_is_their_mail(letter: Letter) -> None:
+    """Their values, their branch, their links."""
+    letter.ok("build", "plain", "--as", "cho@example.net", "-o", letter.root / "out")
+    text = (letter.root / "out" / "plain.txt").read_text(encoding="utf-8")
+
+    assert "Good morning, 王小明." in text
+    assert "Only builders" in text
+    assert "https://news.example.com/unsubscribe/" in text
+
+
+def test_check_ends_with_4_only_for_errors(letter: Letter) -> None:
+    """The findings are the same in each format."""
+    assert letter.ok("check", "plain", "--format", "json").json == {"findings": []}
+    path = letter.root / "issues" / "plain.md"
+    path.write_text(path.read_text("utf-8").replace("https://example.com/there", "#"), encoding="utf-8")
+    told, sarif = (
+        letter.run("check", "plain", "--format", "json"),
+        letter.run("check", "plain", "--format", "sarif"),
+    )
+    (finding,) = told.json["findings"]
+
+    assert (told.code, sarif.code, letter.run("check", "plain").code) == (4, 4, 4)
+    assert set(finding) == {"rule", "severity", "file", "line", "column", "message", "hint"}
+    assert sarif.json["runs"][0]["results"][0]["ruleId"] == finding["rule"] == "link-empty"
+    assert letter.run("send", "plain", "--all", "--yes").code == 4
+    assert not (letter.root / "outbox").exists()
+
+
+def test_an_import_tells_its_keys_and_can_be_repeated(bare: Letter) -> None:
+    """The second run of the same file changes nobody."""
+    first = bare.ok("subscribers", "import", "people.csv", "--json").json
+    second = bare.ok("subscribers", "import", "people.csv", "--json").json
+
+    assert first == {
+        "created": 4,
+        "updated": 0,
+        "unchanged": 0,
+        "skipped": 0,
+        "invalid": 0,
+        "rejects_file": None,
+    }
+    assert (second["created"], second["unchanged"]) == (0, 4)
+
+
+def test_an_import_sets_bad_rows_aside(bare: Letter) -> None:
+    """They are in the rejects file, with line and reason; the others are imported."""
+    (bare.root / "people.csv").write_text(
+        "email,first_name\nann@example.com,Ann\nnobody,Bob\n", encoding="utf-8"
+    )
+    report = bare.ok("subscribers", "import", "people.csv", "--json").json
+    rejects = Path(report["rejects_file"]).read_text(encoding="utf-8")
+
+    assert (report["created"], report["invalid"]) == (1, 1)
+    assert "3" in rejects
+    assert "nobody" in rejects
+
+
+def test_who_left_is_never_brought_back_by_an_import(letter: Letter) -> None:
+    """The import says that somebody was skipped."""
+    letter.ok("subscribers", "unsubscribe", "ann@example.com", "--yes")
+    report = letter.ok("subscribers", "import", "people.csv", "--json").json
+
+    assert report["skipped"] == 1
+    assert letter.ok("subscribers", "show", "ann@example.com", "--json").json["status"] == "unsubscribed"
+
+
+def test_show_tells_all_that_is_known(letter: Letter) -> None:
+    """With the consent log."""
+    shown = letter.ok("subscribers", "show", "ann@example.com", "--json").json
+
+    assert {"email", "status", "tags", "topics", "attributes", "consent"} <= set(shown)
+    assert (shown["tags"], shown["attributes"]) == (["builders"], {"country": "DE"})
+    assert shown["consent"][0]["text"] == "test"
+
+
+def test_what_is_exported_can_be_imported(letter: Letter) -> None:
+    """The export is CSV with a header, and importing it changes nobody."""
+    exported = letter.ok("subscribers", "export", "--where", 'country == "DE"').out
+    (letter.root / "again.csv").write_text(exported, encoding="utf-8")
+
+    assert [row["email"] for row in csv.DictReader(io.StringIO(exported))] == [
+        "ann@example.com",
+        "cho@example.net",
+    ]
+    assert letter.ok("subscribers", "import", "again.csv", "--json").json["unchanged"] == 2
+
+
+def test_tags_and_erasure(letter: Letter) -> None:
+    """A tag is put on and taken away; who is erased is gone and not mailed."""
+    letter.ok("subscribers", "tag", "bob@example.org", "--add", "new", "--remove", "old")
+    assert letter.ok("subscribers", "show", "bob@example.org", "--json").json["tags"] == ["new"]
+    letter.ok("subscribers", "erase", "bob@example.org", "--yes")
+
+    assert letter.run("subscribers", "show", "bob@example.org").code == 1
+    assert letter.ok("send", "plain", "--all", "--dry-run", "--json").json["recipients"] == 3
+
+
+def test_a_segment_tells_count_sample_and_words(letter: Letter) -> None:
+    """And can be removed."""
+    shown = letter.ok("segments", "show", "german-builders", "--json").json
+
+    assert set(shown) == {"name", "expression", "count", "sample"}
+    assert (shown["count"], sorted(shown["sample"])) == (2, ["ann@example.com", "cho@example.net"])
+    assert "country" in letter.ok("segments", "show", "german-builders").out
+    letter.ok("segments", "remove", "german-builders")
+    assert letter.run("segments", "show", "german-builders").code == 2
+
+
+def test_an_issue_goes_to_its_own_segment_less_the_excluded(letter: Letter) -> None:
+    """Without options, the front matter says who is meant."""
+    report = letter.ok("send", "plain", "--exclude", "german-builders", "--yes", "--json").json
+
+    assert set(report) == REPORT
+    assert report["accepted"] == 2
+
+
+def test_a_report_adds_up_and_the_log_names_everybody(letter: Letter) -> None:
+    """One line per recipient, each an object with the promised keys."""
+    letter.ok("send", "plain", "--all", "--yes")
+    status = letter.ok("status", "plain-1", "--json").json
+    lines = [json.loads(line) for line in letter.ok("log", "plain-1", "--json").out.splitlines()]
+
+    assert set(status) == REPORT
+    assert (
+        sum(status[name] for name in ("accepted", "rejected", "failed", "skipped", "uncertain", "pending"))
+        == 4
+    )
+    assert {frozenset(line) for line in lines} == {
+        frozenset({"email", "state", "reason", "provider_id", "message_id", "at", "attempts"})
+    }
+    assert {line["email"] for line in lines} == {
+        "ann@example.com", "bob@example.org", "cho@example.net", "dee@example.com"
+    }  # fmt: skip
+
+
+def test_nobody_gets_an_issue_twice_by_another_audience(letter: Letter) -> None:
+    """A second audience of the same issue leaves out who already received it."""
+    letter.ok("send", "plain", "--segment", "german-builders", "--yes")
+    report = letter.ok("send", "plain", "--all", "--yes", "--json").json
+
+    assert report["accepted"] == 2
+    assert report["excluded"] == {"already received": 2}
+
+
+def test_a_changed_issue_is_not_sent_again_by_itself(letter: Letter) -> None:
+    """The dispatch of the earlier edition is named; `--again` is a decision."""
+    letter.ok("send", "plain", "--all", "--yes")
+    path = letter.root / "issues" / "plain.md"
+    path.write_text(path.read_text("utf-8").replace("Some text", "Some better text"), encoding="utf-8")
+    done = letter.run("send", "plain", "--all", "--yes")
+
+    assert done.code == 1
+    assert "plain-1" in done.err
+    assert "--again" in done.err
+    assert letter.ok("send", "plain", "--all", "--again", "--yes", "--json").json["accepted"] == 4
+
+
+def test_recipients_in_doubt_are_named_and_settled_by_hand(letter: Letter) -> None:
+    """A server that takes the message and hangs up leaves `uncertain`, exit code 5; `reconcile` settles it."""
+    with smtp_server(lambda step, argument: HANG_UP if step == "." else None) as server:
+        letter.environment["NEWSLETTER_SMTP__PORT"] = str(server.port)
+        done = letter.run(
+            "send", "plain", "--segment", "german-builders", "--provider", "smtp", "--yes", "--json"
+        )
+    named = letter.ok("reconcile", "plain-1").out.split()
+
+    assert (done.code, done.json["uncertain"], done.json["state"]) == (5, 2, "finished")
+    assert {"ann@example.com", "cho@example.net"} <= set(named)
+    after = letter.ok(
+        "reconcile", "plain-1", "--accepted", "ann@example.com", "--failed", "cho@example.net", "--json"
+    ).json
+    assert (after["accepted"], after["failed"], after["uncertain"]) == (1, 1, 0)
+    assert len(server.messages) == 2
+    again = letter.ok("reconcile", "plain-1", "--retry-failed", "--json").json
+    assert (again["accepted"], again["failed"], again["pending"]) == (1, 0, 1)
+
+
+def test_a_missing_value_skips_one_and_says_why(letter: Letter) -> None:
+    """Nobody is mailed “Hello None”."""
+    path = letter.root / "issues" / "plain.md"
+    path.write_text(path.read_text("utf-8").replace(' | default("reader")', ""), encoding="utf-8")
+    report = letter.ok("send", "plain", "--all", "--yes", "--json").json
+    (line,) = letter.ok("log", "plain-1", "--state", "skipped", "--json").out.splitlines()
+
+    assert (report["accepted"], report["skipped"]) == (3, 1)
+    assert json.loads(line)["email"] == "dee@example.com"
+    assert "subscriber.first_name" in json.loads(line)["reason"]
+
+
+def test_a_stopped_dispatch_is_resumed(letter: Letter) -> None:
+    """SIGTERM finishes what is in flight and ends with 130; `resume` mails the others, and nobody twice."""
+    letter.environment["NEWSLETTER_DELIVERY__RATE"] = "1/second"
+    command = letter.command("send", "plain", "--all", "--yes")
+    with subprocess.Popen(command, env=letter.env(), stderr=subprocess.PIPE, text=True) as process:
+        while not list((letter.root / "outbox").rglob("*.eml")):
+            assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 130
+    stopped = letter.ok("status", "plain-1", "--json").json
+    del letter.environment["NEWSLETTER_DELIVERY__RATE"]
+    resumed = letter.ok("resume", "plain-1", "--yes", "--json").json
+
+    assert stopped["pending"] > 0
+    assert (resumed["accepted"], resumed["uncertain"], resumed["state"]) == (4, 0, "finished")
+    assert len(list((letter.root / "outbox").rglob("*.eml"))) == 4
+
+
+def test_a_cancelled_dispatch_mails_nobody_else(letter: Letter) -> None:
+    """Who was not tried is recorded as skipped, and resuming is refused."""
+    letter.environment["NEWSLETTER_SMTP__PORT"] = "1"
+    letter.run("send", "plain", "--all", "--provider", "smtp", "--yes")
+    letter.ok("pause", "plain-1")
+    letter.ok("cancel", "plain-1", "--yes")
+    status = letter.ok("status", "plain-1", "--json").json
+
+    assert (status["state"], status["skipped"], status["pending"]) == ("cancelled", 4, 0)
+    assert letter.run("resume", "plain-1", "--yes").code == 1
+
+
+def test_upkeep(letter: Letter) -> None:
+    """The database tells its revision and is copied; settings tell where they come from; the doctor is content."""
+    letter.environment["NEWSLETTER_OUTBOX__PATH"] = "elsewhere"
+    current = letter.ok("db", "current").out
+    letter.ok("db", "upgrade")
+    letter.ok("db", "backup", letter.root / "copy.db")
+
+    assert current.split()[0] in current.split("needed:")[1]
+    assert (letter.root / "copy.db").stat().st_size > 0
+    assert letter.ok("config", "show", "--json").json["outbox"]["path"] == "elsewhere"
+    assert "4 subscribers" in letter.ok("doctor").err
+    assert "newsletter" in letter.ok("completion", "bash").out
+
+
+def test_the_same_commands_work_on_postgresql(bare: Letter, new_postgres_url: Callable[[str], str]) -> None:
+    """An empty PostgreSQL is not touched before `db upgrade`; then import, segment, send, log are the same."""
+    bare.environment["NEWSLETTER_DATABASE__URL"] = new_postgres_url("template1").replace("+psycopg", "")
+    refused = bare.run("subscribers", "list")
+    bare.ok("db", "upgrade")
+    bare.ok("subscribers", "import", "people.csv")
+    bare.ok("segments", "add", "everybody", '"@" in email')
+    report = bare.ok("send", "plain", "--yes", "--json").json
+
+    assert refused.code == 3
+    assert "newsletter db upgrade" in refused.err
+    assert (report["accepted"], report["state"]) == (4, "finished")
+    assert len(bare.ok("log", "plain-1", "--json").out.splitlines()) == 4
