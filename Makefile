@@ -26,11 +26,11 @@ demo: install ## run the main job on the example: import, build, check, send int
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh $(DEMO)
 
 test: install ## run the whole suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 cov: install ## run the suite and report branch coverage
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m pytest --cov --cov-report=term --cov-report=html
+	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report=term --cov-report=html
 
 lint: install ## ruff: rules and format
 	$(BIN)/ruff check .
@@ -56,6 +56,7 @@ preview: install ## the studio on the example publication
 
 screenshots: install ## take the pictures of the README (needs chromium)
 	$(BIN)/python docs/screenshots.py
+	$(BIN)/python docs/theme_pictures.py
 
 constraints: install ## pin the newest allowed dependencies again (needs uv)
 	uv pip compile pyproject.toml --group dev --extra postgres --universal --generate-hashes --no-header --annotation-style line --python-version 3.11 --upgrade --quiet -o constraints.txt

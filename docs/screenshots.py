@@ -1,0 +1,68 @@
+"""Take the pictures of the README from the example publication, with a real browser."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+HERE = Path(__file__).resolve().parent
+EXAMPLE = HERE.parent / "examples" / "ai-news-digest"
+PICTURES = HERE / "pictures"
+READER = "foteini.nikolaou@example.com"
+NEWSLETTER = str(Path(sys.executable).parent / "newsletter")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--hide-scrollbars",
+]
+
+
+def run(publication: Path, *arguments: str) -> None:
+    """Run a command on the copy of the example."""
+    subprocess.run([NEWSLETTER, "-C", str(publication), *arguments], check=True, capture_output=True)
+
+
+def take(browser: Browser, url: str, name: str, width: int, height: int, scheme: str) -> None:
+    """One picture of *url* at that size, light or dark."""
+    page: Page = browser.new_page(
+        viewport={"width": width, "height": height}, color_scheme=scheme, device_scale_factor=1.5
+    )
+    page.goto(url, wait_until="load")
+    page.wait_for_timeout(300)
+    page.screenshot(path=PICTURES / f"{name}.png")
+    page.close()
+
+
+def main() -> None:
+    """Build the example as one reader gets it, open the studio, and take every picture."""
+    PICTURES.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
+        publication = Path(folder) / "digest"
+        shutil.copytree(EXAMPLE, publication)
+        run(publication, "subscribers", "import", "subscribers.csv", "--consent", "Made up for the example")
+        run(publication, "build", "2026-04-11", "--as", READER)
+        mail = (publication / "build" / "2026-04-11.html").as_uri()
+        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS)
+        take(browser, mail, "issue-375-light", 375, 1300, "light")
+        take(browser, mail, "issue-600-dark", 600, 1300, "dark")
+        command = [NEWSLETTER, "-C", str(publication), "preview", "2026-04-11", "--port", "0", "--no-open"]
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        ) as studio:
+            assert studio.stdout is not None
+            url = studio.stdout.readline().strip()
+            take(browser, url, "studio-light", 1280, 1110, "light")
+            take(browser, url, "studio-dark", 1280, 1110, "dark")
+            studio.terminate()
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""What the README and the docs say is what the program does."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from newsletter.cli import newsletter
+
+ROOT = Path(__file__).resolve().parent.parent
+_spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+assert _spec is not None
+assert _spec.loader is not None
+generate = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(generate)
+
+COMMANDS = list(generate.walk(newsletter, ("newsletter",)))
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("path", "command"), COMMANDS, ids=[" ".join(path) for path, _ in COMMANDS])
+def test_every_command_has_help_with_an_example(path: tuple[str, ...], command: click.Command) -> None:
+    """``--help`` says what the command does and shows one way to call it; the option texts are not empty."""
+    text = command.help or ""
+
+    assert len(text.splitlines()[0]) > 20
+    assert re.search(r"Examples?:\n\s+\S*.*newsletter", text)
+    assert [p.name for p in command.params if isinstance(p, click.Option) and not p.help] == []
+
+
+@pytest.mark.parametrize("name", generate.PAGES)
+def test_generated_pages_are_current(name: str) -> None:
+    """`make docs` was run after the last change."""
+    assert (ROOT / "docs" / name).read_text(encoding="utf-8") == generate.PAGES[name]()
+
+
+def blocks(text: str) -> list[str]:
+    """The fenced shell blocks of a Markdown text that are marked to be run."""
+    return re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+
+
+def test_the_readme_commands_run(tmp_path: Path) -> None:
+    """Each `newsletter` command of the README's tour exits with 0, one after the other, in a fresh folder."""
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    environment = {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "HOME": str(tmp_path),
+        "LANG": "C.UTF-8",
+    }
+    lines = [line for block in blocks(README) for line in block.replace("\\\n", " ").splitlines()]
+    commands = [line for line in lines if line.startswith(("newsletter ", "cd "))]
+
+    assert len(commands) >= 8
+    script = "set -e\n" + "\n".join(line for line in commands if not is_server(line))
+    done = subprocess.run(
+        ["sh", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def is_server(line: str) -> bool:
+    """Whether a command runs until it is stopped; those have acceptance tests of their own."""
+    words = shlex.split(line, comments=True)
+    return "preview" in words or "serve" in words
+
+
+def prose(text: str) -> str:
+    """A Markdown text without its code, whose links are examples."""
+    return re.sub(r"^```.*?^```|`[^`\n]+`", "", text, flags=re.DOTALL | re.MULTILINE)
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    """Each relative link of the README and the docs names a file of the repository."""
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
+    broken = [
+        (page.name, target)
+        for page in pages
+        for target in re.findall(
+            r"\]\((?!https?:|#|mailto:)([^)#\s]+)", prose(page.read_text(encoding="utf-8"))
+        )
+        if not (page.parent / target).exists()
+    ]
+
+    assert broken == []
