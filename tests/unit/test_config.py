@@ -1,0 +1,112 @@
+"""Settings come from the file and the environment, and whatever is wrong with them is told in their own words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from newsletter.config import load_publication, split_mailbox
+from newsletter.errors import ConfigError
+
+LEAST = '[publication]\nname = "Letter"\nfrom = "Letter <a@example.com>"\n'
+
+
+def publication(root: Path, text: str = LEAST, **overrides: dict[str, object]):
+    """The publication whose settings are *text*."""
+    (root / "newsletter.toml").write_text(text, encoding="utf-8")
+    return load_publication(root, overrides)
+
+
+def test_a_name_and_a_sender_are_enough(tmp_path: Path) -> None:
+    """Everything else has a default: a file beside the settings, an outbox, the digest theme."""
+    made = publication(tmp_path)
+
+    assert made.database_url == f"sqlite:///{tmp_path}/newsletter.db"
+    assert (made.outbox, made.settings.delivery.provider) == (tmp_path / "outbox", "outbox")
+    assert made.settings.publication.theme == "digest"
+
+
+def test_it_is_found_from_a_folder_below(tmp_path: Path) -> None:
+    """As Git finds its repository."""
+    publication(tmp_path)
+    (tmp_path / "issues" / "old").mkdir(parents=True)
+
+    assert load_publication(tmp_path / "issues" / "old").root == tmp_path
+
+
+def test_flags_beat_environment_beats_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In that order."""
+    text = LEAST + '[smtp]\nhost = "file"\nport = 1\n[outbox]\npath = "file"\n'
+    monkeypatch.setenv("NEWSLETTER_SMTP__HOST", "environment")
+    monkeypatch.setenv("NEWSLETTER_OUTBOX__PATH", "environment")
+    settings = publication(tmp_path, text, smtp={"host": "flag"}).settings
+
+    assert (settings.smtp.host, settings.smtp.port, settings.outbox.path) == ("flag", 1, "environment")
+
+
+@pytest.mark.parametrize(
+    ("text", "what", "hint"),
+    [
+        (LEAST + "[smpt]\n", "`smpt` is not a setting", "did you mean `smtp`?"),
+        (LEAST + '[smtp]\nhots = "x"\n', "`smtp.hots` is not a setting", "did you mean `host`?"),
+        (LEAST + "reply = 1\n", "`publication.reply` is not a setting", "did you mean `reply_to`?"),
+        (LEAST + '[delivery]\nrate = "fast"\n', "`delivery.rate` is no rate", ""),
+        (LEAST + "[smtp]\nport = 0\n", "`smtp.port` has a value that does not fit", ""),
+        (LEAST + 'url = "news.example.com"\n', "`publication.url` is no web address", ""),
+        ('[publication]\nname = "x"\nfrom = "x"\n', "`publication.from` is no mailbox", ""),
+        ('[publication]\nname = "x"\n', "`publication.from` is missing", "from"),
+        ("", "`publication` is missing", "[publication]"),
+        ("[", "this is no TOML", "toml.io"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_a_hint(tmp_path: Path, text: str, what: str, hint: str) -> None:
+    """The key as it is written, and the nearest that is known."""
+    with pytest.raises(ConfigError) as caught:
+        publication(tmp_path, text)
+
+    assert what in caught.value.what
+    assert hint in caught.value.hint
+    assert caught.value.where == str(tmp_path / "newsletter.toml")
+
+
+def test_a_wrong_variable_is_named_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not as a fault of the file."""
+    monkeypatch.setenv("NEWSLETTER_SMTP__PORT", "many")
+
+    with pytest.raises(ConfigError) as caught:
+        publication(tmp_path)
+
+    assert caught.value.where == "NEWSLETTER_SMTP__PORT"
+
+
+def test_a_secret_comes_from_its_file_or_its_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And is shown to nobody."""
+    made = publication(tmp_path)
+    (tmp_path / "key").write_text("s3cret\n", encoding="utf-8")
+    monkeypatch.setenv("SOME_KEY", "other")
+
+    assert made.secret("key", "SOME_KEY", what="the key").get_secret_value() == "s3cret"
+    assert made.secret(None, "SOME_KEY", what="the key").get_secret_value() == "other"
+    assert "s3cret" not in repr(made.secret("key", "SOME_KEY", what="the key"))
+    for file, variable in (("none", "SOME_KEY"), (None, "NO_KEY")):
+        with pytest.raises(ConfigError):
+            made.secret(file, variable, what="the key")
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("ann@example.com", ("", "ann@example.com")),
+        ("Ann <ann@example.com>", ("Ann", "ann@example.com")),
+        ("Smith, Ann <ann@example.com>", ("Smith, Ann", "ann@example.com")),
+        ('"A \\"q\\" <B>" <ann@example.com>', ('A "q" <B>', "ann@example.com")),
+        ("Ann <ann>", ("", "")),
+        ("a@b <c@d> <e@f>", ("", "")),
+    ],
+)
+def test_a_mailbox_is_read_as_people_write_it(text: str, parts: tuple[str, str]) -> None:
+    """Also with a comma that RFC 5322 would have in quotes."""
+    assert split_mailbox(text) == parts
