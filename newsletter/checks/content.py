@@ -67,7 +67,8 @@ def placeholder_text(subject: Subject) -> Iterator[Finding]:
 def source_observations(subject: Subject) -> Iterator[Finding]:
     """What reading the Markdown noticed: dangling references, citations without a source, near merge tags."""
     for seen in observations(subject.issue, subject.document):
-        severity = Severity.ERROR if seen.rule.startswith("merge") else Severity.WARNING
+        wrong = seen.rule.startswith("merge") or seen.rule == "link-scheme"
+        severity = Severity.ERROR if wrong else Severity.WARNING
         yield subject.finding(
             seen.rule, severity, seen.message, hint=seen.hint, line=seen.line, column=seen.column
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from newsletter.checks import content, media, merging, size
+from newsletter.checks import content, media, merging, raw_html, size
 from newsletter.checks.finding import Finding, Severity, Subject
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from newsletter.editions import Edition
     from newsletter.issues import Document, Issue
 
-RULES = (*content.RULES, *media.RULES, *merging.RULES, *size.RULES)
+RULES = (*content.RULES, *media.RULES, *merging.RULES, *raw_html.RULES, *size.RULES)
 _ORDER = list(Severity)
 
 

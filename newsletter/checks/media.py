@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from newsletter.checks.finding import Finding, Severity, Subject
-from newsletter.issues import Picture, iter_blocks, iter_inlines
+from newsletter.checks.raw_html import elements
+from newsletter.errors import did_you_mean
+from newsletter.issues import (
+    SCHEMES,
+    Picture,
+    forgotten_scheme,
+    iter_blocks,
+    iter_inlines,
+    scheme_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _VAGUE = {"here", "click here", "link", "this link", "read more", "more"}
+_ANCHOR = re.compile(r"<[^>]*?\s(?:id|name)=\"([^\"]+)\"")
+_BREAKS = frozenset({"softbreak", "hardbreak"})
 _LOCAL = re.compile(r"(localhost|127\.\d+\.\d+\.\d+|\[::1\]|.*\.local)$")
 
 
@@ -21,8 +33,20 @@ def link_targets(subject: Subject) -> Iterator[Finding]:
     for line, text, href in _links(subject):
         if not href or href == "#":
             yield subject.finding("link-empty", Severity.ERROR, f"the link “{text}” leads nowhere", line=line)
-        elif href.startswith(("http://", "https://")):
+        elif href.startswith("#"):
+            yield from _anchor(subject, line, href)
+        elif href.lower().startswith(("http://", "https://")):
             yield from _web_link(subject, line, href)
+        elif scheme := scheme_of(href):
+            yield from _scheme(subject, line, href, scheme, shown=text == href)
+        elif meant := forgotten_scheme(href):
+            yield subject.finding(
+                "link-relative",
+                Severity.ERROR,
+                f"`{href}` would lead to a page of this publication: its scheme is missing",
+                hint=f"write {meant}",
+                line=line,
+            )
 
 
 def link_text(subject: Subject) -> Iterator[Finding]:
@@ -50,8 +74,39 @@ def image_alternatives(subject: Subject) -> Iterator[Finding]:
             )
 
 
+def _anchor(subject: Subject, line: int, href: str) -> Iterator[Finding]:
+    """A link within the mail leads to a heading, a source, a note, or an ``id`` of raw HTML."""
+    anchors = set(_ANCHOR.findall(subject.edition.html))
+    if unquote(href[1:]) not in anchors | {"top"}:
+        yield subject.finding(
+            "link-anchor",
+            Severity.ERROR,
+            f"`{href}` leads nowhere: no heading or source has this anchor",
+            hint=did_you_mean(href, (f"#{anchor}" for anchor in anchors))
+            if anchors
+            else "add a heading; its anchor is its text in lower case with hyphens",
+            line=line,
+        )
+
+
+def _scheme(subject: Subject, line: int, href: str, scheme: str, *, shown: bool) -> Iterator[Finding]:
+    """Only some schemes are let through; an address that is *shown* can at least be read."""
+    if scheme in SCHEMES - {"http", "https"}:
+        return
+    known = ", ".join(f"`{name}:`" for name in sorted(SCHEMES))
+    host = "." in scheme and forgotten_scheme(scheme)
+    near = get_close_matches(scheme, SCHEMES, 1, 0.7)
+    yield subject.finding(
+        "link-scheme",
+        Severity.WARNING if shown else Severity.ERROR,
+        f"`{href}` does not begin as an address does; the link is dropped",
+        hint=f"write https://{href}" if host else f"did you mean `{near[0]}:`?" if near else f"known: {known}",
+        line=line,
+    )
+
+
 def _web_link(subject: Subject, line: int, href: str) -> Iterator[Finding]:
-    host = urlsplit(href).hostname or ""
+    host = _host(href)
     if not host:
         yield subject.finding("link-syntax", Severity.ERROR, f"`{href}` is no web address", line=line)
     elif _LOCAL.fullmatch(host):
@@ -68,12 +123,24 @@ def _web_link(subject: Subject, line: int, href: str) -> Iterator[Finding]:
         )
 
 
+def _host(href: str) -> str:
+    try:
+        return urlsplit(href).hostname or ""
+    except ValueError:
+        return ""
+
+
 def _links(subject: Subject) -> Iterator[tuple[int, str, str]]:
-    """Each link of the body: its block's line, its text and its target."""
-    for line, inline in iter_inlines(subject.document):
+    """Each link of the body: its line, its text and its target; of links in raw HTML, no text."""
+    for found in elements(subject):
+        if found.name == "a" and (target := found.attributes.get("href")) is not None:
+            yield found.line, "", target.strip()
+    for first, inline in iter_inlines(subject.document):
+        line = first
         href: str | None = None
         text = ""
         for token in inline:
+            line += token.type in _BREAKS
             if token.type == "link_open":
                 href, text = str(token.attrGet("href") or ""), ""
             elif token.type == "link_close" and href is not None:

@@ -9,6 +9,7 @@ from newsletter.cli.session import Session, confirm, json_option, pass_session
 from newsletter.delivery import (
     STATES,
     DeliveryState,
+    DispatchState,
     Status,
     cancel,
     log,
@@ -151,6 +152,8 @@ def reconcile(
     if not (accepted or failed or again or retry_failed):
         for line in log(session.engine, dispatch, DeliveryState.UNCERTAIN):
             output.data(f"{line.email}\t{line.message_id}")
+        if not status(session.engine, dispatch).uncertain:
+            output.say("nobody is in doubt")
         return
     if (
         sum(choice == ("all",) for choice in (accepted, failed, again))
@@ -207,6 +210,8 @@ def report_table(standing: Status) -> None:
             *counts,
         ],
     )
+    if standing.state is DispatchState.RUNNING and not standing.workers:
+        output.say(f"nobody is working on it; `newsletter resume {standing.dispatch}` goes on")
 
 
 def _outcomes(standing: Status) -> str:

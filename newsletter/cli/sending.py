@@ -16,11 +16,13 @@ from newsletter.cli.progress import delivering
 from newsletter.cli.session import Session, confirm, json_option, pass_session
 from newsletter.delivery import Audience, DispatchState, Means, plan_dispatch, run_dispatch, status
 from newsletter.editions import publish, read_attached
-from newsletter.errors import NewsletterError, UsageError
+from newsletter.errors import DeliveryError, NewsletterError, UsageError
 from newsletter.messages import Composer, Envelope, Recipient
 from newsletter.providers import PROVIDERS, Provider, Verdict, make_provider
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from newsletter.delivery import Plan, Status
     from newsletter.editions.press import Pressed
 
@@ -89,6 +91,7 @@ def test(
 )
 @provider_option
 @click.option("--again", is_flag=True, help="Begin anew, and mail also those who already received the issue.")
+@click.option("--newcomers", is_flag=True, help="After a finished dispatch: those who joined since.")
 @click.option("-n", "--dry-run", is_flag=True, help="Count and check; plan and hand over nothing.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @json_option
@@ -103,6 +106,7 @@ def send(
     *,
     everybody: bool,
     again: bool,
+    newcomers: bool,
     dry_run: bool,
     yes: bool,
     as_json: bool,
@@ -122,7 +126,7 @@ def send(
     audience = _audience(session, pressed, segment, expression, exclude, everybody=everybody)
     provider = _provider(session, provider_name)
 
-    def plan(*, dry: bool) -> Plan:
+    def plan(*, dry: bool, newcomers: bool = newcomers) -> Plan:
         return plan_dispatch(
             session.engine,
             session.store,
@@ -131,19 +135,22 @@ def send(
             provider=provider,
             sender=session.publication.settings.publication.sender,
             again=again,
+            newcomers=newcomers,
             dry_run=dry,
         )
 
     foreseen = plan(dry=True)
+    if foreseen.state is DispatchState.FINISHED:
+        output.say(f"{foreseen.dispatch} is finished; `--again` would begin anew")
+        if joined := _planned(lambda: plan(dry=True, newcomers=True)):
+            output.say(f"{output.plural(joined, 'subscriber')} joined since; `--newcomers` mails only them")
+        _finish(status(session.engine, foreseen.dispatch), as_json=as_json)
+        return
     if dry_run:
         _show_plan(pressed, foreseen, provider)
         if as_json:
-            output.document(_foreseen(pressed, foreseen))
+            output.document(_foreseen(session, pressed, foreseen))
         output.say("dry run; nothing was planned and nothing handed over")
-        return
-    if foreseen.state is DispatchState.FINISHED:
-        output.say(f"{foreseen.dispatch} is finished; `--again` would begin anew")
-        _finish(status(session.engine, foreseen.dispatch), as_json=as_json)
         return
     _show_plan(pressed, foreseen, provider)
     confirm(f"Send to {output.plural(foreseen.planned, 'subscriber')}?", yes=yes)
@@ -197,7 +204,10 @@ def gate(session: Session, pressed: Pressed) -> None:
         output.error(f"{finding.message} [{finding.rule}]", where=finding.place, hint=hint)
     if errors:
         raise SystemExit(FINDINGS)
-    if warnings := sum(finding.severity is not Severity.NOTE for finding in found):
+    for finding in found:
+        if finding.rule in SKIPS:
+            output.warn(f"{finding.place}: {finding.message}")
+    if warnings := sum(finding.severity is Severity.WARNING for finding in found):
         output.warn(f"{output.plural(warnings, 'warning')}; `newsletter check {pressed.issue.slug}` tells")
 
 
@@ -219,13 +229,15 @@ def run(session: Session, dispatch: str, provider: Provider, *, as_json: bool) -
         with delivering(dispatch) as (stop, progress):
             standing = run_dispatch(means, dispatch, stop=stop, progress=progress)
     except NewsletterError as error:
-        pending = status(session.engine, dispatch).pending
-        error.hint = error.hint or "look at the provider"
-        error.hint += f"; then `newsletter resume {dispatch}` goes on with the {pending:,} who are pending"
+        if pending := status(session.engine, dispatch).pending:
+            then = f"`newsletter resume {dispatch}` goes on with the {pending:,} who are pending"
+            error.hint = f"{error.hint}; then {then}" if error.hint else then
         raise
-    if standing.pending and stop.is_set():
+    if standing.pending:
+        # Whether by a signal here or by `pause` elsewhere: not everybody has an outcome.
+        what = "stopped" if stop.is_set() else str(standing.state)
         output.say(
-            f"stopped; `newsletter resume {dispatch}` goes on with the {standing.pending:,} who are pending"
+            f"{what}; `newsletter resume {dispatch}` goes on with the {standing.pending:,} who are pending"
         )
         if as_json:
             output.document(report_document(standing))
@@ -299,10 +311,20 @@ def _show_plan(pressed: Pressed, plan: Plan, provider: Provider) -> None:
     )
 
 
-def _foreseen(pressed: Pressed, plan: Plan) -> dict[str, object]:
-    """A plan as `send --dry-run --json` prints it: the keys of a report, with nothing done yet."""
+def _planned(plan: Callable[[], Plan]) -> int:
+    """How many a plan would mail; 0 where nobody is left."""
+    try:
+        return plan().planned
+    except DeliveryError:
+        return 0
+
+
+def _foreseen(session: Session, pressed: Pressed, plan: Plan) -> dict[str, object]:
+    """A plan as `send --dry-run --json` prints it: a report, as it stands or with nothing done."""
+    if plan.continued:
+        return report_document(status(session.engine, plan.dispatch))
     return {
-        "dispatch": plan.dispatch if plan.continued else None,
+        "dispatch": None,
         "state": "dry run",
         "issue": pressed.edition.slug,
         "digest": pressed.edition.digest,

@@ -68,6 +68,7 @@ def plan_dispatch(
     provider: Provider,
     sender: str,
     again: bool = False,
+    newcomers: bool = False,
     dry_run: bool = False,
     clock: Callable[[], datetime] = right_now,
 ) -> Plan:
@@ -81,6 +82,7 @@ def plan_dispatch(
         provider: what will take the messages.
         sender: the From of the messages, for the record.
         again: begin a new dispatch even if there was one, and mail those who already received the issue.
+        newcomers: if the last dispatch to the audience is finished, begin one for those who joined since.
         dry_run: only count; nothing is written.
         clock: the present moment.
 
@@ -92,7 +94,7 @@ def plan_dispatch(
         if not dry_run and connection.dialect.name == "postgresql":
             # Two processes that plan at once must not both find that there is no dispatch yet.
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _PLANNING_LOCK})
-        if not again and (existing := _existing(connection, edition, audience, provider)):
+        if not again and (existing := _existing(connection, edition, audience, provider, newcomers)):
             return _continued(connection, existing)
         name = _new_name(connection, edition.slug)
         freezer = _Freezer(connection, min(provider.batch_size, LARGEST_BATCH), clock())
@@ -200,7 +202,7 @@ class _Freezer:
 
 
 def _existing(
-    connection: Connection, edition: Edition, audience: Audience, provider: Provider
+    connection: Connection, edition: Edition, audience: Audience, provider: Provider, newcomers: bool
 ) -> Row[Any] | None:
     """The last dispatch of the issue to the audience, if it can be gone on with or is finished."""
     row = connection.execute(
@@ -216,6 +218,8 @@ def _existing(
     if row is None:
         return None
     finished = row.state == DispatchState.FINISHED
+    if finished and newcomers:
+        return None
     if row.digest != edition.digest:
         go_on = "" if finished else f"`newsletter resume {row.name}` goes on with what it had then; "
         raise DeliveryError(
@@ -281,7 +285,9 @@ def _nobody(audience: Audience, freezer: _Freezer) -> DeliveryError:
         return DeliveryError(
             f"{audience.words} matches nobody",
             where="audience",
-            hint="see whom a segment means with `newsletter segments show NAME`",
+            hint="see whom a segment means with `newsletter segments show NAME`"
+            if audience.segment is not None
+            else "the list is empty; `newsletter subscribers import FILE` fills it",
         )
     reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(freezer.excluded.items()))
     return DeliveryError(

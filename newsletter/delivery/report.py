@@ -11,11 +11,12 @@ from sqlalchemy import Table, func, select
 from sqlmodel import SQLModel
 
 from newsletter.config import split_mailbox
-from newsletter.delivery.identity import delivery_id
-from newsletter.delivery.models import BATCH, DELIVERY, DISPATCH, DeliveryState, DispatchState
+from newsletter.delivery.identity import delivery_id, is_gone
+from newsletter.delivery.models import BATCH, DELIVERY, DISPATCH, BatchState, DeliveryState, DispatchState
 from newsletter.delivery.plan import excluded_of
 from newsletter.errors import DeliveryError, UsageError, did_you_mean
 from newsletter.messages.headers import ascii_address
+from subscribers.columns import now
 from subscribers.models import Subscriber
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ class Status:
     pending: int
     created_at: datetime
     finished_at: datetime | None
+    #: How many workers are at it now, as far as this machine can tell.
+    workers: int
 
     @property
     def troubled(self) -> bool:
@@ -144,8 +147,22 @@ def _status(connection: Connection, dispatch: Row[Any]) -> Status:
         pending=dispatch.planned - sum(counts.values()),
         created_at=dispatch.created_at,
         finished_at=dispatch.finished_at,
+        workers=_workers(connection, dispatch.id),
         **counts,
     )
+
+
+def _workers(connection: Connection, dispatch_id: int) -> int:
+    held = (
+        select(BATCH.c.worker)
+        .where(
+            BATCH.c.dispatch_id == dispatch_id,
+            BATCH.c.state == BatchState.LEASED,
+            BATCH.c.lease_until > now(),
+        )
+        .distinct()
+    )
+    return sum(not is_gone(worker) for worker in connection.scalars(held))
 
 
 def _settled(connection: Connection, dispatch_id: int, state: str | None, domain: str) -> Iterator[LogLine]:

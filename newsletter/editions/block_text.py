@@ -137,7 +137,10 @@ class BlockText:
         return [line for text in (shown, picture.title) for line in _paragraph(text, width)]
 
     def _way(self, label: str, address: str, width: int) -> list[str]:
-        """A label and, on a line of its own, where it leads."""
+        """A label and, on a line of its own, where it leads, if the HTML leads there too."""
+        address = self._inline.target(address)
+        if not address:
+            return _paragraph(label, width)
         return [*wrap(_one_line(label), width, "→ ", "  "), f"  {address}"]
 
     def _embed(self, embed: Embed, width: int) -> list[str]:

@@ -127,6 +127,7 @@ def _text_frame(frame: Frame, publication: PublicationSettings, slots: Slots) ->
         ),
         language=frame.language,
         labels=labels,
+        base=publication.url,
     )
 
 

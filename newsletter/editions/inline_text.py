@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
+from newsletter.editions.markup import Links
 from newsletter.editions.typography import typeset
+from newsletter.issues import SCHEMES, scheme_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 _TARGET = re.compile(r"""<a\b[^>]*?\bhref\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>]+))""", re.IGNORECASE)
 _ELEMENT = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]*)\b[^>]*?(/?)>")
+#: A merge tag, whose value is where the link leads.
+_MERGED = re.compile(r"LP[0-9a-f]{8}[a-z]\d+z")
 _BREAK = re.compile(r"<br\b", re.IGNORECASE)
 #: Elements of HTML that begin a line, and those whose content no reader sees.
 _LINES = frozenset(
@@ -27,6 +31,7 @@ _LINES = frozenset(
         *("section", "table", "tr", "ul"),
     }
 )
+_CELLS = frozenset({"td", "th", "caption"})
 _UNSEEN = frozenset({"head", "script", "style", "template", "title"})
 
 
@@ -39,6 +44,7 @@ class InlineText:
         after: the number after which those of links begin, if the sources have none that is higher.
         struck: what stands before text that is struck out.
         language: of the text, for its spaces.
+        base: the address that relative ones are relative to; empty leaves them as they are.
 
     Attributes:
         links: the numbers of the links that are no sources, by address.
@@ -52,7 +58,9 @@ class InlineText:
         after: int = 0,
         struck: str = "Struck out",
         language: str = "en",
+        base: str = "",
     ) -> None:
+        self._base = Links(base, "\0") if base else None
         self.links: dict[str, int] = {}
         self._known = {source.url: source.number for source in reversed(sources) if source.url}
         self._next = max((after, *(source.number for source in sources))) + 1
@@ -116,6 +124,7 @@ class InlineText:
     def link(self, label: str, address: str) -> str:
         """*label* with the number of *address* behind it, unless one can see where it leads."""
         shown = label.strip()
+        address = self.target(address)
         if address.startswith("#") or not address or shown in _spellings(address):
             return label
         if self._in_place:
@@ -125,6 +134,14 @@ class InlineText:
             number = self.links[address] = self._next
             self._next += 1
         return f"{label} [{number}]".lstrip()
+
+    def target(self, address: str) -> str:
+        """*address* as the HTML has it: absolute, or empty where the HTML drops it."""
+        if _MERGED.match(address):
+            return address
+        if scheme := scheme_of(address):
+            return address if scheme in SCHEMES else ""
+        return (self._base.safe(address) or "") if self._base and address else address
 
     def image(self, alternative: str) -> str:
         """What stands for an image; nothing for one without alternative text, which is decoration."""
@@ -164,6 +181,8 @@ class _HtmlText(HTMLParser):
             self._unseen += 1
         elif tag in _LINES:
             self._parts.append("\n")
+        elif tag in _CELLS:
+            self._parts.append(" ")  # HTML lets authors leave the end of a cell away
         elif tag == "a" and (address := values.get("href")):
             self._opened.append((address, len(self._parts)))
         elif tag == "img":
@@ -175,6 +194,8 @@ class _HtmlText(HTMLParser):
             self._unseen = max(self._unseen - 1, 0)
         elif tag in _LINES:
             self._parts.append("\n")
+        elif tag in _CELLS:
+            self._parts.append(" ")
         elif tag == "a" and self._opened:
             address, start = self._opened.pop()
             self._parts[start:] = [self._inline.link("".join(self._parts[start:]), address)]

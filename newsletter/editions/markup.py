@@ -15,7 +15,7 @@ from markupsafe import Markup
 from newsletter.editions.attaching import content_id
 from newsletter.editions.typography import typeset
 from newsletter.errors import IssueError
-from newsletter.issues import text_of
+from newsletter.issues import SCHEMES, scheme_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,14 +25,10 @@ if TYPE_CHECKING:
     from newsletter.editions.media import Image
     from newsletter.issues import Inline, Source
 
-#: What a link may lead to; everything else would be dropped by mail programs, or run.
-SCHEMES = frozenset({"http", "https", "mailto", "tel"})
 #: Deeper markup is nobody's writing, and mail programs give up on it.
 DEEPEST = 50
 
 _OPTIONS = MarkdownIt("commonmark").options
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(?=:)")
-_INVISIBLE = re.compile(r"[\x00-\x20\x7f-\xa0]+")
 _VOID = re.compile(r"<(area|br|col|hr|img|wbr)((?:\s+[\w:-]+=\"[^\"]*\")*)\s*>")
 _TAG = re.compile(r"<(/?)[A-Za-z][^>]*?(/?)>")
 _TABLE = re.compile(r"<table(?![^>]*\srole=)([\s>])")
@@ -44,7 +40,8 @@ _STYLES = frozenset(
     " padding-left padding-right padding-top text-align text-decoration text-transform vertical-align"
     " white-space width word-break".split()
 )
-_TAGS = nh3.ALLOWED_TAGS | {"font", "section", "main"}
+#: The elements of raw HTML that stay.
+TAGS = nh3.ALLOWED_TAGS | {"font", "section", "main"}
 _ATTRIBUTES = {
     **nh3.ALLOWED_ATTRIBUTES,
     "*": {
@@ -93,8 +90,8 @@ class Links:
         url = url.strip()
         if url.startswith(("#", self._token)):
             return url
-        if scheme := _SCHEME.match(_INVISIBLE.sub("", url)):
-            return url if scheme[0].lower() in SCHEMES | {extra} else None
+        if scheme := scheme_of(url):
+            return url if scheme in SCHEMES | {extra} else None
         try:
             return urljoin(self._base + "/", url)
         except ValueError:
@@ -213,7 +210,7 @@ def clean_html(html: str, links: Links) -> str:
 
     cleaned = nh3.clean(
         html,
-        tags=set(_TAGS),
+        tags=set(TAGS),
         attributes=_ATTRIBUTES,
         attribute_filter=filtered,
         generic_attribute_prefixes={"aria-"},

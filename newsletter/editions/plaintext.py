@@ -43,6 +43,7 @@ class TextFrame:
         footer: the lines at the end; an empty one is a blank line.
         language: the issue's language tag.
         labels: the theme's other words.
+        base: the publication's address, to which relative links are relative.
     """
 
     control: Callable[[Control, MergeTag | None], str]
@@ -55,6 +56,7 @@ class TextFrame:
     footer: tuple[str, ...] = ()
     language: str = "en"
     labels: Mapping[str, str] = field(default_factory=dict)
+    base: str = ""
 
 
 def render_text(document: Document, frame: TextFrame) -> str:
@@ -79,6 +81,7 @@ class _Writer:
             after=max(notes, default=0),
             struck=frame.labels.get("struck", "Struck out"),
             language=frame.language,
+            base=frame.base,
         )
         self._blocks = BlockText(document, self._inline, frame.control, frame.labels, self._small_title)
 
@@ -128,8 +131,9 @@ class _Writer:
 
     def _source(self, source: Source) -> list[str]:
         text = self._inline.text(source.content, without=source.url)
-        if source.url and source.url not in text:
-            text = f"{text} {source.url}"
+        address = self._inline.target(source.url or "")
+        if address and address not in text:
+            text = f"{text} {address}"
         return hanging(f"[{source.number}] ", text)
 
     def _links(self) -> Iterator[str]:

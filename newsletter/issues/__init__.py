@@ -1,5 +1,6 @@
 """Issues: a Markdown file with front matter becomes an Issue, and its body a Document."""
 
+from newsletter.issues.addresses import SCHEMES, forgotten_scheme, scheme_of
 from newsletter.issues.contents import Entry, outline
 from newsletter.issues.digest import Digest, DigestSection, DigestStory, Passage, to_markdown
 from newsletter.issues.digest_text import read_digest_text
@@ -44,6 +45,7 @@ from newsletter.issues.walk import iter_blocks, iter_inlines, text_of
 
 __all__ = [
     "ROOTS",
+    "SCHEMES",
     "Author",
     "Block",
     "Branch",
@@ -81,6 +83,7 @@ __all__ = [
     "create_issue",
     "create_publication",
     "fields",
+    "forgotten_scheme",
     "iter_blocks",
     "iter_images",
     "iter_inlines",
@@ -91,6 +94,7 @@ __all__ = [
     "parse_issue",
     "read_digest_text",
     "roots",
+    "scheme_of",
     "slugify",
     "text_of",
     "to_markdown",

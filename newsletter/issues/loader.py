@@ -21,6 +21,14 @@ if TYPE_CHECKING:
     from newsletter.issues.frontmatter import FrontMatter
 
 LARGEST = 5 * 1024 * 1024
+#: How files that are no text begin, and what they are.
+_BINARY = {
+    b"PK\x03\x04": "a ZIP archive, such as a Word document",
+    b"%PDF-": "a PDF document",
+    b"\x89PNG": "an image",
+    b"\xff\xd8\xff": "an image",
+    b"\xd0\xcf\x11\xe0": "an old Word document",
+}
 _MAYBE_HEADING = re.compile(r"^ {0,3}(?:#(?!#)|=)", re.MULTILINE)
 
 
@@ -135,7 +143,9 @@ def _read(path: Path) -> str:
             raise IssueError(
                 "the issue is larger than 5 MB", where=at(path), hint="put images beside it, not into it"
             )
-        return path.read_bytes().decode("utf-8")
+        content = path.read_bytes()
+        _refuse_binary(content, path)
+        return content.decode("utf-8")
     except FileNotFoundError as error:
         raise IssueError("there is no such file", where=at(path), hint=_near(path)) from error
     except UnicodeDecodeError as error:
@@ -148,6 +158,17 @@ def _read(path: Path) -> str:
         raise IssueError(
             f"the issue cannot be read: {reason}", where=at(path), hint="check its name and its rights"
         ) from error
+
+
+def _refuse_binary(content: bytes, path: Path) -> None:
+    """Refuse archives, documents and pictures; UTF-16, which has NUL bytes too, is told apart by its mark."""
+    known = next((name for mark, name in _BINARY.items() if content.startswith(mark)), "")
+    if known or (b"\0" in content and not content.startswith((b"\xff\xfe", b"\xfe\xff"))):
+        raise IssueError(
+            f"this is no text but {known}" if known else "this is no text: it has NUL characters",
+            where=at(path, None if known else content[: content.index(b"\0")].count(b"\n") + 1),
+            hint="an issue is Markdown in a text file; save or export it as plain text in UTF-8",
+        )
 
 
 def _near(path: Path) -> str:

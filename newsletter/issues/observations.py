@@ -25,6 +25,8 @@ _NOTE_MARK = re.compile(r"\[\^([^\]\s]+)\](?!:)")
 _NOTE = re.compile(r"^ {0,3}\[\^([^\]\s]+)\]:", re.MULTILINE)
 _CONTAINER = re.compile(r"^:::.*\w.*$", re.MULTILINE)
 _ATTRIBUTE = re.compile(r"\{\s*(?:\.[\w-]+|(?:width|height|class|id|alt)\s*=[^{}\n]*)\s*\}")
+#: Links that Markdown refuses to make, so that they go out as they were typed.
+_REFUSED = re.compile(r"\[[^\[\]\n]*\]\(\s*<?(javascript|vbscript|file|data):[^\s]*\)", re.IGNORECASE)
 _FIRST_NAME = re.compile(r"[^\W\d]\w*")
 #: What people write when they mean ``subscriber.…``.
 _FIELDS = frozenset(
@@ -50,7 +52,8 @@ def observations(issue: Issue, document: Document) -> list[Observation]:
     readers as braces, ``braces-kept`` for other braces, ``reference-unresolved`` for links without a
     definition, ``citation-unknown`` for numbers that the list of sources lacks, ``footnote-unknown`` and
     ``footnote-unused`` for marks without a note and notes without a mark, ``container-kept`` and
-    ``attribute-kept`` for what looks like cards, a button or a width and is none.
+    ``attribute-kept`` for what looks like cards, a button or a width and is none, ``link-scheme`` for links to
+    what runs or lies on the editor's machine, which stay text.
     """
     places = _Places(issue)
     found = {*_front_matter(issue, document), *_unused_notes(issue, document)}
@@ -142,6 +145,9 @@ def _marks(text: str) -> Iterator[tuple[str, str, str, str]]:
     for match in _CONTAINER.finditer(text):
         hint = "write `::: cards`, the cards, and `:::`, each on a line of its own"
         yield match[0], "container-kept", f"`{match[0]}` goes out as text", hint
+    for match in _REFUSED.finditer(text):
+        message = f"`{match[0]}` is no link and goes out as text: nothing may lead to `{match[1]}:`"
+        yield match[0], "link-scheme", message, "write where it leads on the web: `https://…`"
     for match in _ATTRIBUTE.finditer(text):
         hint = "a button is a link alone in its paragraph, `[…](…){.button}`; an image takes `{width=300}`"
         yield match[0], "attribute-kept", f"`{match[0]}` goes out as text", hint

@@ -60,7 +60,8 @@ class SmtpProvider:
 
     name = "smtp"
     window = 20
-    batch_size = 250
+    #: Small, so that a short list is spread over all connections.
+    batch_size = 50
     idempotent = False
     smtputf8 = True
 

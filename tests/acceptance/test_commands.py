@@ -274,6 +274,33 @@ def test_a_stopped_dispatch_is_resumed(letter: Letter) -> None:
     assert len(list((letter.root / "outbox").rglob("*.eml"))) == 4
 
 
+def test_who_joins_after_a_dispatch_is_told_and_can_be_reached(letter: Letter) -> None:
+    """A finished dispatch stays finished, also in a dry run; `--newcomers` mails those who joined, nobody twice."""
+    letter.ok("send", "plain", "--all", "--yes")
+    letter.ok("subscribers", "add", "eve@example.com")
+    dry = letter.ok("send", "plain", "--all", "--dry-run", "--json")
+    done = letter.ok("send", "plain", "--all", "--yes")
+    report = letter.ok("send", "plain", "--all", "--newcomers", "--yes", "--json").json
+
+    assert (dry.json["state"], dry.json["pending"]) == ("finished", 0)
+    assert "1 subscriber joined since" in done.err
+    assert (report["dispatch"], report["accepted"]) == ("plain-2", 1)
+    assert report["excluded"] == {"already received": 4}
+
+
+def test_a_dispatch_paused_from_elsewhere_does_not_end_well(letter: Letter) -> None:
+    """The exit code says that not everybody has an outcome."""
+    letter.environment["NEWSLETTER_DELIVERY__RATE"] = "1/second"
+    with subprocess.Popen(letter.command("send", "plain", "--all", "--yes"), env=letter.env()) as process:
+        while not list((letter.root / "outbox").rglob("*.eml")):
+            assert process.poll() is None
+        letter.ok("pause", "plain-1")
+        assert process.wait(60) in (0, 130)
+    status = letter.ok("status", "plain-1", "--json").json
+
+    assert (status["state"], process.returncode) == ("paused", 130)
+
+
 def test_a_cancelled_dispatch_mails_nobody_else(letter: Letter) -> None:
     """Who was not tried is recorded as skipped, and resuming is refused."""
     letter.environment["NEWSLETTER_SMTP__PORT"] = "1"

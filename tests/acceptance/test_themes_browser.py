@@ -131,3 +131,44 @@ def test_a_text_stands_where_a_picture_is_not_shown(pages, theme):
         assert float(image.evaluate("node => parseFloat(getComputedStyle(node).fontSize)")) >= 14
         assert image.evaluate("node => getComputedStyle(node).color") != "rgb(0, 0, 0)"
     page.unroute("https://**/*")
+
+
+WORDS_ON_TWO_LINES = """() => {
+  const broken = [];
+  for (const cell of document.querySelectorAll(".data th, .data td")) {
+    const walk = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
+    while (walk.nextNode()) {
+      for (const word of walk.currentNode.data.matchAll(/\\S+/g)) {
+        const range = document.createRange();
+        range.setStart(walk.currentNode, word.index);
+        range.setEnd(walk.currentNode, word.index + word[0].length);
+        const lines = new Set([...range.getClientRects()].map(box => Math.round(box.top)));
+        if (lines.size > 1) broken.push(word[0]);
+      }
+    }
+  }
+  return broken;
+}"""
+
+
+@pytest.mark.parametrize("width", [320, 375, 600])
+@pytest.mark.parametrize("theme", THEMES)
+def test_only_very_long_words_of_a_table_are_broken(pages, theme, width):
+    page = opened(pages, theme, "tables", width=width)
+
+    broken = page.evaluate(WORDS_ON_TWO_LINES)
+
+    assert [word for word in broken if len(word) <= 20] == []
+    assert any(word.startswith("Donau") for word in broken)
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_a_table_wider_than_the_phone_scrolls_by_key_too(pages, theme):
+    page = opened(pages, theme, "tables", width=320)
+
+    scrolling = page.evaluate(
+        "[...document.querySelectorAll('.scroll')].filter(box => box.scrollWidth > box.clientWidth).map(box => box.tabIndex)"
+    )
+
+    assert scrolling
+    assert set(scrolling) == {0}
