@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _VAGUE = {"here", "click here", "link", "this link", "read more", "more"}
-_ANCHOR = re.compile(r"<[^>]*?\s(?:id|name)=\"([^\"]+)\"")
+_ANCHOR = re.compile(r"(?:<[^>]*?\sid|<a\s[^>]*?\bname)=\"([^\"]+)\"")
 _BREAKS = frozenset({"softbreak", "hardbreak"})
 _LOCAL = re.compile(r"(localhost|127\.\d+\.\d+\.\d+|\[::1\]|.*\.local)$")
 
@@ -100,7 +100,11 @@ def _scheme(subject: Subject, line: int, href: str, scheme: str, *, shown: bool)
         "link-scheme",
         Severity.WARNING if shown else Severity.ERROR,
         f"`{href}` does not begin as an address does; the link is dropped",
-        hint=f"write https://{href}" if host else f"did you mean `{near[0]}:`?" if near else f"known: {known}",
+        hint=f"write https://{href}"
+        if host
+        else f"did you mean `{near[0]}:`?"
+        if near
+        else f"known: {known}",
         line=line,
     )
 

@@ -46,5 +46,5 @@ def forgotten_scheme(address: str) -> str | None:
     if match is None:
         return None
     last = match[1].lower()
-    country = len(last) == 2 and (last not in _FILE_ENDINGS or host != address)
+    country = len(last) == 2 and (last not in _FILE_ENDINGS or address[len(host) :].startswith("/"))
     return f"https://{address}" if country or last in _TOP_LEVEL or host.startswith("www.") else None

@@ -20,7 +20,7 @@ _MARKUP = re.compile(
     r"|(?<![^\W_])_|_(?![^\W_])"
     r"|~(?=~)|(?<=~)~"
     r"|&(?=#?\w+;)"
-    r"|\[(?!\d{1,4}(?:\s*,\s*\d{1,4})*\](?![(\[]))"
+    r"|\[(?!\d{1,4}(?:\s*,\s*\d{1,4})*\](?!\(|\[(?!\d{1,4}(?:\s*,\s*\d{1,4})*\])))"
     r"|\{(?=[{%])"
 )
 _LINE_START = re.compile(
@@ -31,12 +31,17 @@ _CLOSING_HASHES = re.compile(r"(?<=\s)(#+)$")
 
 @dataclass(frozen=True)
 class Passage:
-    """A part of running text: its lines are one but for bullets. A callout has a label."""
+    """A part of running text: its lines are one but for lists.
 
-    kind: Literal["paragraph", "quote", "callout", "bullets"]
+    The label of a callout is what it is called, that of a quotation whom it is attributed to. ``start`` is
+    the first number of a numbered list.
+    """
+
+    kind: Literal["paragraph", "quote", "callout", "bullets", "numbers"]
     lines: tuple[str, ...]
     line: int
     label: str = ""
+    start: int = 1
 
     @property
     def text(self) -> str:
@@ -145,9 +150,13 @@ def _heading(marks: str, text: str) -> str:
 def _passage(passage: Passage) -> str:
     match passage.kind:
         case "quote":
-            return f"> {escape(passage.text)}"
+            attribution = f"\n>\n> — {escape(passage.label, at_start=False)}" if passage.label else ""
+            return f"> {escape(passage.text)}{attribution}"
         case "callout":
-            return f"**{escape(passage.label)}:** {escape(passage.text, at_start=False)}"
+            return f"**{escape(passage.label)}:** {escape(passage.text, at_start=False)}".rstrip()
         case "bullets":
             return "\n".join(f"- {escape(line)}" for line in passage.lines)
+        case "numbers":
+            numbered = enumerate(passage.lines, start=passage.start)
+            return "\n".join(f"{number}. {escape(line)}" for number, line in numbered)
     return escape(passage.text)

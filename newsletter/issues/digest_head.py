@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from newsletter.issues.dates import parse_day
@@ -19,7 +19,15 @@ if TYPE_CHECKING:
 
 _TITLE_LONGEST = 250
 _BY = re.compile(r"(?:by|von|par|por|di|door|av|af)\s+(?P<who>\S.*)", re.IGNORECASE)
-_SEPARATOR = re.compile(r"\s+[•·|–—-]\s+|,\s+")
+_SEPARATOR = re.compile(r"\s+[•·|–—-]\s+|,\s+|\s+(?=by\s)", re.IGNORECASE)
+#: How long a text takes to read, which web pages put beside the date; an issue does not need it.
+_READING_TIME = re.compile(
+    r"\s*[•·|–—-]\s*\d+[- ]?min(?:ute)?s?\.?(?: read)?$|^\d+[- ]?min(?:ute)?s?\.?(?: read)?\s*[•·|–—-]\s*",
+    re.IGNORECASE,
+)
+_NAME = re.compile(
+    r"(?:[A-ZÀ-ÞŁŚŻŠČŽ][\w’'-]*\.?)(?: (?:[A-ZÀ-ÞŁŚŻŠČŽ][\w’'-]*\.?|de|van|von|der|da|di|la|le)){1,3}"
+)
 _AND = re.compile(r"\s*,\s*|\s+(?:and|und|et|y|&)\s+")
 
 
@@ -77,26 +85,48 @@ def _leading(blocks: Sequence[Block]) -> list[_Line]:
     """The lines at the top that could belong to the head: the first, and short ones after it."""
     lines: list[_Line] = []
     for block in blocks:
-        inner = [_read(each.text, each.line, first=not lines) for each in split_lines([block])]
+        inner = [
+            _read(each.text, each.line, first=not lines and number == 0)
+            for number, each in enumerate(split_lines([block]))
+        ]
         known = {line.text for line in lines}
         if lines and not all(is_short(line.text) or line.text in known or not line.plain for line in inner):
             break
         if not lines and len(inner[0].text) > _TITLE_LONGEST:
             break
         lines += inner
-    return lines
+    return _with_names(lines)
+
+
+def _with_names(lines: Sequence[_Line]) -> list[_Line]:
+    """*lines* with a name right beneath a date as a byline, unless another line is one."""
+    named = any(line.who for line in lines)
+    return [
+        replace(line, who=line.text)
+        if not named
+        and before.day
+        and line.line == before.line + 1
+        and line.plain
+        and _NAME.fullmatch(line.text)
+        else line
+        for before, line in zip([_Line("", 0), *lines], lines, strict=False)
+    ]
 
 
 def _read(text: str, line: int, *, first: bool) -> _Line:
     if first:
         return _Line(text, line)
-    if day := parse_day(text):
+    timeless = _READING_TIME.sub("", text)
+    if day := parse_day(timeless):
         return _Line(text, line, day)
-    by = _BY.fullmatch(text)
-    who = by["who"] if by else text
+    by = _BY.fullmatch(timeless)
+    who = by["who"] if by else timeless
     for separator in _SEPARATOR.finditer(who):
-        if day := parse_day(who[separator.end() :]):
-            return _Line(text, line, day, who[: separator.start()])
+        before, behind = who[: separator.start()], who[separator.end() :]
+        if (day := parse_day(before)) and _looks_like_names(behind):
+            return _Line(text, line, day, match["who"] if (match := _BY.fullmatch(behind)) else behind)
+        if day := parse_day(behind):
+            return _Line(text, line, day, before)
     return _Line(text, line, None, who) if by and _looks_like_names(who) else _Line(text, line)
 
 

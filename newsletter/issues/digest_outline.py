@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from newsletter.issues.digest import DigestSection, DigestStory, Passage
+from newsletter.issues.digest_labels import is_why
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +24,11 @@ class _Group:
 
     @property
     def explained(self) -> bool:
-        return any(passage.kind == "callout" for passage in self.passages)
+        return any(passage.kind == "callout" and is_why(passage.label) for passage in self.passages)
+
+    @property
+    def capital(self) -> bool:
+        return self.title.isupper()
 
 
 def outline(
@@ -52,10 +57,12 @@ def outline(
 def _sections(groups: Sequence[_Group]) -> tuple[DigestSection, ...]:
     explained = any(group.explained for group in groups)
     nested = any(not group.passages for group in groups)
+    capital = sum(group.capital for group in groups)
+    mixed = 1 < capital < len(groups)
     sections: list[tuple[_Group, list[DigestStory]]] = []
     for index, group in enumerate(groups):
         last = index == len(groups) - 1
-        if _is_section(group, explained=explained, nested=nested, last=last):
+        if group.capital if mixed else _is_section(group, explained=explained, nested=nested, last=last):
             sections.append((group, []))
             continue
         if not sections:

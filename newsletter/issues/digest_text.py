@@ -6,13 +6,19 @@ wrapped by hand, and each of its lines is a block. Then, from the top:
 - *Head*: the leading short lines up to the last that is a date, a byline or the repetition of another. The
   line that is repeated most is the title, another is the publication.
 - *Sources*: a line “Sources” (or “References” …) and the numbered lines after it, at the end.
-- *Headings*: single lines of at most 120 characters without final punctuation.
+- *Lists*: lines with bullets, or with numbers that rise by one, after one another.
+- *Headings*: single lines of at most 120 characters without final punctuation; but no greeting, no line
+  within which a sentence ends, and none that begins with a bullet or a dash.
+- *Labels*: “Why it matters” with a colon or alone on its line; “The big picture:” and others that newsletters
+  share; and one of up to four words with which two paragraphs begin. They are call-outs.
 - *Stories and sections*: a heading whose text holds a “Why it matters” is a story. One followed directly by
   another heading is a section; so is, in a text that has “Why it matters”, one with a single paragraph
   before the next heading: its introduction. In a text without either sign, each heading is a section.
+  Where two headings or more, but not all, are in capitals, these are the sections and the others stories.
 - *Sentences* that a blank line tears apart are joined: the first half is no heading and ends without
   punctuation, the second begins with a small letter.
-- *Quotations* are paragraphs that are one quotation in quotation marks, with their citation.
+- *Quotations* are paragraphs that are one quotation in quotation marks, with their citation. A line behind
+  a dash after one says whom it is from.
 
 What fits nowhere is kept as a paragraph where it stands, and noted.
 """
@@ -28,6 +34,8 @@ from newsletter.errors import IssueError, at
 from newsletter.issues.citations import CITATION, SOURCES_TITLES
 from newsletter.issues.digest import Digest, Passage
 from newsletter.issues.digest_head import read_head
+from newsletter.issues.digest_labels import Labels, is_why
+from newsletter.issues.digest_lists import divide_lists, read_list
 from newsletter.issues.digest_outline import outline
 from newsletter.issues.pasted import Block, is_heading, to_blocks
 
@@ -36,11 +44,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _NUMBERED = re.compile(r"\[?(\d{1,4})[\].)](?:\s+(.*))?")
-_BULLET = re.compile(r"[•‣▪●◦*–-]\s+(\S.*)")
-_WHY = re.compile(r"(why it matters)\s*[:—–]\s*(.*)", re.IGNORECASE)
-_QUOTATION = re.compile(
-    r"(?:“[^“”]+”|\"[^\"]+\"|«[^«»]+»|„[^„“”]+[“”])[.,]?\s*(?:\[[\d,\s]+\])?\.?(?:\s*[—–]\s*[^.!?]+)?"
+#: A name and a role, with no full stop but those of initials and abbreviations.
+_WHO = (
+    r"(?P<who>[^\W_](?:[^.!?]|(?<=\b[^\W\d_])\.|(?<=\b[DM]r)\.|(?<=\bMs)\.|(?<=\bMrs)\.|(?<=\bSen)\.|(?<=\bRep)\."
+    r"|(?<=\bProf)\.|(?<=\bInc)\.|(?<=\bLtd)\.|(?<=\bCorp)\.|(?<=\bCo)\.){0,119})"
 )
+_QUOTATION = re.compile(
+    r"(?P<said>(?:“[^“”]+”|\"[^\"]+\"|«[^«»]+»|„[^„“”]+[“”])[.,]?\s*(?:\[[\d,\s]+\]\s*)*\.?)"
+    rf"(?:\s*(?:[—–―]|--?)\s*{_WHO})?"
+)
+_ATTRIBUTION = re.compile(rf"(?:[—–―]|--?(?=\s))\s*{_WHO}")
+_SPOKEN = re.compile(r"[.!?…][”\"»“]")
 _ENDED = re.compile(r"[.!?:;…。！？]['\"”’»)]*(?:\s*\[[\d,\s]+\])?$|\]$")
 #: Words that begin the second half of a sentence, where the first half is short enough for a heading.
 _CONNECTING = frozenset(
@@ -91,6 +105,8 @@ def read_digest_text(text: str, source: Path | None = None) -> Digest:
     passages = _passages(rest, notes)
     deck, sections = outline(passages, notes)
     _check_citations([passage for _, passage in passages if passage], dict(listed.entries), notes)
+    if head.date is None:
+        notes.append("no date was found; the issue gets today's unless `--date` says otherwise")
     return Digest(
         title=head.title,
         date=head.date,
@@ -155,19 +171,39 @@ def _entries(blocks: Iterable[Block]) -> tuple[list[tuple[int, str]], list[Block
 def _passages(blocks: Sequence[Block], notes: list[str]) -> list[tuple[Block, Passage | None]]:
     """Each block with what it is; None for a heading."""
     found: list[tuple[Block, Passage | None]] = []
-    for block in _joined(blocks):
-        if is_heading(block):
+    joined = _joined(divide_lists(blocks))
+    labels = Labels(joined)
+    for block, after in zip(joined, [*joined[1:], None], strict=False):
+        alone = is_why(block.text) and after is not None and not is_heading(after)
+        passage = _passage(block, labels)
+        if is_heading(block) and not alone and not _is_told(passage):
             found.append((block, None))
             continue
-        passage = _passage(block)
-        last = found[-1][1] if found else None
-        if last and last.kind == "callout" and not last.text and passage.kind == "paragraph":
-            found[-1] = (found[-1][0], replace(last, lines=passage.lines))
+        if found and (last := found[-1][1]) and (whole := _completed(last, passage)):
+            found[-1] = (found[-1][0], whole)
             continue
         found.append((block, passage))
         if passage.kind == "paragraph" and len(block.text) <= 80 and block.text.endswith("?"):
             notes.append(f"line {block.line}: “{block.text}” may be a heading; it was kept as a paragraph")
     return found
+
+
+def _is_told(passage: Passage) -> bool:
+    """Whether *passage* is no heading though short: a label with its text, a quotation with its speaker."""
+    if passage.kind == "quote":
+        return bool(passage.label) and _SPOKEN.search(passage.text) is not None
+    return passage.kind == "callout" and bool(passage.text)
+
+
+def _completed(last: Passage, passage: Passage) -> Passage | None:
+    """*last* with what *passage* adds to it: the text of a label, whom a quotation is from; else None."""
+    if passage.kind != "paragraph":
+        return None
+    if last.kind == "callout" and not last.text:
+        return replace(last, lines=passage.lines)
+    if last.kind == "quote" and not last.label and (match := _ATTRIBUTION.fullmatch(passage.text)):
+        return replace(last, label=match["who"])
+    return None
 
 
 def _joined(blocks: Iterable[Block]) -> list[Block]:
@@ -183,19 +219,18 @@ def _joined(blocks: Iterable[Block]) -> list[Block]:
 
 def _continues(before: Block, block: Block) -> bool:
     word = block.text.split()[0]
-    if not word.islower() or _ENDED.search(before.text) or _BULLET.match(before.lines[-1]):
+    if not word.islower() or _ENDED.search(before.text) or read_list(before):
         return False
     return not is_heading(before) or word in _CONNECTING
 
 
-def _passage(block: Block) -> Passage:
-    if all(_BULLET.fullmatch(line) for line in block.lines):
-        lines = tuple(_BULLET.sub(r"\1", line, count=1) for line in block.lines)
-        return Passage("bullets", lines, block.line)
-    if match := _WHY.fullmatch(block.text):
-        return Passage("callout", (match[2],) if match[2] else (), block.line, match[1])
-    if _QUOTATION.fullmatch(block.text):
-        return Passage("quote", (block.text,), block.line)
+def _passage(block: Block, labels: Labels) -> Passage:
+    if listed := read_list(block):
+        return listed
+    if split := labels.split(block):
+        return Passage("callout", tuple(filter(None, split[1:])), block.line, split[0])
+    if match := _QUOTATION.fullmatch(block.text):
+        return Passage("quote", (match["said"].strip(),), block.line, match["who"] or "")
     return Passage("paragraph", (block.text,), block.line)
 
 

@@ -52,8 +52,8 @@ def observations(issue: Issue, document: Document) -> list[Observation]:
     readers as braces, ``braces-kept`` for other braces, ``reference-unresolved`` for links without a
     definition, ``citation-unknown`` for numbers that the list of sources lacks, ``footnote-unknown`` and
     ``footnote-unused`` for marks without a note and notes without a mark, ``container-kept`` and
-    ``attribute-kept`` for what looks like cards, a button or a width and is none, ``link-scheme`` for links to
-    what runs or lies on the editor's machine, which stay text.
+    ``attribute-kept`` for what looks like cards, a button or a width and is none, ``link-scheme`` for
+    links to what runs or lies on the editor's machine, which stay text.
     """
     places = _Places(issue)
     found = {*_front_matter(issue, document), *_unused_notes(issue, document)}

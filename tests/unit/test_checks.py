@@ -44,6 +44,10 @@ WRONG = {
     "link-local": (("https://example.com/there", "http://localhost:8000/x"), 7),
     "link-http": (("https://example.com/there", "http://example.com/there"), 7),
     "link-syntax": (("https://example.com/there", "https:///there"), 7),
+    "link-scheme": (("https://example.com/there", "htp:/foo"), 7),
+    "link-relative": (("https://example.com/there", "example.com/foo"), 7),
+    "link-anchor": (("https://example.com/there", "#nowhere"), 7),
+    "html-removed": (("Some text", "Some <lower> text"), 11),
     "merge-default": ((' | default("reader")', ""), 11),
     "image-alt": (("Some text", "![](https://example.com/a.png)\n\nSome text"), 11),
     "gmail-clip": (("Some text", "Some text. " * 10_000), None),
@@ -139,3 +143,76 @@ def test_a_condition_on_a_field_guards_its_value() -> None:
     accused = found(CLEAN.replace("Some text", guarded + "\n\nSome text"))
 
     assert accused == []
+
+
+def accused(target: str, before: str = "https://example.com/there") -> list[tuple[str, Severity, str]]:
+    """What is found once *target* stands in the place of a part of the clean issue."""
+    return [(seen.rule, seen.severity, seen.hint) for seen in found(CLEAN.replace(before, target))]
+
+
+@pytest.mark.parametrize(
+    ("target", "rule", "hint"),
+    [
+        ("htp:/foo", "link-scheme", "did you mean `http:`?"),
+        ("foo:bar", "link-scheme", "known: `http:`, `https:`, `mailto:`, `tel:`"),
+        ("example.com:8080/x", "link-scheme", "write https://example.com:8080/x"),
+        ("example.com/foo", "link-relative", "write https://example.com/foo"),
+        ("www.example.museum", "link-relative", "write https://www.example.museum"),
+        ("example.de", "link-relative", "write https://example.de"),
+        ("ann@example.com", "link-relative", "write mailto:ann@example.com"),
+        ("#one-sektion", "link-anchor", "did you mean `#one-section`?"),
+        ("javascript:alert(1)", "link-scheme", "write where it leads on the web: `https://…`"),
+    ],
+)
+def test_a_broken_link_is_an_error_that_says_how_to_mend_it(target: str, rule: str, hint: str) -> None:
+    """Else the reader gets a link that leads nowhere, or text that looks like one."""
+    assert accused(target) == [(rule, Severity.ERROR, hint)]
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        *("/issues/x", "other.html", "notes.md", "notes.md#part", "2026-05/plan.pdf", "#one-section", "#top"),
+        *("mailto:ann@example.com", "tel:+1555", "{{ links.web }}", "HTTPS://example.com/"),
+    ],
+)
+def test_a_link_that_leads_somewhere_is_not_accused(target: str) -> None:
+    """Relative paths lead to the publication, anchors to headings."""
+    assert accused(target) == []
+
+
+def test_anchors_are_those_of_sources_and_of_raw_html_too() -> None:
+    """Whatever the mail has can be linked to."""
+    text = 'See [one](#source-1), [two](#here).\n\n<p id="here">x</p>\n\n## Sources\n\n1. A report\n'
+
+    assert accused(text, "Some text") == []
+
+
+def test_links_in_raw_html_are_checked_on_their_line() -> None:
+    """An editor who writes HTML is told as well."""
+    findings = found(CLEAN.replace("Some text", '<p>\n<a href="foo:bar">x</a>\n</p>\n\nSome text'))
+
+    assert [(seen.rule, seen.line) for seen in findings] == [("link-scheme", 12)]
+
+
+def test_an_address_of_another_kind_that_can_be_read_is_a_warning() -> None:
+    """The link is dropped, but the reader sees where it would lead."""
+    assert [each[:2] for each in accused("<ftp://example.com/x>", "Some text")] == [
+        ("link-scheme", Severity.WARNING)
+    ]
+
+
+def test_code_and_escaped_text_are_no_broken_links() -> None:
+    """Who writes about links is not accused."""
+    assert accused("`[j](javascript:x)`", "Some text") == []
+    assert accused("\\[j](javascript:x)", "Some text") == []
+
+
+def test_removed_html_is_told_once_for_a_line_with_how_to_escape_it() -> None:
+    """What disappears from the mail must not do so in silence."""
+    html = "<form>\n<b>x</b>\n<input><input>\n</form>\n\n<script>x</script>\n\nSome text `<code>`"
+    findings = found(CLEAN.replace("Some text", html))
+
+    assert [(seen.rule, seen.line) for seen in findings] == [("html-removed", line) for line in (11, 13, 16)]
+    assert {seen.severity for seen in findings} == {Severity.WARNING}
+    assert findings[0].hint.startswith("if it is text, escape `<` as `&lt;`")

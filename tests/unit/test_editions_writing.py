@@ -11,7 +11,7 @@ from xml.etree import ElementTree as XML
 import pytest
 
 from newsletter.config import PublicationSettings
-from newsletter.editions import compile_mjml, load_theme
+from newsletter.editions import compile_issue, compile_mjml, load_theme
 from newsletter.editions.plaintext import TextFrame, render_text
 from newsletter.issues import parse_document, parse_issue
 
@@ -83,3 +83,20 @@ def test_it_is_well_formed_and_no_id_occurs_twice_and_no_anchor_is_broken(name, 
     targets = {element.get("href") for element in root.iter("a")}
     missing = {target for target in targets if target and target.startswith("#")} - {f"#{i}" for i in ids}
     assert {target for target in missing if not target.startswith("#source-")} == set()
+
+
+@pytest.mark.parametrize("theme", ["digest", "letter", "product"])
+def test_a_plain_item_among_tasks_keeps_its_bullet(theme):
+    issue = parse_issue("---\ntitle: T\n---\n\n- one\n- [ ] to do\n")
+    html = compile_issue(issue, load_theme(theme), PUBLICATION).html
+    found = re.search(r"<ul([^>]*)>\s*<li([^>]*)>one</li>\s*<li([^>]*)>", html)
+    assert found is not None
+    assert ["list-style-type:none" in attributes for attributes in found.groups()] == [False, False, True]
+
+
+def test_author_is_another_word_for_authors_and_is_shown():
+    issue = parse_issue("---\ntitle: T\nauthor: Bob\n---\n\ntext\n")
+    edition = compile_issue(issue, load_theme("digest"), PUBLICATION)
+    assert issue.authors == ("Bob",)
+    assert "Bob" in edition.html
+    assert "Bob" in edition.text

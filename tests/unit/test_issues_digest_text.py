@@ -213,6 +213,8 @@ def test_escaped_text_reads_as_it_was(text):
     (paragraph,) = body.lead
     assert isinstance(paragraph, Paragraph)
     assert text_of(paragraph.content) == text
+    if text.startswith(("- ", "* ")):
+        return  # pasted, it is a list
     (section,) = document_of(f"T\n\nDeck.\n\n{text}x\n\nText.").sections
     assert text_of(section.title) == f"{text}x"
 
@@ -269,3 +271,122 @@ def test_no_word_is_lost_and_none_is_new(text):
 )
 def test_days_as_people_write_them(text, day):
     assert parse_day(text) == day
+
+
+def read(text: str) -> str:
+    """The body of the issue that a digest with *text* after its deck becomes."""
+    body = to_markdown(read_digest_text(f"T\n\n2026-01-02\n\nDeck.\n\n{text}\n\nEnd of it.\n"))
+    return body.partition("Deck.\n\n")[2].partition("\n\nEnd of it.")[0]
+
+
+def test_adjacent_citations_stay_citations():
+    document = document_of("T\n\nDeck [1][2], [2] [3] and [1][2][3].\n\nSources\n\n1. a\n2. b\n3. c")
+    cited = [t.content for _, content in iter_inlines(document) for t in content if t.type == "citation"]
+    assert cited == ["[1]", "[2]", "[2]", "[3]", "[1]", "[2]", "[3]"]
+
+
+@pytest.mark.parametrize(
+    ("text", "markdown"),
+    [
+        ("1. First\n2. Second", "1. First\n2. Second"),
+        ("1) First\n\n2) Second", "1. First\n2. Second"),
+        ("3. Third\n4. Fourth is\nwrapped", "3. Third\n4. Fourth is wrapped"),
+        ("• item\n• other", "- item\n- other"),
+        ("- item\n\n- other", "- item\n- other"),
+        ("* item", "- item"),
+        ("Three things:\n- a\n- b\nand more", "Three things:\n\n- a\n- b and more"),
+        ("We saw:\n1. a\n2. b", "We saw:\n\n1. a\n2. b"),
+        ("• " + "long " * 30 + "\n• b", "- " + "long " * 29 + "long\n- b"),
+        ("1. A title\n\nText.", "## 1\\. A title\n\nText."),
+    ],
+)
+def test_lists_stay_lists(text, markdown):
+    assert read(text) == markdown
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["“We close.” [1]\n\n— Jo Dale, harbour master", "“We close.” [1]\n— Jo Dale, harbour master",
+     "“We close.” [1] – Jo Dale, harbour master"],
+)  # fmt: skip
+def test_an_attribution_belongs_to_the_quotation_above_it(text):
+    assert read(text) == "> “We close.” [1]\n>\n> — Jo Dale, harbour master"
+    (section,) = document_of(f"T\n\nDeck.\n\nHead\n\n{text}").sections
+    (quote,) = section.blocks
+    assert isinstance(quote, Quote)
+    assert text_of(quote.attribution or ()) == "Jo Dale, harbour master"
+
+
+def test_a_line_behind_a_dash_is_no_heading():
+    assert read("— Jo Dale, harbour master") == "— Jo Dale, harbour master"
+
+
+@pytest.mark.parametrize(
+    ("text", "markdown"),
+    [
+        ("Why it matters\nIt floods.", "**Why it matters:** It floods."),
+        ("Why it matters\n\nIt floods.", "**Why it matters:** It floods."),
+        ("Why it matters: it floods", "**Why it matters:** it floods"),
+        ("The big picture: it floods", "**The big picture:** it floods"),
+        ("What’s next: it floods.", "**What’s next:** it floods."),
+        ("Yes, but: it floods.", "**Yes, but:** it floods."),
+        ("Bottom line:\nIt floods.", "**Bottom line:** It floods."),
+        ("Text.\nGo deeper: a report.", "Text.\n\n**Go deeper:** a report."),
+        ("Our take: one.\n\nOur take: two.", "**Our take:** one.\n\n**Our take:** two."),
+        ("Our take: one.", "Our take: one."),
+        ("A label of five words: one.\n\nA label of five words: two.",
+         "A label of five words: one.\n\nA label of five words: two."),
+        ("Gates: a story\n\nText.\n\nGates: another\n\nText.",
+         "## Gates: a story\n\nText.\n\n## Gates: another\n\nText."),
+    ],
+)  # fmt: skip
+def test_labels_are_call_outs_if_they_are_known_or_recur(text, markdown):
+    assert read(text) == markdown
+
+
+@pytest.mark.parametrize(
+    ("head", "authors"),
+    [
+        ("Nov 20, 2026 · 6 min read", ()),
+        ("20 Nov 2026 · 6 min read\nBy Ann Smith", ("Ann Smith",)),
+        ("20 Nov 2026\nAnn Smith", ("Ann Smith",)),
+        ("6 min read · Nov 20, 2026", ()),
+        ("Nov 20, 2026 • Ann Smith", ("Ann Smith",)),
+        ("By Ann Smith · Nov 20, 2026 · 6 min read", ("Ann Smith",)),
+    ],
+)
+@pytest.mark.parametrize("gap", ["\n", "\n\n"])
+def test_the_day_is_found_beside_the_time_that_reading_takes(head, authors, gap):
+    digest = read_digest_text(f"Title{gap}{head}\n\nDeck.")
+    assert (digest.title, digest.date, digest.authors) == ("Title", date(2026, 11, 20), authors)
+    assert digest.notes == ()
+
+
+def test_a_heading_beneath_the_day_is_no_author():
+    digest = read_digest_text("Title\n\n2026-11-20\n\nTop News\n\nText.")
+    assert (digest.authors, [section.title for section in digest.sections]) == ((), ["Top News"])
+
+
+def test_a_text_without_a_day_is_told_to_get_that_of_today():
+    assert "no date was found" in "\n".join(read_digest_text("Title\n\nDeck.").notes)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["Good morning everyone", "Hi", "Dear readers", "We look at three things…", "It rained. Then it stopped"],
+)
+def test_greetings_and_sentences_are_no_headings(line):
+    assert read(f"{line}\n\nText.") == f"{line}\n\nText."
+
+
+@pytest.mark.parametrize("line", ["U.S. Senate votes", "Dr. Roe wins", "Acme Inc. grows", "Hi-tech gates"])
+def test_abbreviations_end_no_sentence(line):
+    assert read(f"{line}\n\nText.") == f"## {line}\n\nText."
+
+
+def test_lines_in_capitals_among_others_are_sections():
+    text = "T\n\nDeck.\n\nQUICK HITS\n\nA\n\nText.\n\nGate opens\n\nText.\n\nDEEPER\n\nGate waits\n\nText."
+    assert outline(text.replace("\n\nA\n", "\n\nGate shuts\n")) == [
+        ("QUICK HITS", ["Gate shuts", "Gate opens"]), ("DEEPER", ["Gate waits"]),
+    ]  # fmt: skip
+    assert outline("T\n\nDeck.\n\nNASA\n\nText.\n\nGate\n\nText.") == [("NASA", []), ("Gate", [])]

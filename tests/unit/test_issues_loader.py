@@ -41,6 +41,9 @@ def test_what_is_no_text_is_refused(tmp_path):
         "latin.md": ("# T\n\nGrüße".encode("latin-1"), "no UTF-8 text"),
         "utf16.md": ("# T".encode("utf-16"), "no UTF-8 text"),
         "null.md": (b"# T\n\n\0", "NUL"),
+        "word.docx": (b"PK\x03\x04\x14\0\x06\0\x08\0\xe2\x28", "no text but a ZIP archive"),
+        "zip.md": (b"PK\x03\x04 without the other sign", "no text but a ZIP archive"),
+        "late.md": (b"# T\n\n\xe2\x28\0", "no text: it has NUL"),
         "big.md": (b"# T\n" + b"x" * LARGEST, "larger than 5 MB"),
     }
     for name, (content, what) in cases.items():

@@ -172,3 +172,22 @@ def test_widths_and_alignment():
         align([["a", "b", "c"], ["long", "long", "long"]], ["left", "center", "right"])[0]
         == "a      b       c"
     )
+
+
+@pytest.mark.parametrize("address", ["htp:/foo", "ftp://x.example/a", "foo:bar"])
+def test_a_link_that_the_html_drops_is_dropped_here_too(address):
+    assert text(f"[y]({address}) z\n") == "y z\n"
+    assert text(f"[y]({address}){{.button}}\n") == "y\n"
+    assert text(f'<p><a href="{address}">y</a></p>\n') == "y\n"
+    assert address not in text(f"a [1]\n\n## Sources\n\n1. [y]({address})\n")
+
+
+def test_a_relative_link_is_relative_to_the_publication_as_in_the_html():
+    written = text("[y](/issues/x) [z]({{ links.web }}) [w](#top)\n", base="https://letter.example")
+    assert "[1] https://letter.example/issues/x\n[2] LP" in written
+    assert written.startswith("y [1] z [2] w\n")
+
+
+def test_the_cells_of_a_raw_table_are_apart():
+    assert text("<table><tr><td>raw</td><td>html</td></tr></table>\n") == "raw html\n"
+    assert text("<table><tr><th>raw<td>html</table>\n") == "raw html\n"
