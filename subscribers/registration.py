@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from subscribers.attributes import Value
     from subscribers.consent import Consent
 
+_IF_ASKED = 'if the person asked for it: `newsletter subscribers add {} --asked "how and when they asked"`'
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -92,7 +94,11 @@ def _check_suppression(connection: Connection, entry: Entry) -> None:
     reason = reasons(connection, [entry.key]).get(entry.key)
     if reason is None:
         return
-    if reason is SuppressionReason.MANUAL or not entry.asked:
+    if reason is SuppressionReason.MANUAL:
+        raise _refusal(
+            entry, f"is suppressed ({reason})", "the publication itself forbade mailing this address"
+        )
+    if not entry.asked:
         raise _refusal(entry, f"is suppressed ({reason})")
     lift(connection, entry.key)
 
@@ -142,9 +148,9 @@ def _complete(connection: Connection, found: Row[Any] | None, entry: Entry, at: 
     return subscriber_id
 
 
-def _refusal(entry: Entry, state: str) -> ConsentError:
+def _refusal(entry: Entry, state: str, hint: str = "") -> ConsentError:
     return ConsentError(
         f"the subscriber {state} and cannot be added again",
         where=entry.address.email,
-        hint="only the person can come back, by asking for it on the sign-up page",
+        hint=hint or _IF_ASKED.format(entry.address.email),
     )

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from newsletter.cli import output
+from newsletter.cli import imported, output
 from newsletter.cli.session import Session, confirm, json_option, pass_session
-from subscribers import Consent, infer_value
+from newsletter.errors import UsageError
+from subscribers import Consent, ConsentKind, infer_value
 from subscribers.transfer import export_csv, import_csv
 
 if TYPE_CHECKING:
-    from subscribers import ImportReport, Profile
+    from subscribers import Profile, Segment
 
 
 @click.group()
@@ -42,6 +43,9 @@ def subscribers() -> None:
     help="An attribute; may be given several times.",
 )
 @click.option("--consent", default="", help="Why this person may be written to; kept in the consent log.")
+@click.option(
+    "--asked", metavar="HOW", help="How and when the person asked to be on the list; brings back who left."
+)
 @json_option
 @pass_session
 def add(
@@ -53,14 +57,18 @@ def add(
     tags: tuple[str, ...],
     attributes: tuple[str, ...],
     consent: str,
+    asked: str | None,
     *,
     as_json: bool,
 ) -> None:
     """Add one subscriber, or complete what is known of one.
 
+    Who left, bounced or complained comes back only with `--asked`, which is kept in the consent log.
+
     \b
-    Example:
+    Examples:
       newsletter subscribers add ann@example.com --first-name Ann --tag builders --set country=DE
+      newsletter subscribers add zoe@example.com --asked "Wrote to us on 3 May 2026"
     """
     profile, created = session.store.add(
         email,
@@ -69,7 +77,7 @@ def add(
         locale=locale,
         tags=tags,
         attributes={name: infer_value(value) for name, value in map(_pair, attributes)},
-        consent=Consent(source="command line", text=consent),
+        consent=_consent(consent, asked),
     )
     if as_json:
         output.document({"email": profile.email, "created": created})
@@ -101,26 +109,32 @@ def import_(
 ) -> None:
     """Import a CSV file; people who left are never brought back.
 
+    The report says which column became what. A column such as `subscribed` or `opted out` with yes and no
+    is believed: who says no is taken as unsubscribed. To keep it as a mere attribute, map it to one.
+
     \b
     Examples:
       newsletter subscribers import people.csv --consent "Signed up at the fair, May 2026"
       newsletter subscribers import people.csv --map email="E-post" --dry-run
+      newsletter subscribers import people.csv --map opted_out_of_calls="Opted out"
     """
-    report = import_csv(
-        session.store,
-        session.path(file),
-        mapping=dict(_pair(text) for text in mapping),
-        tags=tags,
-        consent_text=consent,
-        rejects=rejects,
-        dry_run=dry_run,
-    )
+    with imported.reading() as progress:
+        report = import_csv(
+            session.store,
+            session.path(file),
+            mapping=dict(_pair(text) for text in mapping),
+            tags=tags,
+            consent_text=consent,
+            rejects=rejects,
+            dry_run=dry_run,
+            progress=progress,
+        )
     if as_json:
-        output.document(_report(report))
+        output.document(imported.as_document(report))
         return
     if dry_run:
         output.say("dry run; nothing was written")
-    output.facts(_report(report).items())
+    imported.tell(report)
 
 
 @subscribers.command(name="list")
@@ -144,9 +158,12 @@ def list_(
     if as_json:
         output.document([_brief(person) for person in people])
         return
+    total = session.store.count(chosen)
+    if not total:
+        output.say(_nobody(session, chosen))
+        return
     columns = ("email", "name", "status", "tags")
     output.table(columns, ([_brief(person)[column] for column in columns] for person in people))
-    total = session.store.count(chosen)
     if total > len(people):
         output.say(f"{len(people):,} of {total:,}; more with `--limit`")
 
@@ -267,23 +284,27 @@ def _pair(text: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
+def _consent(text: str, asked: str | None) -> Consent:
+    if asked is None:
+        return Consent(source="command line", text=text)
+    if text or not asked.strip():
+        what = "`--asked` and `--consent` exclude each other" if text else "`--asked` is empty"
+        raise UsageError(what, hint='say how and when the person asked: `--asked "By mail, 3 May 2026"`')
+    return Consent(ConsentKind.OPT_IN, "command line", asked.strip())
+
+
+def _nobody(session: Session, chosen: Segment | None) -> str:
+    if chosen is not None and session.store.count(None):
+        return "nobody on the list is meant by this"
+    return "nobody is on the list yet; `newsletter subscribers import FILE` or `… add EMAIL` begins it"
+
+
 def _brief(profile: Profile) -> dict[str, object]:
     return {
         "email": profile.email,
         "name": profile.name,
         "status": str(profile.status),
         "tags": list(profile.tags),
-    }
-
-
-def _report(report: ImportReport) -> dict[str, object]:
-    return {
-        "created": report.created,
-        "updated": report.updated,
-        "unchanged": report.unchanged,
-        "skipped": report.skipped,
-        "invalid": report.invalid,
-        "rejects_file": str(report.rejects_file.resolve()) if report.rejects_file else None,
     }
 
 

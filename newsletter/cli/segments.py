@@ -50,6 +50,8 @@ def list_(session: Session, *, as_json: bool) -> None:
     saved = list(session.store.segments())
     if as_json:
         output.document([{"name": segment.name, "expression": segment.expression} for segment in saved])
+    elif not saved:
+        output.say("no segment is saved yet; `newsletter segments add NAME EXPRESSION` saves one")
     else:
         output.table(("name", "expression"), ((segment.name, segment.expression) for segment in saved))
 

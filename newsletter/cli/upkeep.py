@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import click
 from click.shell_completion import get_completion_class
@@ -64,15 +66,16 @@ def upgrade(session: Session) -> None:
 
 @db.command()
 @click.argument("file", type=click.Path(path_type=Path))
+@click.option("--force", is_flag=True, help="Replace the file if it is there already.")
 @pass_session
-def backup(session: Session, file: Path) -> None:
+def backup(session: Session, file: Path, *, force: bool) -> None:
     """Copy a SQLite database while it is in use.
 
     \b
     Example:
       newsletter db backup newsletter-2026-04-11.db
     """
-    migrations.backup(session.engine, file)
+    migrations.backup(session.engine, file, force=force)
     output.data(str(file))
 
 
@@ -114,22 +117,27 @@ def doctor(session: Session) -> None:
     Example:
       newsletter doctor
     """
+    ok = click.style("ok", fg="green")
+    # Without settings nothing else can be tried, so their error ends the command like any other.
+    output.say(f"{ok}    settings: {session.publication.root / 'newsletter.toml'}")
     checks: tuple[tuple[str, Callable[[], str]], ...] = (
-        ("settings", lambda: str(session.publication.root / "newsletter.toml")),
         ("database", lambda: f"{session.engine.dialect.name} at {migrations.current(session.engine)}"),
         ("list", lambda: output.plural(session.store.count(None), "subscriber")),
         ("provider", lambda: _try_provider(session)),
     )
     failed: NewsletterError | SubscribersError | None = None
     for name, attempt in checks:
+        if name == "list" and failed:
+            continue  # its trouble is that of the database
         try:
-            output.say(f"{click.style('ok', fg='green')}    {name}: {attempt()}")
+            output.say(f"{ok}    {name}: {attempt()}")
         except (NewsletterError, SubscribersError) as error:
             output.say(f"{click.style('wrong', fg='red')} {name}")
             output.error(error.what, where=error.where, hint=error.hint)
             failed = failed or error
     if failed:
         raise SystemExit(failed.exit_code)
+    _warn(session)
 
 
 @click.command()
@@ -145,6 +153,28 @@ def completion(shell: str) -> None:
     assert found is not None  # noqa: S101 - click.Choice let only known shells through
     root = click.get_current_context().find_root().command
     output.data(found(root, {}, "newsletter", "_NEWSLETTER_COMPLETE").source())
+
+
+def _warn(session: Session) -> None:
+    """What is no error, and yet not what somebody who sends wants."""
+    if not session.store.count(None):
+        output.warn("nobody is on the list yet; `newsletter subscribers import FILE`")
+    settings = session.publication.settings
+    host = urlsplit(settings.publication.url).hostname or ""
+    if settings.delivery.provider in {"smtp", "sendgrid"} and _is_loopback(host):
+        output.warn(
+            f"`url` is {settings.publication.url}: the links in mails lead to this machine, "
+            "where readers can neither unsubscribe nor see images"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _try_provider(session: Session) -> str:

@@ -81,11 +81,12 @@ def downgrade(engine: Engine, revision: str) -> None:
         command.downgrade(alembic_config(connection), revision)
 
 
-def backup(engine: Engine, path: Path) -> None:
+def backup(engine: Engine, path: Path, *, force: bool = False) -> None:
     """Write a copy of a SQLite database to *path*, complete or not at all, while others go on working.
 
     Raises:
-        ConfigError: the database is no SQLite file, or *path* cannot be written.
+        ConfigError: the database is no SQLite file, *path* cannot be written, or is there already and
+            *force* does not say to replace it; or it is the database itself.
     """
     if engine.dialect.name != "sqlite":
         raise ConfigError(
@@ -93,6 +94,7 @@ def backup(engine: Engine, path: Path) -> None:
             where=_place(engine),
             hint="use `pg_dump` for PostgreSQL",
         )
+    _check_target(engine, path, force=force)
     part = path.with_name(path.name + ".part")
     try:
         part.unlink(missing_ok=True)
@@ -103,6 +105,19 @@ def backup(engine: Engine, path: Path) -> None:
         raise ConfigError(f"cannot be written: {error.strerror}", where=str(path)) from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def _check_target(engine: Engine, path: Path, *, force: bool) -> None:
+    if not path.exists():
+        return
+    if engine.url.database and path.resolve() == Path(engine.url.database).resolve():
+        raise ConfigError("this is the database itself", where=str(path), hint="choose another name")
+    if not force:
+        raise ConfigError(
+            "there is a file of this name already",
+            where=str(path),
+            hint="choose another name, or replace it with `--force`",
+        )
 
 
 def alembic_config(connection: Connection) -> Config:

@@ -57,17 +57,20 @@ def archive(desk: Desk) -> APIRouter:
     def entry(dispatch: int) -> Entry:
         return _entry(_edition(desk.engine, dispatch), url)
 
+    def listed() -> list[Entry]:
+        """The newest first; of those of one date, the one that was dispatched last."""
+        dispatches = sorted(published(desk.engine).values(), reverse=True)
+        return sorted(map(entry, dispatches), key=lambda each: each.date, reverse=True)
+
     @router.api_route("/", methods=["GET", "HEAD"])
     def front() -> HTMLResponse:
-        dispatches = list(published(desk.engine).values())
-        entries = _sorted([entry(dispatch) for dispatch in dispatches])
+        entries = listed()
         return desk.pages.page("home", issues=entries[:LATEST], more=len(entries) > LATEST)
 
     @router.api_route("/issues", methods=["GET", "HEAD"])
     @router.api_route("/issues/", methods=["GET", "HEAD"])
     def listing() -> HTMLResponse:
-        entries = [entry(dispatch) for dispatch in published(desk.engine).values()]
-        return desk.pages.page("archive", issues=_sorted(entries))
+        return desk.pages.page("archive", issues=listed())
 
     @router.api_route("/issues/{slug}", methods=["GET", "HEAD"])
     def issue(slug: str, request: Request) -> Response:
@@ -111,10 +114,6 @@ def _entry(edition: Edition, url: str) -> Entry:
         date=edition.date or "",
         day=day,
     )
-
-
-def _sorted(entries: list[Entry]) -> list[Entry]:
-    return sorted(entries, key=lambda entry: (entry.date, entry.slug), reverse=True)
 
 
 def _answer(version: WebVersion, known: str) -> Response:

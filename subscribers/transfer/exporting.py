@@ -86,12 +86,17 @@ def _row(profile: Profile, readings: dict[str, Reading]) -> list[str]:
         profile.last_name,
         profile.locale,
         profile.status,
-        ";".join(profile.tags),
-        ";".join(profile.topics),
+        ";".join(map(_quoted, profile.tags)),
+        ";".join(map(_quoted, profile.topics)),
         profile.created_at.isoformat(),
         *(_cell(profile.attributes.get(name), reading) for name, reading in readings.items()),
     ]
     return [_guarded(cell) for cell in cells]
+
+
+def _quoted(word: str) -> str:
+    """A word that has quotes around it, with another pair: the import takes one pair away."""
+    return f'"{word}"' if len(word) > 1 and word[0] == word[-1] == '"' else word
 
 
 def _cell(value: Value | None, reading: Reading) -> str:

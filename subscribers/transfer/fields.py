@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 Reading = Literal["inferred", "text", "json"]
+#: What a yes in a column about consent means; empty for a column about something else.
+Consenting = Literal["", "agreeing", "leaving"]
 
 # English, German, French, Spanish, Italian, and what other newsletter services write; in lower case, with
 # blanks for hyphens and underscores. Of the names for one field the earlier is preferred.
@@ -30,7 +32,32 @@ _NAMES = {
     "tags": "tags|tag|labels|schlagworte",
     "topics": "topics|topic|themen",
     "status": "status|subscription status|member rating status",
-    "joined": "joined|joined at|created|created at|date added|signup date|subscribed at|optin time",
+    "joined": "joined|joined at|created|created at|date added|signup date|sign up date|subscribed at|"
+    "subscribed on|subscription date|member since|optin time",
+}
+# In these languages the day stands first.
+_NAMES_OF_JOINED = (
+    "beitritt|beigetreten|beigetreten am|beitrittsdatum|angemeldet am|anmeldedatum|mitglied seit|"
+    "inscrit le|date d'inscription|date inscription|fecha de alta|fecha alta|fecha de inscripcion|"
+    "iscritto il|data iscrizione|data di iscrizione"
+)
+_NAMES["joined"] += "|" + _NAMES_OF_JOINED
+_DAY_FIRST = frozenset(_NAMES_OF_JOINED.split("|"))
+
+# Columns in which a yes or no says whether somebody may be mailed.
+_AGREEING = (
+    "subscribed|is subscribed|subscriber|opt in|optin|opted in|double opt in|consent|email consent|"
+    "marketing consent|accepts marketing|accepts email marketing|active|einwilligung|angemeldet|abonniert|"
+    "consentement|abonne|inscrit|consentimiento|suscrito|consenso|iscritto"
+)
+_LEAVING = (
+    "unsubscribed|is unsubscribed|unsubscribed at|unsubscribed on|unsub time|opt out|optout|opted out|"
+    "opted out at|do not email|do not mail|has opted out of email|email opt out|abgemeldet|abgemeldet am|"
+    "ausgetragen|desabonne|desinscrit|desinscrit le|dado de baja|fecha de baja|baja|disiscritto"
+)
+_CONSENTS: dict[str, Consenting] = {
+    **dict.fromkeys(_AGREEING.split("|"), "agreeing"),
+    **dict.fromkeys(_LEAVING.split("|"), "leaving"),
 }
 _FIELD_OF_NAME = {name: field for field, names in _NAMES.items() for name in names.split("|")}
 _RANK = {name: rank for names in _NAMES.values() for rank, name in enumerate(names.split("|"))}
@@ -42,12 +69,17 @@ FIELDS = frozenset(_NAMES)
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the file, counted from 0: the field or attribute it fills, and how its cells are read."""
+    """A column of the file, counted from 0: the field or attribute it fills, and how its cells are read.
+
+    A column about ``consent`` fills an attribute, too; ``day_first`` says how a date with slashes is meant.
+    """
 
     index: int
     header: str
     field: str
     reading: Reading = "inferred"
+    consent: Consenting = ""
+    day_first: bool = False
 
     @property
     def is_attribute(self) -> bool:
@@ -80,7 +112,7 @@ def assign(header: Sequence[str], mapping: Mapping[str, str], where: str) -> tup
 def header_of(attribute: str, reading: Reading) -> str:
     """The name of a column from which `assign` makes exactly this attribute."""
     plain = reading == "inferred" and attribute_name(attribute) == attribute
-    if plain and _plain(attribute) not in _FIELD_OF_NAME:
+    if plain and _plain(attribute) not in _FIELD_OF_NAME.keys() | _CONSENTS.keys():
         return attribute
     return f"{attribute}:{'json' if reading == 'inferred' else reading}"
 
@@ -127,7 +159,8 @@ def _add_fields(header: Sequence[str], chosen: dict[int, Column]) -> None:
     for index in ranked:
         field = _FIELD_OF_NAME.get(_plain(header[index]))
         if field is not None and field not in taken and index not in chosen:
-            chosen[index] = Column(index, header[index], field)
+            day_first = _plain(header[index]) in _DAY_FIRST
+            chosen[index] = Column(index, header[index], field, day_first=day_first)
             taken.add(field)
 
 
@@ -140,7 +173,8 @@ def _add_attributes(header: Sequence[str], chosen: dict[int, Column]) -> None:
         if suffix in _READINGS and is_attribute_name(bare) and bare not in taken:
             column = Column(index, name, bare, _READINGS[suffix])
         else:
-            column = Column(index, name, _unused(attribute_name(name) or f"column_{index + 1}", taken))
+            attribute = _unused(attribute_name(name) or f"column_{index + 1}", taken)
+            column = Column(index, name, attribute, consent=_CONSENTS.get(_plain(name), ""))
         chosen[index] = column
         taken.add(column.field)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import IO, TYPE_CHECKING
 
-from subscribers.consent import Consent
+from subscribers.consent import GONE, Consent
 from subscribers.database import rehearsing, writing
 from subscribers.errors import SubscribersError, TransferError
 from subscribers.models import ConsentKind
@@ -32,13 +32,18 @@ if TYPE_CHECKING:
 #: Rows that are written together; a run that is interrupted has written all chunks before.
 CHUNK = 5_000
 
+_KINDS: dict[type, str] = {str: "text", int: "number", float: "number", bool: "yes or no"}
+
 
 @dataclass
 class ImportReport:
     """What became of the rows, each of which is counted once; blank rows are not.
 
-    ``columns`` tells of each column of the file which field or attribute it filled. ``rejects_file`` has
-    the invalid rows, each with its line and the reason.
+    ``columns`` tells of each column of the file which field or attribute it filled, ``consent`` which of
+    them were read as a yes or no to mail, and ``kinds`` what the values of each attribute are: ``text``,
+    ``number``, ``yes or no``. ``left`` of the rows said that somebody must not be mailed, and are counted as
+    created or updated, too; ``beyond_ascii`` have an address that needs SMTPUTF8. ``rejects_file`` has the
+    invalid rows, each with its line and the reason.
     """
 
     created: int = 0
@@ -46,8 +51,12 @@ class ImportReport:
     unchanged: int = 0
     skipped: int = 0
     invalid: int = 0
+    left: int = 0
+    beyond_ascii: int = 0
     rejects_file: Path | None = None
     columns: dict[str, str] = field(default_factory=dict)
+    consent: tuple[str, ...] = ()
+    kinds: dict[str, set[str]] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -90,6 +99,7 @@ def import_csv(
     with Sheet(source) as sheet, Rejects.beside(source, rejects, sheet.header, dry_run=dry_run) as refused:
         columns = assign(sheet.header, mapping or {}, sheet.name)
         report.columns = {column.header: column.field for column in columns}
+        report.consent = tuple(column.header for column in columns if column.consent)
         rows = iter(sheet)
         with _transactions(store.engine, dry_run=dry_run) as transaction:
             while chunk := list(islice(rows, CHUNK)):
@@ -97,7 +107,7 @@ def import_csv(
                     records = list(_valid(chunk, columns, len(sheet.header), extra, refused))
                     with transaction() as connection:
                         results = merger.merge(connection, records)
-                _count(report, results)
+                    _count(report, records, results)
                 report.invalid = refused.count
                 if progress is not None:
                     progress(report.rows)
@@ -142,9 +152,14 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _count(report: ImportReport, results: Sequence[Result]) -> None:
+def _count(report: ImportReport, records: Sequence[Record], results: Sequence[Result]) -> None:
     for result in Result:
         setattr(report, result.value, getattr(report, result.value) + results.count(result))
+    taken = [record for record, result in zip(records, results, strict=True) if result is not Result.SKIPPED]
+    report.left += sum(record.status in GONE for record in taken)
+    report.beyond_ascii += sum(not record.address.key.isascii() for record in taken)
+    for name, kind in {(name, type(value)) for record in taken for name, value in record.attributes.items()}:
+        report.kinds.setdefault(name, set()).add(_KINDS[kind])
 
 
 @contextmanager

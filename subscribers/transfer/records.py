@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from subscribers.addresses import Address, normalise
 from subscribers.attributes import Value, clean_attributes, clean_text, infer_value
+from subscribers.consent import GONE
 from subscribers.errors import FieldError
 from subscribers.models import Status
 from subscribers.words import clean_words
@@ -28,6 +29,30 @@ _STATUS = {str(status): status for status in Status if status is not Status.ERAS
     "subscribed": Status.ACTIVE, "confirmed": Status.ACTIVE, "unconfirmed": Status.PENDING,
     "cleaned": Status.BOUNCED, "opted out": Status.UNSUBSCRIBED,
 }  # fmt: skip
+
+# In English, German, French, Spanish and Italian.
+_YES = (
+    "yes",
+    "y",
+    "true",
+    "t",
+    "1",
+    "on",
+    "x",
+    "ja",
+    "j",
+    "wahr",
+    "oui",
+    "o",
+    "vrai",
+    "si",
+    "sí",
+    "sì",
+    "vero",
+)
+_NO = ("no", "n", "false", "f", "0", "off", "nein", "falsch", "non", "faux", "falso")
+_ANSWERS = dict.fromkeys(_YES, True) | dict.fromkeys(_NO, False)
+_STATUS |= {word: Status.ACTIVE if yes else Status.UNSUBSCRIBED for word, yes in _ANSWERS.items()}
 
 
 NOBODY = Address("", "")
@@ -54,18 +79,32 @@ def read_record(columns: Sequence[Column], cells: Sequence[str]) -> Record:
     """
     record = Record()
     attributes: dict[str, object] = {}
+    left = False
     for column in columns:
         cell = cells[column.index].strip() if column.index < len(cells) else ""
         if cell.startswith("'") and _GUARDED.match(cell):
             cell = cell[1:]
+        if column.day_first:
+            cell = cell.replace("/", ".")
         if column.is_attribute:
             if cell:
                 attributes[column.field] = _attribute(column, cell)
+                left = left or (column.consent != "" and _refuses(column, cell))
         elif cell or column.field == "email":
             _READERS[column.field](record, cell)
     if attributes:
         record.attributes = clean_attributes(attributes)
+    if left and record.status not in GONE:
+        record.status = Status.UNSUBSCRIBED
     return record
+
+
+def _refuses(column: Column, cell: str) -> bool:
+    """Whether a cell of a column about consent says that somebody must not be mailed."""
+    answer = _ANSWERS.get(cell.casefold())
+    if column.consent == "agreeing":
+        return answer is False
+    return _is_moment(cell) if answer is None else answer
 
 
 def _attribute(column: Column, cell: str) -> object:
@@ -107,7 +146,13 @@ def _read_topics(record: Record, cell: str) -> None:
 
 @lru_cache(maxsize=4096)
 def _words(cell: str) -> tuple[str, ...]:
-    return tuple(clean_words(_BETWEEN_WORDS.split(cell)))
+    return tuple(clean_words(_unquoted(word) for word in _BETWEEN_WORDS.split(cell)))
+
+
+def _unquoted(word: str) -> str:
+    """A word without the quotes in which Mailchimp puts each tag."""
+    word = word.strip()
+    return word[1:-1] if len(word) > 1 and word[0] == word[-1] == '"' else word
 
 
 def _read_status(record: Record, cell: str) -> None:
@@ -129,6 +174,14 @@ def _moment(text: str) -> datetime:
         except (ValueError, OverflowError):
             continue
     raise FieldError(f"`{text[:40]}` is no date such as 2026-04-11")
+
+
+def _is_moment(text: str) -> bool:
+    try:
+        _moment(text.replace("/", "."))
+    except FieldError:
+        return False
+    return True
 
 
 def _strptime(form: str) -> Callable[[str], datetime]:

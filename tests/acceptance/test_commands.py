@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import pty
 import signal
 import subprocess
 from pathlib import Path
@@ -106,6 +108,9 @@ def test_an_import_tells_its_keys_and_can_be_repeated(bare: Letter) -> None:
         "unchanged": 0,
         "skipped": 0,
         "invalid": 0,
+        "unsubscribed": 0,
+        "beyond_ascii": 0,
+        "columns": {name: name for name in ("email", "first_name", "country", "tags")},
         "rejects_file": None,
     }
     assert (second["created"], second["unchanged"]) == (0, 4)
@@ -131,6 +136,105 @@ def test_who_left_is_never_brought_back_by_an_import(letter: Letter) -> None:
 
     assert report["skipped"] == 1
     assert letter.ok("subscribers", "show", "ann@example.com", "--json").json["status"] == "unsubscribed"
+
+
+def test_an_import_says_what_became_of_the_columns(bare: Letter) -> None:
+    """Which field came from where, what kind the attributes are, and who must not be mailed."""
+    (bare.root / "people.csv").write_text(
+        "Email,Vorname,Beitritt,company_size,Opted out\nann@example.com,Ann,2025-01-31,7,no\n"
+        "jürgen@example.com,Bob,,,yes\n",
+        encoding="utf-8",
+    )
+    told = bare.ok("subscribers", "import", "people.csv")
+
+    assert told.out == ""
+    assert (
+        "columns    email ← Email; first_name ← Vorname; joined ← Beitritt; "
+        "attributes: company_size (number), opted_out (text)"
+    ) in told.err
+    assert "`Opted out` read as consent: 1 person taken as unsubscribed" in told.err
+    assert "1 address needs SMTPUTF8" in told.err
+    assert [person["status"] for person in bare.ok("subscribers", "list", "--json").json] == [
+        "active", "unsubscribed"
+    ]  # fmt: skip
+
+
+def test_who_left_comes_back_when_they_asked(letter: Letter) -> None:
+    """The refusal names the way, and the way works; the log keeps what the person said."""
+    letter.ok("subscribers", "unsubscribe", "ann@example.com", "--yes")
+    refused = letter.run("subscribers", "add", "ann@example.com")
+    empty = letter.run("subscribers", "add", "ann@example.com", "--asked", " ")
+    both = letter.run("subscribers", "add", "ann@example.com", "--asked", "By mail", "--consent", "x")
+
+    assert (refused.code, empty.code, both.code) == (1, 2, 2)
+    assert "newsletter subscribers add ann@example.com --asked" in refused.lines[1]
+    letter.ok("subscribers", "add", "ann@example.com", "--asked", "By mail, 3 May 2026")
+    ann = letter.ok("subscribers", "show", "ann@example.com", "--json").json
+    last = ann["consent"][-1]
+    assert ann["status"] == "active"
+    assert (last["kind"], last["source"], last["text"]) == ("opt_in", "command line", "By mail, 3 May 2026")
+
+
+def test_an_empty_list_is_said_to_be_empty(bare: Letter) -> None:
+    """On stderr, with the command that fills it; stdout stays empty."""
+    people, saved = bare.ok("subscribers", "list"), bare.ok("segments", "list")
+
+    assert (people.out, saved.out) == ("", "")
+    assert "newsletter subscribers import FILE" in people.err
+    assert "newsletter segments add NAME" in saved.err
+
+
+def test_a_segment_of_nobody_is_said_to_be_one(letter: Letter) -> None:
+    """A list with people on it is not called empty."""
+    assert "nobody on the list is meant" in letter.ok("subscribers", "list", "--where", 'country == "X"').err
+    assert letter.ok("subscribers", "list").err == ""
+
+
+def test_an_import_shows_on_a_terminal_how_far_it_is(bare: Letter) -> None:
+    """And only there; the line is gone in the end."""
+    ours, theirs = pty.openpty()
+    subprocess.run(
+        bare.command("subscribers", "import", "people.csv"),
+        stdin=subprocess.DEVNULL, stderr=theirs, env=bare.env(), cwd=bare.root, check=True,
+    )  # fmt: skip
+    os.close(theirs)
+    seen = os.read(ours, 65_536).decode()
+    os.close(ours)
+
+    assert "\r4 rows read\r\x1b[K" in seen
+    assert "rows read" not in bare.ok("subscribers", "import", "people.csv").err
+
+
+def test_a_backup_is_not_written_over_a_file(letter: Letter) -> None:
+    """Another name, or `--force`."""
+    letter.ok("db", "backup", letter.root / "copy.db")
+    again = letter.run("db", "backup", letter.root / "copy.db")
+
+    assert (again.code, "--force" in again.lines[1]) == (3, True)
+    letter.ok("db", "backup", letter.root / "copy.db", "--force")
+
+
+def test_the_doctor_tells_wrong_settings_once(bare: Letter) -> None:
+    """Nothing else can be tried without them."""
+    (bare.root / "newsletter.toml").write_text("[publication]\nnmae = 1\n", encoding="utf-8")
+    done = bare.run("doctor")
+
+    assert done.code == 3
+    assert done.err.count("error:") == 1
+    assert "provider" not in done.err
+
+
+def test_the_doctor_warns_of_an_empty_list_and_of_links_to_this_machine(bare: Letter) -> None:
+    """A warning is no failure; an outbox may have local links."""
+    bare.environment["NEWSLETTER_PUBLICATION__URL"] = "http://127.0.0.1:8000"
+    assert "this machine" not in bare.ok("doctor").err
+    with smtp_server(lambda step, argument: None) as server:
+        bare.environment["NEWSLETTER_DELIVERY__PROVIDER"] = "smtp"
+        bare.environment["NEWSLETTER_SMTP__PORT"] = str(server.port)
+        told = bare.ok("doctor").err
+
+    assert "warning: nobody is on the list yet" in told
+    assert "warning: `url` is http://127.0.0.1:8000" in told
 
 
 def test_show_tells_all_that_is_known(letter: Letter) -> None:
@@ -258,7 +362,7 @@ def test_a_missing_value_skips_one_and_says_why(letter: Letter) -> None:
 
 def test_a_stopped_dispatch_is_resumed(letter: Letter) -> None:
     """SIGTERM finishes what is in flight and ends with 130; `resume` mails the others, and nobody twice."""
-    letter.environment["NEWSLETTER_DELIVERY__RATE"] = "1/second"
+    letter.environment["NEWSLETTER_DELIVERY__RATE"] = "10/minute"
     command = letter.command("send", "plain", "--all", "--yes")
     with subprocess.Popen(command, env=letter.env(), stderr=subprocess.PIPE, text=True) as process:
         while not list((letter.root / "outbox").rglob("*.eml")):
@@ -290,7 +394,7 @@ def test_who_joins_after_a_dispatch_is_told_and_can_be_reached(letter: Letter) -
 
 def test_a_dispatch_paused_from_elsewhere_does_not_end_well(letter: Letter) -> None:
     """The exit code says that not everybody has an outcome."""
-    letter.environment["NEWSLETTER_DELIVERY__RATE"] = "1/second"
+    letter.environment["NEWSLETTER_DELIVERY__RATE"] = "10/minute"
     with subprocess.Popen(letter.command("send", "plain", "--all", "--yes"), env=letter.env()) as process:
         while not list((letter.root / "outbox").rglob("*.eml")):
             assert process.poll() is None

@@ -163,6 +163,26 @@ def test_a_backup_is_a_complete_private_copy(tmp_path: Path, sqlite_engine: Engi
     copy.dispose()
 
 
+def test_a_backup_replaces_a_file_only_by_force(tmp_path: Path, sqlite_engine: Engine) -> None:
+    file = tmp_path / "copy.db"
+    file.write_text("precious", encoding="utf-8")
+
+    with pytest.raises(ConfigError, match="already") as caught:
+        migrations.backup(sqlite_engine, file)
+
+    assert "--force" in caught.value.hint
+    assert file.read_text(encoding="utf-8") == "precious"
+    migrations.backup(sqlite_engine, file, force=True)
+    assert file.read_bytes().startswith(b"SQLite format 3")
+
+
+def test_a_backup_never_replaces_the_database_itself(tmp_path: Path, sqlite_engine: Engine) -> None:
+    (file,) = tmp_path.glob("*.db")
+
+    with pytest.raises(ConfigError, match="the database itself"):
+        migrations.backup(sqlite_engine, file, force=True)
+
+
 def test_a_backup_into_a_missing_folder_says_so(tmp_path: Path, sqlite_engine: Engine) -> None:
     with pytest.raises(ConfigError, match="cannot be written"):
         migrations.backup(sqlite_engine, tmp_path / "missing" / "copy.db")

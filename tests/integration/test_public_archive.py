@@ -122,6 +122,16 @@ def test_the_last_dispatch_of_an_issue_is_shown(client, publication, engine, edi
     assert client.get("/issues/").text.count('href="/issues/swallow"') == 1
 
 
+def test_of_one_date_the_issue_dispatched_last_stands_first(client, publication, engine):
+    for slug in ("zebra", "ant", "mole"):
+        text = ISSUE.replace("slug: swallow", f"slug: {slug}")
+        dispatch(engine, compiled(publication, text), name=f"{slug}-1")
+
+    for page in (client.get("/issues/").text, client.get("/").text):
+        places = [page.index(f'href="/issues/{slug}"') for slug in ("mole", "ant", "zebra")]
+        assert places == sorted(places)
+
+
 def test_the_newest_issue_stands_first(client, publication, engine, edition):
     dispatch(engine, edition)
     older = ISSUE.replace("2026-04-11", "2026-03-01").replace("slug: swallow", "slug: thaw")

@@ -176,10 +176,11 @@ class TestSuppression:
     ) -> None:
         store.suppress("Ann@example.com", reason)
 
-        with pytest.raises(ConsentError, match=str(reason)):
+        with pytest.raises(ConsentError, match=str(reason)) as caught:
             store.add("ann@EXAMPLE.com")
 
         assert store.count() == 0
+        assert ("--asked" in caught.value.hint) is (reason is not SuppressionReason.MANUAL)
 
     def test_what_is_kept_of_a_suppressed_address_is_a_hash(self, store: SubscriberStore) -> None:
         store.suppress("ann@example.com", SuppressionReason.MANUAL)

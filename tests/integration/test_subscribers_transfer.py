@@ -172,6 +172,128 @@ class TestImport:
         assert told == [2, 3]
 
 
+class TestConsentColumns:
+    @pytest.mark.parametrize(
+        ("column", "refusing", "allowing"),
+        [
+            ("Subscribed", "no", "yes"),
+            ("opt-in", "FALSE", "true"),
+            ("Accepts_Marketing", "0", "1"),
+            ("Einwilligung", "nein", "ja"),
+            ("Opted Out", "yes", "no"),
+            ("unsubscribed", "1", "0"),
+            ("unsub_time", "2024-03-01 10:00:00", "never"),
+            ("désabonné", "oui", "non"),
+            ("Status", "no", "yes"),
+        ],
+    )
+    def test_who_says_no_is_not_mailed(
+        self, sqlite_engine: Engine, column: str, refusing: str, allowing: str
+    ) -> None:
+        store = SubscriberStore(sqlite_engine)
+        if refusing[:2] == "20":
+            text = f"email,{column}\nleft@example.com,{refusing}\nstays@example.com,\n"
+        else:
+            text = f"email,{column}\nleft@example.com,{refusing}\nstays@example.com,{allowing}\n"
+
+        report = import_csv(store, rows(text))
+
+        left, stays = known(store, "left@example.com"), known(store, "stays@example.com")
+        assert (left.status, stays.status) == (Status.UNSUBSCRIBED, Status.ACTIVE)
+        assert [line.kind for line in left.consent] == ["imported", "opted_out"]
+        assert (counts(report), report.left) == ((2, 0, 0, 0, 0), 1)
+        assert report.consent == (() if column == "Status" else (column,))
+
+    def test_other_words_in_such_a_column_are_kept_and_change_nothing(self, sqlite_engine: Engine) -> None:
+        store = SubscriberStore(sqlite_engine)
+
+        import_csv(store, rows("email,Consent\nann@example.com,At the fair\n"))
+
+        ann = known(store, "ann@example.com")
+        assert (ann.status, ann.attributes) == (Status.ACTIVE, {"consent_value": "At the fair"})
+
+    def test_a_column_mapped_to_an_attribute_is_only_that(self, sqlite_engine: Engine) -> None:
+        store = SubscriberStore(sqlite_engine)
+
+        report = import_csv(
+            store, rows("email,Subscribed\na@example.com,no\n"), mapping={"paper": "Subscribed"}
+        )
+
+        assert known(store, "a@example.com").status == Status.ACTIVE
+        assert (report.consent, report.left) == ((), 0)
+
+    def test_a_bounce_is_not_taken_for_leaving(self, sqlite_engine: Engine) -> None:
+        store = SubscriberStore(sqlite_engine)
+
+        import_csv(store, rows("email,status,subscribed\nann@example.com,cleaned,no\n"))
+
+        assert known(store, "ann@example.com").status == Status.BOUNCED
+
+    def test_an_attribute_of_such_a_name_survives_an_export(self, sqlite_engine: Engine) -> None:
+        store = SubscriberStore(sqlite_engine)
+        store.add("ann@example.com", attributes={"subscribed": False})
+        text = exported(store)
+        forget_everybody(store)
+
+        import_csv(store, rows(text))
+
+        ann = known(store, "ann@example.com")
+        assert (ann.status, ann.attributes) == (Status.ACTIVE, {"subscribed": False})
+
+
+class TestForeignFiles:
+    def test_the_quotes_of_mailchimp_are_no_part_of_a_tag(self, sqlite_engine: Engine) -> None:
+        store = SubscriberStore(sqlite_engine)
+
+        import_csv(
+            store, rows('email,TAGS\nann@example.com,"""builders"",""news"""\nbob@example.com,"""x"""\n')
+        )
+
+        assert known(store, "ann@example.com").tags == ("builders", "news")
+        assert known(store, "bob@example.com").tags == ("x",)
+
+    def test_a_tag_in_quotes_survives_an_export(self, sqlite_engine: Engine) -> None:
+        store = SubscriberStore(sqlite_engine)
+        store.add("ann@example.com", tags=['"so called"', '"'], topics=['""'])
+        text = exported(store)
+        forget_everybody(store)
+
+        import_csv(store, rows(text))
+
+        ann = known(store, "ann@example.com")
+        assert (set(ann.tags), ann.topics) == ({'"so called"', '"'}, ('""',))
+
+    @pytest.mark.parametrize(
+        ("column", "cell"),
+        [
+            ("Beitritt", "31.01.2025"),
+            ("Beigetreten", "2025-01-31"),
+            ("Inscrit le", "31/01/2025"),
+            ("fecha_de_alta", "31/01/2025 10:30"),
+            ("Date d'inscription", "31/01/2025"),
+        ],
+    )
+    def test_the_day_of_joining_is_known_in_other_languages(
+        self, sqlite_engine: Engine, column: str, cell: str
+    ) -> None:
+        store = SubscriberStore(sqlite_engine)
+
+        import_csv(store, rows(f"email;{column}\nann@example.com;{cell}\n"))
+
+        assert str(known(store, "ann@example.com").joined) == "2025-01-31"
+
+    def test_the_report_tells_kinds_and_addresses_beyond_ascii(self, sqlite_engine: Engine) -> None:
+        store = SubscriberStore(sqlite_engine)
+
+        report = import_csv(
+            store,
+            rows("email,size,paid,mixed,none\njörg@example.com,3,true,1,\nann@exämple.com,4.5,false,a,\n"),
+        )
+
+        assert report.kinds == {"size": {"number"}, "paid": {"yes or no"}, "mixed": {"number", "text"}}
+        assert report.beyond_ascii == 1
+
+
 class TestRejects:
     def test_invalid_rows_are_written_beside_the_file(self, store: SubscriberStore, tmp_path: Path) -> None:
         path = tmp_path / "people.csv"
