@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from newsletter.editions.theme_settings import laid_over, parse_settings
@@ -60,18 +61,27 @@ def load_theme(name: str, themes_dir: Path | None = None) -> Theme:
         raise ThemeError(
             f"there is no theme `{name}`", where=name, hint=did_you_mean(name, theme_names(themes_dir))
         )
+    folders = (_shelves(None)[0] / SHARED, *own)
+    read = tuple((file, str(path), _read(path)) for folder in folders for file, path in _files(folder))
+    return _made(name, str(own[-1]), read)
+
+
+@lru_cache(maxsize=8)
+def _made(name: str, folder: str, read: tuple[tuple[str, str, str], ...]) -> Theme:
+    """The theme of files that were *read*: each with its path in the theme, its place, and its text.
+
+    The same files are the same theme, so what Jinja makes of them is made once, not for each issue.
+    """
     files: dict[str, str] = {}
     places: dict[str, str] = {}
     settings: dict[str, Any] | None = None
-    for folder in (_shelves(None)[0] / SHARED, *own):
-        for file, path in _files(folder):
-            files[file], places[file] = _read(path), str(path)
-            if file == SETTINGS_FILE:
-                said = parse_settings(files[file], places[file], settings)
-                settings = laid_over(settings or {}, said)
+    for file, place, text in read:
+        files[file], places[file] = text, place
+        if file == SETTINGS_FILE:
+            settings = laid_over(settings or {}, parse_settings(text, place, settings))
     if MAIN_FILE not in files:
         raise ThemeError(
-            f"the theme `{name}` has no {MAIN_FILE}", where=str(own[-1]), hint=f"write a file {MAIN_FILE}"
+            f"the theme `{name}` has no {MAIN_FILE}", where=folder, hint=f"write a file {MAIN_FILE}"
         )
     return Theme(name, dict(sorted(files.items())), settings or {}, places)
 
