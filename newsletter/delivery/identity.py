@@ -28,9 +28,10 @@ def worker_name() -> str:
 
 def is_gone(worker: str) -> bool:
     """True when the worker's process has certainly ended; False when it runs, or runs elsewhere, or may."""
-    host, pid, began, _ = worker.rsplit(":", 3)
-    if host != _host():
+    host, *rest = worker.rsplit(":", 3)
+    if host != _host() or len(rest) != 3:
         return False
+    pid, began, _ = rest
     now_running = _began(int(pid))
     return now_running is None or now_running != began
 
