@@ -9,11 +9,11 @@ from newsletter.editions.attaching import attachments_of
 from newsletter.editions.edition import Edition
 from newsletter.editions.finish import finish
 from newsletter.editions.frame import Frame, frame_of
-from newsletter.editions.inlining import inline
 from newsletter.editions.merge import Context, split
-from newsletter.editions.mjml import MjmlError, to_html
+from newsletter.editions.mjml import MjmlError
 from newsletter.editions.plaintext import TextFrame, render_text
 from newsletter.editions.scanning import cleaned
+from newsletter.editions.skeleton import inlined_html
 from newsletter.editions.slots import Slots
 from newsletter.editions.templating import Press
 from newsletter.editions.theme import MAIN_FILE
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from newsletter.config import PublicationSettings
     from newsletter.editions.media import Image
-    from newsletter.editions.mjml import Html
     from newsletter.editions.sourcemap import SourceMap
     from newsletter.editions.theme import Theme
     from newsletter.editions.validation import Problem
@@ -62,8 +61,7 @@ def compile_issue(
     slots = Slots(issue, document, publication, frame.language, attributes)
     press = Press(issue, document, theme, publication, frame, slots, images)
 
-    made = _compiled(press, theme)
-    html = inline(made.document, f"{press.static_css()}\n{made.css}")
+    html = _compiled(press, theme)
     html = finish(html, language=frame.language, direction=frame.direction)
     text = render_text(document, _text_frame(frame, publication, slots))
 
@@ -131,11 +129,11 @@ def _text_frame(frame: Frame, publication: PublicationSettings, slots: Slots) ->
     )
 
 
-def _compiled(press: Press, theme: Theme) -> Html:
+def _compiled(press: Press, theme: Theme) -> str:
     """The HTML of what *press* makes; mistakes in its MJML are told with their places in *theme*."""
-    mjml = press.mjml()
+    mjml, css = press.mjml(), press.static_css()
     try:
-        return to_html(mjml)
+        return inlined_html(mjml, css)
     except MjmlError as error:
         raise _told(error.problems, press.source_map(), mjml, theme) from error
 

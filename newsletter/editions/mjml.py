@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mjml import mjml2html
 
-from newsletter.editions.normalising import without_inline_styles, written
+from newsletter.editions.extras import take_extras
+from newsletter.editions.normalising import written
 from newsletter.editions.scanning import cleaned
 from newsletter.editions.validation import Problem, examine
 from newsletter.errors import ThemeError, at
@@ -72,7 +73,7 @@ def to_html(mjml: str, *, lenient: bool = False) -> Html:
     grave = [problem for problem in problems if problem.fatal or not lenient]
     if grave:
         raise MjmlError(mjml, grave)
-    tokens, css = without_inline_styles(tokens)
+    tokens, extras = take_extras(tokens)
     parts = list(written(tokens))
     try:
         document = str(mjml2html("".join(parts), disable_comments=True, fonts={}))
@@ -84,7 +85,12 @@ def to_html(mjml: str, *, lenient: bool = False) -> Html:
             raise
         problem = Problem(0, "the MJML compiler gives up on a conditional comment", fatal=True)
         raise MjmlError(mjml, [problem]) from error
-    return Html(_FRACTION.sub(r"\1", _CAROUSEL.sub(r"@media screen yahoo\1", document)), css)
+    return Html(extras.applied(mended(_CAROUSEL.sub(r"@media screen yahoo\1", document))), extras.css)
+
+
+def mended(html: str) -> str:
+    """*html* with whole numbers for the widths of images."""
+    return _FRACTION.sub(r"\1", html)
 
 
 def normalised(mjml: str) -> str:

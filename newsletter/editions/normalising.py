@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from newsletter.editions.scanning import Comment, Tag, Text
+from newsletter.editions.extras import fluid_mark
+from newsletter.editions.scanning import Comment, Tag, Text, scan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from newsletter.editions.scanning import Attribute, Token
 
@@ -20,24 +22,7 @@ _SHORT_COLOUR = re.compile(r"#([0-9A-Fa-f])([0-9A-Fa-f])([0-9A-Fa-f])")
 #: Components whose image has an empty alternative text in the reference unless it is given one.
 _PICTURES = frozenset({"mj-image", "mj-carousel-image"})
 #: Components to which MRML gives nothing, or not all, of what mj-attributes says of them.
-_DEAF = frozenset({"mj-body", "mj-accordion-element", "mj-social-element", "mj-carousel-image"})
-
-
-def without_inline_styles(tokens: Iterable[Token]) -> tuple[list[Token], str]:
-    """*tokens* without the elements ``<mj-style inline="inline">``, and the CSS in them."""
-    kept: list[Token] = []
-    css: list[str] = []
-    inline = False
-    for token in tokens:
-        if isinstance(token, Tag) and token.name == "mj-style" and not token.closing:
-            inline = ("inline", "inline") in {(a.name, a.value) for a in token.attributes}
-        if not inline:
-            kept.append(token)
-        elif isinstance(token, Text):
-            css.append(token.source)
-        elif isinstance(token, Tag) and (token.closing or token.empty):
-            inline = False
-    return kept, "\n".join(css)
+_DEAF = frozenset({"mj-body", "mj-hero", "mj-accordion-element", "mj-social-element", "mj-carousel-image"})
 
 
 def written(tokens: Sequence[Token]) -> Iterator[str]:
@@ -52,13 +37,14 @@ def written(tokens: Sequence[Token]) -> Iterator[str]:
     for token in tokens:
         if isinstance(token, Text):
             # The text of the title becomes the attribute `aria-label` too.
-            yield _safe(token.source) if title else token.source
+            source = token.source.replace("<", "&lt;")
+            yield _safe(source) if title else source
         elif isinstance(token, Comment):
             yield _comment(token)
         elif token.closing or not (token.attributes or token.name in defaults):
             yield token.source
         else:
-            yield _tag(token, defaults.get(token.name, ()))
+            yield _tag(token.source, defaults.get(token.name, ()))
         title = isinstance(token, Tag) and token.name == "mj-title" and not token.closing
 
 
@@ -86,16 +72,29 @@ def _comment(comment: Comment) -> str:
     return "<!--<![endif]-->" if comment.condition == comment.source else f"{comment.condition}<!-->"
 
 
-def _tag(tag: Tag, defaults: Iterable[Attribute]) -> str:
+@lru_cache(maxsize=4096)
+def _tag(source: str, defaults: tuple[Attribute, ...]) -> str:
+    """A start tag; a theme writes the same again and again."""
+    (tag,) = scan(source)
+    if not isinstance(tag, Tag):
+        return source
     first: dict[str, Attribute] = {}
     for attribute in tag.attributes:
         first.setdefault(attribute.name, attribute)
     if "mj-class" not in first:
         first |= {attribute.name: attribute for attribute in defaults if attribute.name not in first}
     parts = [_attribute(attribute, tag.name) for attribute in first.values()]
+    if tag.name == "mj-hero" and _value(first, "mode") == "fluid-height":
+        mark = fluid_mark(_value(first, "background-width"), _value(first, "background-height"))
+        parts = [part for part in parts if not part.startswith("css-class=")]
+        parts.append(f'css-class="{_safe(_value(first, "css-class"))} {mark}"')
     if tag.name in _PICTURES and "alt" not in first:
         parts.append('alt=""')
     return f"<{' '.join([tag.name, *parts])}{' /' if tag.empty else ''}>"
+
+
+def _value(attributes: Mapping[str, Attribute], name: str) -> str:
+    return (attributes[name].value or "") if name in attributes else ""
 
 
 def _attribute(attribute: Attribute, tag: str) -> str:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from newsletter.editions.components import components, every_attribute
+from newsletter.editions.extras import is_selector
 from newsletter.editions.scanning import Comment, MalformedError, Tag, Text, scan
 from newsletter.errors import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from newsletter.editions.components import Component, Form
     from newsletter.editions.scanning import Attribute, Token
@@ -21,9 +23,11 @@ DEEPEST = 100
 
 #: Text that is replaced or taken out before anybody sees it may stand between components: a slot's token.
 _TOKENS = re.compile(r"(?:\s|LP[0-9a-f]{8}[a-z]\d+z)*")
+_NAME = re.compile(r"[A-Za-z_][\w.-]*")
+#: Without these, nothing is known of the height that a fluid hero has.
+_FLUID_NEEDS = ("background-width", "background-height")
 _UNSUPPORTED = {
     "mj-include": "use `{% include %}` of Jinja",
-    "mj-html-attributes": "write the attribute where it belongs",
 }
 
 
@@ -178,30 +182,10 @@ class _Examiner:
             )
 
     def _attributes(self, tag: Tag) -> None:
-        component = components()[tag.name]
-        known = _forms(component)
+        for problem in _judged(tag.source):
+            self._say(tag.offset + problem.offset, problem.what, problem.hint)
         for attribute in tag.attributes:
-            offset = tag.offset + attribute.offset
-            if attribute.name not in known:
-                hint = did_you_mean(attribute.name, known)
-                self._say(offset, f"`{attribute.name}` is no attribute of <{tag.name}>", hint)
-            elif attribute.name in component.ignored:
-                what = f"`{attribute.name}` of <{tag.name}> is not supported"
-                self._say(offset, what, "take it out; it would have no effect")
-            else:
-                self._value(offset, attribute, known[attribute.name])
-            self._classes(offset, tag, attribute)
-        missing = [name for name in component.required if name not in {a.name for a in tag.attributes}]
-        if missing:
-            self._say(tag.offset, f"<{tag.name}> has no `{missing[0]}`", f'add `{missing[0]}="…"`')
-
-    def _value(self, offset: int, attribute: Attribute, forms: tuple[Form, ...]) -> None:
-        value = attribute.value or ""
-        if any(form.accepts(value) for form in forms):
-            return
-        says = " or ".join(form.says for form in forms)
-        hint = did_you_mean(value, forms[0].choices, otherwise=f"write {says}")
-        self._say(offset, f"`{attribute.name}` cannot be `{_short(value)}`", hint)
+            self._classes(tag.offset + attribute.offset, tag, attribute)
 
     def _classes(self, offset: int, tag: Tag, attribute: Attribute) -> None:
         names = (attribute.value or "").split()
@@ -233,6 +217,9 @@ class _Examiner:
                 raise MalformedError(offset, "there is text outside of <mjml>", "take it out")
             return
         parent = components().get(self._open[-1].name)
+        if parent is not None and parent.holds == "css" and "<" in text.source:
+            place = text.offset + text.source.index("<")
+            raise MalformedError(place, "CSS for mails has no `<`", "write `max-width:` or `min-width:`")
         if parent is None or parent.holds not in ("components", "nothing"):
             return
         if not text.source.strip() or (parent.takes("mj-raw") and _TOKENS.fullmatch(text.source)):
@@ -260,6 +247,45 @@ class _Examiner:
         elif not parent.takes("mj-raw"):
             hint = "write it as a comment of Jinja: `{# … #}`"
             self._say(comment.offset, f"a comment cannot stand in <{self._open[-1].name}>", hint)
+
+
+@lru_cache(maxsize=4096)
+def _judged(source: str) -> tuple[Problem, ...]:
+    """What is wrong with the attributes of a component's tag; a theme writes the same again and again."""
+    (tag,) = scan(source)
+    return tuple(_faults(tag)) if isinstance(tag, Tag) else ()
+
+
+def _faults(tag: Tag) -> Iterator[Problem]:
+    component = components()[tag.name]
+    known = _forms(component)
+    for attribute in tag.attributes:
+        if attribute.name not in known:
+            hint = did_you_mean(attribute.name, known)
+            yield Problem(attribute.offset, f"`{attribute.name}` is no attribute of <{tag.name}>", hint)
+        elif attribute.name in component.ignored:
+            what = f"`{attribute.name}` of <{tag.name}> is not supported"
+            yield Problem(attribute.offset, what, "take it out; it would have no effect")
+        elif not any(form.accepts(attribute.value or "") for form in known[attribute.name]):
+            yield _misfit(attribute, known[attribute.name])
+    given = {attribute.name: attribute.value or "" for attribute in tag.attributes}
+    needed = _FLUID_NEEDS if given.get("mode") == "fluid-height" else component.required
+    missing = [name for name in needed if name not in given]
+    if missing:
+        yield Problem(0, f"<{tag.name}> has no `{missing[0]}`", f'add `{missing[0]}="…"`')
+    if tag.name == "mj-selector" and not is_selector(given.get("path", "p")):
+        yield Problem(0, f"`{_short(given['path'])}` selects nothing", "write a selector such as `.class a`")
+    if tag.name == "mj-html-attribute" and not _NAME.fullmatch(given.get("name", "x")):
+        yield Problem(
+            0, f"`{_short(given['name'])}` is no name of an attribute", "write one such as `data-x`"
+        )
+
+
+def _misfit(attribute: Attribute, forms: tuple[Form, ...]) -> Problem:
+    value = attribute.value or ""
+    says = " or ".join(form.says for form in forms)
+    hint = did_you_mean(value, forms[0].choices, otherwise=f"write {says}")
+    return Problem(attribute.offset, f"`{attribute.name}` cannot be `{_short(value)}`", hint)
 
 
 def _forms(component: Component) -> Mapping[str, tuple[Form, ...]]:
