@@ -1,10 +1,10 @@
 """MJML without its texts, which is the same for every issue of a theme: compiled and inlined once.
 
-A document is taken apart into its texts (the content of mj-text, the title, the preheader) and its skeleton,
-in which a hole stands for each text. The skeleton is compiled as any document, and remembered; the texts
-never go through the MJML compiler, which does nothing to them but corrupt some. They are given their styles in
-the walk that finds out whether every element in them is closed. Whatever is not plain goes the long way, which
-gives the same and, if something is wrong, says what.
+A document is taken apart into its texts (the content of mj-text, the title, the preheader) and its
+skeleton, in which a hole stands for each text. The skeleton is compiled as any document, and remembered.
+The texts never go through the MJML compiler, which can only corrupt them; they get their styles in the walk
+that finds out whether every element in them is closed. Whatever is not plain goes the long way, which gives
+the same and, if something is wrong, says what.
 """
 
 from __future__ import annotations
@@ -46,6 +46,11 @@ def inlined_html(mjml: str, css: str) -> str:
     except UnusualError:
         made = to_html(mjml)
         return inline(made.document, f"{css}\n{made.css}")
+
+
+def forget() -> None:
+    """Forget the skeletons that were met so far; the next document is compiled as if it were the first."""
+    _skeleton.cache_clear()
 
 
 @dataclass(frozen=True)

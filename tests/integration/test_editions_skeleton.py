@@ -118,5 +118,5 @@ def test_the_texts_of_one_skeleton_do_not_get_mixed_up():
 def test_the_same_input_gives_the_same_bytes_whether_remembered_or_not():
     mjml = document('<p>x</p><p class="copy"><a href="https://x.example/">y</a></p>')
     remembered = inlined_html(mjml, CSS)
-    short._skeleton.cache_clear()
+    short.forget()
     assert inlined_html(mjml, CSS) == remembered
