@@ -183,6 +183,8 @@ def _covers(mjml: str, errors: list[dict[str, Any]]) -> bool:
     unknown = {tag.name for tag in tokens if isinstance(tag, Tag)} - components().keys()
     stopped = any(problem.fatal for problem in problems)
     for error in errors:
+        if error["tagName"] is None and problems:
+            continue  # the reference died of it, and cannot say of what
         name = error["tagName"] or ""
         if unknown and not name.startswith("mj-"):
             continue  # HTML in an element that we said is unknown: what it may hold nobody knows

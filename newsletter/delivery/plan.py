@@ -14,20 +14,19 @@ from sqlalchemy import func, insert, select, text, update
 
 from newsletter.delivery.models import (
     BATCH,
-    DELIVERY,
     DISPATCH,
     EXCLUSION,
     BatchState,
-    DeliveryState,
     Dispatch,
     DispatchState,
 )
+from newsletter.delivery.received import Received
 from newsletter.errors import DeliveryError
 from subscribers.columns import now as right_now
 from subscribers.database import writing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from sqlalchemy import Connection, Engine, Row
@@ -100,9 +99,10 @@ def plan_dispatch(
         freezer = _Freezer(connection, min(provider.batch_size, LARGEST_BATCH), clock())
         if not dry_run:
             freezer.begin(name, edition, audience, provider, sender)
-        received = set() if again else _already_received(connection, edition.slug)
+        received = None if again else Received(connection, edition.slug)
         for candidate in store.candidates(connection, audience.segment):
-            freezer.add(candidate.id, candidate.barrier or _seen(candidate.id, received))
+            seen = received is not None and received.holds(candidate.id)
+            freezer.add(candidate.id, candidate.barrier or (ALREADY_RECEIVED if seen else None))
         freezer.end()
         if freezer.planned == 0:
             raise _nobody(audience, freezer)
@@ -256,28 +256,6 @@ def _new_name(connection: Connection, slug: str) -> str:
     """``SLUG-1`` for the first dispatch of an issue, ``SLUG-2`` for the next."""
     count = connection.scalar(select(func.count()).where(DISPATCH.c.slug == slug)) or 0
     return f"{slug}-{count + 1}"
-
-
-def _already_received(connection: Connection, slug: str) -> set[int]:
-    """Who has, may have, or will get the issue from an earlier dispatch."""
-    of_issue = select(DISPATCH.c.id).where(DISPATCH.c.slug == slug)
-    received = select(DELIVERY.c.subscriber_id).where(
-        DELIVERY.c.dispatch_id.in_(of_issue),
-        DELIVERY.c.state.in_([DeliveryState.ACCEPTED, DeliveryState.UNCERTAIN]),
-    )
-    held = select(BATCH.c.ids).where(BATCH.c.dispatch_id.in_(of_issue), BATCH.c.pending > 0)
-    ids = set(connection.scalars(received))
-    ids.update(_flattened(connection.scalars(held)))
-    return ids
-
-
-def _flattened(texts: Iterator[str]) -> Iterator[int]:
-    for ids in texts:
-        yield from json.loads(ids)
-
-
-def _seen(subscriber_id: int, received: set[int]) -> str | None:
-    return ALREADY_RECEIVED if subscriber_id in received else None
 
 
 def _nobody(audience: Audience, freezer: _Freezer) -> DeliveryError:
