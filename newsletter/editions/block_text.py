@@ -188,12 +188,14 @@ class BlockText:
 
     def _callout(self, callout: Callout, width: int) -> list[str]:
         label = self._labels.get(callout.kind, callout.label)
-        label = label if label.endswith(("?", "!")) else f"{label}:"
-        opening, rest = [label], callout.blocks
+        opening, rest = [self._said(label, "").rstrip()], callout.blocks
         if rest and isinstance(first := rest[0], Paragraph):
-            opening = [*_paragraph(f"{label} {self._inline.text(first.content)}", width - 4), ""]
+            opening = [*_paragraph(self._said(label, self._inline.text(first.content)), width - 4), ""]
             rest = rest[1:]
         return _indented(_trimmed([*opening, *self.lines(rest, width - 4)]), "    ")
+
+    def _said(self, label: str, text: str) -> str:
+        return f"{label} {text}" if label.endswith(("?", "!", "？", "！")) else self._inline.labelled(label, text)
 
     def _listing(self, listing: Listing, width: int) -> list[str]:
         loose = any(
@@ -219,18 +221,17 @@ class BlockText:
         ]
         widths = column_widths([head, *rows])
         if sum(widths) + 2 * (len(widths) - 1) > width:
-            return _records(head, rows, width)
+            return self._records(head, rows, width)
         return align([head, ["-" * size for size in widths], *rows], table.aligns)
 
-
-def _records(head: Sequence[str], rows: Iterable[Sequence[str]], width: int) -> list[str]:
-    """A table that is too wide for columns: each row as lines “head: cell”."""
-    lines: list[str] = []
-    for row in rows:
-        for name, cell in zip(head, row, strict=True):
-            lines += wrap(f"{name}: {cell}" if name else cell, width, rest="  ")
-        lines.append("")
-    return _trimmed(lines)
+    def _records(self, head: Sequence[str], rows: Iterable[Sequence[str]], width: int) -> list[str]:
+        """A table that is too wide for columns: each row as lines “head: cell”."""
+        lines: list[str] = []
+        for row in rows:
+            for name, cell in zip(head, row, strict=True):
+                lines += wrap(self._inline.labelled(name, cell) if name else cell, width, rest="  ")
+            lines.append("")
+        return _trimmed(lines)
 
 
 def _paragraph(text: str, width: int) -> list[str]:

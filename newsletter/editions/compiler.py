@@ -17,6 +17,7 @@ from newsletter.editions.scanning import cleaned
 from newsletter.editions.slots import Slots
 from newsletter.editions.templating import Press
 from newsletter.editions.theme import MAIN_FILE
+from newsletter.editions.typography import labelled
 from newsletter.errors import ThemeError, at
 from newsletter.issues import parse_document
 
@@ -120,7 +121,7 @@ def _text_frame(frame: Frame, publication: PublicationSettings, slots: Slots) ->
         links=labels["links"],
         image=labels["image"],
         footer=(
-            *(f"{labels[label]}: {slots.merge(f'links.{link}')}" for label, link in ways),
+            *(labelled(labels[label], slots.merge(f"links.{link}"), frame.language) for label, link in ways),
             "",
             labels["why"].format(publication=publication.name),
             *([address] if address else []),

@@ -11,6 +11,15 @@ _FRENCH_AFTER = re.compile(r"(?<=«) (?=\S)")
 _NO_BREAK = "\u00a0"
 
 
+#: How a label is parted from what it says; French sets a space before a colon, Chinese and Japanese a wide one.
+_COLONS = {"fr": f"{_NO_BREAK}: ", "zh": "：", "ja": "："}
+
+
+def labelled(label: str, text: str, language: str) -> str:
+    """*label*, a colon as one sets it in *language*, and *text*."""
+    return f"{label}{_COLONS.get(language.partition('-')[0].lower(), ': ')}{text}"
+
+
 def typeset(text: str, language: str) -> str:
     """*text* with those spaces that must not break made so; every other character stays as it was typed.
 
