@@ -13,7 +13,7 @@ from markdown_it.renderer import RendererHTML
 from markupsafe import Markup
 
 from newsletter.editions.attaching import content_id
-from newsletter.editions.typography import typeset
+from newsletter.editions.typography import NO_BREAK, tied, typeset
 from newsletter.errors import IssueError
 from newsletter.issues import SCHEMES, scheme_of, text_of
 
@@ -145,7 +145,7 @@ class InlineRenderer(RendererHTML):
         Raises:
             IssueError: emphasis and links are nested too deep.
         """
-        html = self.renderInline(content, _OPTIONS, {})
+        html = self.renderInline(tied(content), _OPTIONS, {})
         if any(token.type == "html_inline" for token in content):
             html = clean_html(html, self._links)
         if "<" in html:
@@ -178,7 +178,8 @@ class InlineRenderer(RendererHTML):
     def citation(self, tokens: Sequence[Token], index: int, *_: Any) -> str:  # noqa: ANN401
         """The numbers of cited sources in brackets, each a link to its source."""
         links = ", ".join(self._cited(number) for number in tokens[index].meta["numbers"])
-        return f'<sup class="cite">[{links}]</sup>'
+        behind_a_blank = index > 0 and tokens[index - 1].content.endswith(NO_BREAK)
+        return f'<sup class="cite{"" if behind_a_blank else " mark"}">[{links}]</sup>'
 
     def footnote_ref(self, tokens: Sequence[Token], index: int, *_: Any) -> str:  # noqa: ANN401
         """The number of a footnote in brackets, which leads to it and can be led back to."""
