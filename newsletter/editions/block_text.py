@@ -195,7 +195,11 @@ class BlockText:
         return _indented(_trimmed([*opening, *self.lines(rest, width - 4)]), "    ")
 
     def _said(self, label: str, text: str) -> str:
-        return f"{label} {text}" if label.endswith(("?", "!", "？", "！")) else self._inline.labelled(label, text)
+        return (
+            f"{label} {text}"
+            if label.endswith(("?", "!", "？", "！"))
+            else self._inline.labelled(label, text)
+        )
 
     def _listing(self, listing: Listing, width: int) -> list[str]:
         loose = any(
@@ -205,11 +209,12 @@ class BlockText:
         lines: list[str] = []
         for number, item in enumerate(listing.items, start=listing.start):
             marker = f"{number}. ".ljust(len(f"{last}. ")) if listing.ordered else "- "
+            indent = " " * len(marker)
             marker += _box(listing.checks, number - listing.start)
             own = _trimmed(self.lines(item, width - len(marker), tight=not loose)) or [""]
             if isinstance(own[0], _ControlLine):
                 own.insert(0, "")
-            own = _indented(own, " " * len(marker))
+            own = _indented(own, indent)
             lines += [marker + own[0].lstrip(" "), *own[1:]]
             if loose and not _brings_blank(own):
                 lines.append("")

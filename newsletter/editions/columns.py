@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _SPACE = re.compile(r"[ \t\r\n]+")
-#: The number of a source, note or link, with the blank before it: a line never begins with one, nor breaks in it.
+#: The number of a source, note or link, and the blank before it: no line begins with one, nor breaks in it.
 _NUMBERS = re.compile(r" ?\[\d{1,4}(?:, \d{1,4})*\]")
 #: Stands for such a blank while words are parted; ASCII calls it "unit separator", and no text has it.
 _TIE = "\x1f"
-#: What stays whole within a word: such a number, a web address, a flag, and an emoji of several characters (UTS #51).
+#: What stays whole in a word: such a number, a web address, a flag, an emoji of several characters (UTS #51).
 _SOLID = re.compile(
     r"(\x1f?\[\d{1,4}(?:,\x1f\d{1,4})*\]|[A-Za-z][A-Za-z0-9+.-]*://[^、。，！？；：（）［］｛｝「」『』【】《》〈〉]+"
     "|[\U0001f1e6-\U0001f1ff]{2}|\\S(?:[\ufe0f\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]|\u200d\\S)+)"
@@ -29,7 +29,7 @@ _NOT_LAST = frozenset("（［｛〔〈《「『【‘“([{")
 
 
 def display_width(text: str) -> int:
-    """How many columns *text* takes: two for a wide character or an emoji, none for marks (UAX #11, UTS #51)."""
+    """How many columns *text* takes: two for a wide character or an emoji, none for a mark (UAX #11)."""
     if text.isascii():
         return len(text)
     total = before = 0

@@ -127,6 +127,7 @@ def _text_frame(frame: Frame, publication: PublicationSettings, slots: Slots) ->
             *([address] if address else []),
         ),
         language=frame.language,
+        direction=frame.direction,
         labels=labels,
         base=publication.url,
     )

@@ -118,6 +118,7 @@ class InlineRenderer(RendererHTML):
         source_label: what a screen reader says of a citation, with ``{number}``.
         note_label: the same for the mark of a footnote.
         language: of the text, for its spaces.
+        direction: of the text; code runs from left to right in any.
         column: how wide an image may be, in pixels.
     """
 
@@ -129,6 +130,7 @@ class InlineRenderer(RendererHTML):
         *,
         note_label: str = "Note {number}",
         language: str = "en",
+        direction: str = "ltr",
         column: int = 520,
     ) -> None:
         super().__init__()
@@ -137,6 +139,7 @@ class InlineRenderer(RendererHTML):
         self._source_label = source_label
         self._note_label = note_label
         self._language = language
+        self._code = '<code dir="ltr">' if direction == "rtl" else "<code>"
         self._column = column
 
     def render_inline(self, content: Inline) -> Markup:
@@ -155,6 +158,10 @@ class InlineRenderer(RendererHTML):
     def text(self, tokens: Sequence[Token], index: int, *_: Any) -> str:  # noqa: ANN401
         """Text, escaped."""
         return escapeHtml(typeset(tokens[index].content, self._language))
+
+    def code_inline(self, tokens: Sequence[Token], index: int, *_: Any) -> str:  # noqa: ANN401
+        """Code within text."""
+        return f"{self._code}{escapeHtml(tokens[index].content)}</code>"
 
     def link_open(self, tokens: Sequence[Token], index: int, *_: Any) -> str:  # noqa: ANN401
         """A link, or one without a target if its target is not allowed."""

@@ -22,7 +22,7 @@ _JOINER = "\u2060"
 _NUMBERS = frozenset({"citation", "footnote_ref"})
 
 
-#: How a label is parted from what it says; French sets a space before a colon, Chinese and Japanese a wide one.
+#: How a label is parted from what it says: French sets a space first, Chinese and Japanese a wide colon.
 _COLONS = {"fr": f"{NO_BREAK}: ", "zh": "：", "ja": "："}
 
 
@@ -46,8 +46,8 @@ def typeset(text: str, language: str) -> str:
 def tied(content: Inline) -> Inline:
     """*content* with the number of each source and note kept on the line of the word before it.
 
-    The blank before a number is made not to break. Where there is none, a line may still end behind punctuation
-    and behind every Chinese or Japanese character (UAX #14); there a character that takes no room prevents it.
+    The blank before a number is made not to break. Where there is none, a line may still end behind
+    punctuation and behind a Chinese or Japanese character (UAX #14); a character without width prevents it.
     """
     parts: list[Token] = []
     for token in content:

@@ -1,6 +1,6 @@
 """Emphasis beside Chinese and Japanese, which set no blanks: ``**标签：**文字`` is bold there too.
 
-CommonMark (0.31, section 6.2) asks for a blank or punctuation outside of a mark that has punctuation inside of it.
+CommonMark (0.31, section 6.2) asks for a blank or punctuation outside of a mark that has punctuation inside.
 A writing without blanks cannot give one, so here a neighbour of such a writing counts as punctuation does.
 """
 

@@ -101,7 +101,7 @@ def _marks(state: StateCore) -> None:
 
 
 def _bare_address(state: StateInline, silent: bool) -> bool:
-    """The inline rule of bare addresses, which does not take the Markdown behind full-width punctuation along."""
+    """The inline rule of bare addresses, which leaves what is behind full-width punctuation alone."""
     whole = state.src
     if not whole.startswith("://", state.pos):
         return False
