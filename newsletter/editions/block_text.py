@@ -134,6 +134,8 @@ class BlockText:
 
     def _picture(self, picture: Picture, width: int) -> list[str]:
         shown = self._inline.image(picture.alt)
+        if picture.url:
+            shown = self._inline.link(shown, picture.url) if shown else self._inline.target(picture.url)
         return [line for text in (shown, picture.title) for line in _paragraph(text, width)]
 
     def _way(self, label: str, address: str, width: int) -> list[str]:

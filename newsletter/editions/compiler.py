@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from newsletter.editions.attaching import attachments_of
 from newsletter.editions.edition import Edition
 from newsletter.editions.finish import finish
-from newsletter.editions.frame import Frame, frame_of
+from newsletter.editions.frame import Frame, frame_of, signed_by
 from newsletter.editions.inlining import inline
 from newsletter.editions.merge import Context, split
 from newsletter.editions.mjml import MjmlError, to_html
@@ -66,7 +66,8 @@ def compile_issue(
     made = _compiled(press, theme)
     html = inline(made.document, f"{press.static_css()}\n{made.css}")
     html = finish(html, language=frame.language, direction=frame.direction)
-    text = render_text(document, _text_frame(frame, publication, slots))
+    signed = signed_by(issue, theme, publication)
+    text = render_text(document, replace(_text_frame(frame, publication, slots), signed=signed))
 
     edition = _edition(issue, document, frame, slots, html, text)
     return replace(edition, attachments=attachments_of((images or {}).values(), edition.html))

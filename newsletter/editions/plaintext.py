@@ -41,6 +41,7 @@ class TextFrame:
         sources: what to call the sources if the issue does not say.
         links: what to call the list of addresses.
         image: what stands before the alternative text of an image.
+        signed: who wrote it, in paragraphs of lines, below the body.
         footer: the lines at the end; an empty one is a blank line.
         language: the issue's language tag.
         direction: in which its text runs, ``ltr`` or ``rtl``.
@@ -55,6 +56,7 @@ class TextFrame:
     sources: str = "Sources"
     links: str = "Links"
     image: str = "Image"
+    signed: tuple[tuple[str, ...], ...] = ()
     footer: tuple[str, ...] = ()
     language: str = "en"
     direction: str = "ltr"
@@ -93,6 +95,8 @@ class _Writer:
         lines = [*self._head(), *self._blocks.lines(self._document.lead)]
         for section in self._document.sections:
             lines += self._section(section)
+        for paragraph in self._frame.signed:
+            lines += [*(line for part in paragraph for line in wrap(part, WIDTH)), ""]
         lines += self._sources()
         lines += self._blocks.lines(self._document.footnotes)
         lines += self._links()
