@@ -298,6 +298,7 @@ def _provider(session: Session, name: str | None) -> Provider:
 
 def _show_plan(pressed: Pressed, plan: Plan, provider: Provider) -> None:
     excluded = ", ".join(f"{count:,} {reason}" for reason, count in sorted(plan.excluded.items()))
+    skipped = ", ".join(f"{count:,} {reason}" for reason, count in sorted(plan.skipped.items()))
     output.facts(
         [
             ("edition", f"{pressed.edition.slug}  {pressed.issue.title}"),
@@ -305,6 +306,7 @@ def _show_plan(pressed: Pressed, plan: Plan, provider: Provider) -> None:
             ("audience", plan.audience),
             ("recipients", f"{plan.planned:,}"),
             ("excluded", excluded),
+            ("to be skipped", skipped),
             ("provider", provider.describe()),
             ("dispatch", f"{plan.dispatch} ({'goes on' if plan.continued else 'new'})"),
         ]
@@ -323,6 +325,7 @@ def _foreseen(session: Session, pressed: Pressed, plan: Plan) -> dict[str, objec
     """A plan as `send --dry-run --json` prints it: a report, as it stands or with nothing done."""
     if plan.continued:
         return report_document(status(session.engine, plan.dispatch))
+    skipped = sum(plan.skipped.values())
     return {
         "dispatch": None,
         "state": "dry run",
@@ -330,8 +333,9 @@ def _foreseen(session: Session, pressed: Pressed, plan: Plan) -> dict[str, objec
         "digest": pressed.edition.digest,
         "recipients": plan.planned,
         "excluded": dict(plan.excluded),
-        **dict.fromkeys(("accepted", "rejected", "failed", "skipped", "uncertain"), 0),
-        "pending": plan.planned,
+        **dict.fromkeys(("accepted", "rejected", "failed", "uncertain"), 0),
+        "skipped": skipped,
+        "pending": plan.planned - skipped,
     }
 
 
