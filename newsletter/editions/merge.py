@@ -181,7 +181,7 @@ class Evaluator:
         return values
 
     def may_lack(self, fields: Mapping[str, object], links: Mapping[str, str]) -> bool:
-        """Whether some value is missing for a recipient of whom nothing but *fields* is known, wherever it stands.
+        """Whether a value is missing for a recipient of whom only *fields* are known, wherever it stands.
 
         If not, nobody of whom more is known needs to be asked. That holds for what merge tags are mostly made
         of: a field, with or without a default.
