@@ -196,7 +196,7 @@ def gate(session: Session, pressed: Pressed) -> None:
         SystemExit: with 4, after the errors were shown.
     """
     settings = session.publication.settings.publication
-    found = check_edition(pressed.issue, pressed.document, pressed.edition, settings)
+    found = check_edition(pressed.issue, pressed.document, pressed.edition, settings, pressed.theme)
     stops = Severity.ERROR
     errors = [finding for finding in found if finding.severity is stops and finding.rule not in SKIPS]
     for finding in errors:
