@@ -110,3 +110,17 @@ def test_a_logo_takes_the_place_of_the_name_at_the_width_that_is_set(bare):
     logo = next(tag for tag in html.split("<img ")[1:] if "logo.png" in tag).split(">")[0]
     assert 'width="120"' in logo
     assert 'alt=""' not in logo
+
+
+def test_a_merge_tag_of_the_theme_without_a_default_is_told_with_its_file_and_line(bare):
+    (bare.root / "themes" / "digest").mkdir(parents=True)
+    masthead = bare.root / "themes" / "digest" / "headline.mjml.j2"
+    masthead.write_text(
+        '<mj-text><h1>{{ issue.title }}</h1>\n<p>{{ merge("subscriber.first_name") }}</p></mj-text>\n',
+        encoding="utf-8",
+    )
+
+    found = bare.run("check", "plain", "--format", "json").json["findings"]
+
+    (lacking,) = [finding for finding in found if finding["rule"] == "merge-default"]
+    assert (lacking["file"], lacking["line"]) == (str(masthead), 2)
