@@ -78,7 +78,10 @@ def mailbox_field(name: str, display: str, address: str) -> bytes:
 def phrase_field(name: str, display: str, spec: str) -> bytes:
     """A field of a phrase for people and a part in angle brackets for programs, such as List-Id."""
     phrase = _phrase(name, clean(display))
-    *before, last = f"{name}: {phrase} {spec}".split("\r\n")
+    joined = f"{name}: {phrase} {spec}"
+    if len(joined) <= _LINE:
+        return joined.encode() + b"\r\n"
+    *before, last = joined.split("\r\n")
     if len(last) <= _LINE:
         return "\r\n".join([*before, last]).encode() + b"\r\n"
     if before:
@@ -128,11 +131,8 @@ def _date_field(second: int) -> bytes:
 
 
 def _phrase(name: str, display: str) -> str:
-    if (
-        not _PLAIN.fullmatch(display)
-        or "=?" in display
-        or any(len(word) > _LONGEST_WORD for word in display.split(" "))
-    ):
+    endless = len(display) > _LONGEST_WORD and max(map(len, display.split(" "))) > _LONGEST_WORD
+    if not _PLAIN.fullmatch(display) or "=?" in display or endless:
         return Header(display, "utf-8", _ENCODED_LINE, header_name=name).encode(linesep="\r\n")
     if _ATOMS.fullmatch(display):
         return display
