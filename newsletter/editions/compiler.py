@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from newsletter.editions.attaching import attachments_of
 from newsletter.editions.edition import Edition
 from newsletter.editions.finish import finish
-from newsletter.editions.frame import Frame, frame_of, signed_by
+from newsletter.editions.frame import Frame, frame_of
 from newsletter.editions.inlining import inline
 from newsletter.editions.merge import Context, split
 from newsletter.editions.mjml import MjmlError, to_html
@@ -17,7 +17,6 @@ from newsletter.editions.scanning import cleaned
 from newsletter.editions.slots import Slots
 from newsletter.editions.templating import Press
 from newsletter.editions.theme import MAIN_FILE
-from newsletter.editions.typography import labelled
 from newsletter.errors import ThemeError, at
 from newsletter.issues import parse_document
 
@@ -66,8 +65,7 @@ def compile_issue(
     made = _compiled(press, theme)
     html = inline(made.document, f"{press.static_css()}\n{made.css}")
     html = finish(html, language=frame.language, direction=frame.direction)
-    signed = signed_by(issue, theme, publication)
-    text = render_text(document, replace(_text_frame(frame, publication, slots), signed=signed))
+    text = render_text(document, _text_frame(frame, publication, slots))
 
     edition = _edition(issue, document, frame, slots, html, text)
     return replace(edition, attachments=attachments_of((images or {}).values(), edition.html))
@@ -122,13 +120,12 @@ def _text_frame(frame: Frame, publication: PublicationSettings, slots: Slots) ->
         links=labels["links"],
         image=labels["image"],
         footer=(
-            *(labelled(labels[label], slots.merge(f"links.{link}"), frame.language) for label, link in ways),
+            *(f"{labels[label]}: {slots.merge(f'links.{link}')}" for label, link in ways),
             "",
             labels["why"].format(publication=publication.name),
             *([address] if address else []),
         ),
         language=frame.language,
-        direction=frame.direction,
         labels=labels,
         base=publication.url,
     )
