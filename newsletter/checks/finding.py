@@ -10,7 +10,7 @@ from newsletter.errors import at
 
 if TYPE_CHECKING:
     from newsletter.config import PublicationSettings
-    from newsletter.editions import Edition
+    from newsletter.editions import Edition, Theme
     from newsletter.issues import Document, Issue
 
 
@@ -49,12 +49,13 @@ class Finding:
 
 @dataclass(frozen=True)
 class Subject:
-    """What the rules look at: an issue, its document, its edition, and the publication it belongs to."""
+    """What the rules look at: an issue, its document, its edition, its publication, its theme."""
 
     issue: Issue
     document: Document
     edition: Edition
     publication: PublicationSettings
+    theme: Theme | None = None
 
     @property
     def file(self) -> str:

@@ -28,13 +28,26 @@ def missing_default(subject: Subject) -> Iterator[Finding]:
     for token in _unguarded(edition, slots):
         if token in lacking:
             slot = slots[token]
-            yield subject.finding(
+            file, line = (subject.file, slot.line) if slot.line else _in_theme(subject, slot)
+            yield Finding(
                 "merge-default",
                 Severity.ERROR,
+                file,
+                line,
+                None,
                 f"`{slot.source}` has no value for some subscribers, and no default; they would be skipped",
-                hint=f'give it one: `{{{{ {slot.expression} | default("…") }}}}`',
-                line=slot.line,
+                f'give it one: `{{{{ {slot.expression} | default("…") }}}}`',
             )
+
+
+def _in_theme(subject: Subject, slot: Slot) -> tuple[str, int | None]:
+    """The file and line of the theme in which a slot that the issue does not have is made."""
+    expression = slot.source.strip("{} ")
+    for name, text in subject.theme.files.items() if subject.theme else ():
+        for number, line in enumerate(text.splitlines(), 1):
+            if "merge(" in line and expression in line:
+                return subject.theme.place(name) if subject.theme else name, number
+    return subject.file, None
 
 
 def _unguarded(edition: Edition, slots: dict[str, Slot]) -> list[str]:

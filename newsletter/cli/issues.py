@@ -166,7 +166,11 @@ def check(session: Session, issue: str, form: str) -> None:
     """
     pressed = session.press(issue)
     findings = check_edition(
-        pressed.issue, pressed.document, pressed.edition, session.publication.settings.publication
+        pressed.issue,
+        pressed.document,
+        pressed.edition,
+        session.publication.settings.publication,
+        pressed.theme,
     )
     if form == "json":
         output.document({"findings": [finding.to_dict() for finding in findings]})

@@ -196,7 +196,7 @@ def gate(session: Session, pressed: Pressed) -> None:
         SystemExit: with 4, after the errors were shown.
     """
     settings = session.publication.settings.publication
-    found = check_edition(pressed.issue, pressed.document, pressed.edition, settings)
+    found = check_edition(pressed.issue, pressed.document, pressed.edition, settings, pressed.theme)
     stops = Severity.ERROR
     errors = [finding for finding in found if finding.severity is stops and finding.rule not in SKIPS]
     for finding in errors:
@@ -298,6 +298,7 @@ def _provider(session: Session, name: str | None) -> Provider:
 
 def _show_plan(pressed: Pressed, plan: Plan, provider: Provider) -> None:
     excluded = ", ".join(f"{count:,} {reason}" for reason, count in sorted(plan.excluded.items()))
+    skipped = ", ".join(f"{count:,} {reason}" for reason, count in sorted(plan.skipped.items()))
     output.facts(
         [
             ("edition", f"{pressed.edition.slug}  {pressed.issue.title}"),
@@ -305,6 +306,7 @@ def _show_plan(pressed: Pressed, plan: Plan, provider: Provider) -> None:
             ("audience", plan.audience),
             ("recipients", f"{plan.planned:,}"),
             ("excluded", excluded),
+            ("to be skipped", skipped),
             ("provider", provider.describe()),
             ("dispatch", f"{plan.dispatch} ({'goes on' if plan.continued else 'new'})"),
         ]
@@ -323,6 +325,7 @@ def _foreseen(session: Session, pressed: Pressed, plan: Plan) -> dict[str, objec
     """A plan as `send --dry-run --json` prints it: a report, as it stands or with nothing done."""
     if plan.continued:
         return report_document(status(session.engine, plan.dispatch))
+    skipped = sum(plan.skipped.values())
     return {
         "dispatch": None,
         "state": "dry run",
@@ -330,8 +333,9 @@ def _foreseen(session: Session, pressed: Pressed, plan: Plan) -> dict[str, objec
         "digest": pressed.edition.digest,
         "recipients": plan.planned,
         "excluded": dict(plan.excluded),
-        **dict.fromkeys(("accepted", "rejected", "failed", "skipped", "uncertain"), 0),
-        "pending": plan.planned,
+        **dict.fromkeys(("accepted", "rejected", "failed", "uncertain"), 0),
+        "skipped": skipped,
+        "pending": plan.planned - skipped,
     }
 
 

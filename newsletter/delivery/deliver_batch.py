@@ -117,7 +117,7 @@ def compose(job: Job, ids: Sequence[int]) -> tuple[dict[int, Message], list[Entr
             try:
                 messages[subscriber_id] = compose_one(_recipient(job, person), name)
             except MissingValue as error:
-                barrier = f"missing value: {error.source}"
+                barrier = error.reason
             except UnmailableError as error:
                 barrier = error.what
         if barrier is not None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, insert, select, text, update
@@ -21,12 +21,13 @@ from newsletter.delivery.models import (
     DispatchState,
 )
 from newsletter.delivery.received import Received
+from newsletter.delivery.survey import Survey
 from newsletter.errors import DeliveryError
 from subscribers.columns import now as right_now
 from subscribers.database import writing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection, Engine, Row
@@ -56,6 +57,8 @@ class Plan:
     excluded: Mapping[str, int]
     #: True if the dispatch was there before: it goes on where it stood.
     continued: bool
+    #: Of those planned, who would be skipped for want of a value, by reason; counted by a dry run only.
+    skipped: Mapping[str, int] = field(default_factory=dict)
 
 
 def plan_dispatch(
@@ -82,7 +85,7 @@ def plan_dispatch(
         sender: the From of the messages, for the record.
         again: begin a new dispatch even if there was one, and mail those who already received the issue.
         newcomers: if the last dispatch to the audience is finished, begin one for those who joined since.
-        dry_run: only count; nothing is written.
+        dry_run: only count, also those who would be skipped for want of a value; nothing is written.
         clock: the present moment.
 
     Raises:
@@ -96,7 +99,9 @@ def plan_dispatch(
         if not again and (existing := _existing(connection, edition, audience, provider, newcomers)):
             return _continued(connection, existing)
         name = _new_name(connection, edition.slug)
-        freezer = _Freezer(connection, min(provider.batch_size, LARGEST_BATCH), clock())
+        survey = Survey(connection, store, edition)
+        look_at = survey.look_at if dry_run else None
+        freezer = _Freezer(connection, min(provider.batch_size, LARGEST_BATCH), clock(), look_at)
         if not dry_run:
             freezer.begin(name, edition, audience, provider, sender)
         received = None if again else Received(connection, edition.slug)
@@ -107,13 +112,32 @@ def plan_dispatch(
         if freezer.planned == 0:
             raise _nobody(audience, freezer)
     state, excluded = DispatchState.PLANNED, dict(freezer.excluded)
-    return Plan(name, state, audience.words, freezer.candidates, freezer.planned, excluded, continued=False)
+    return Plan(
+        name,
+        state,
+        audience.words,
+        freezer.candidates,
+        freezer.planned,
+        excluded,
+        continued=False,
+        skipped=dict(survey.skipped),
+    )
 
 
 class _Freezer:
-    """Takes candidates one by one; writes those without a barrier into batches, if a dispatch was begun."""
+    """Takes candidates one by one; writes those without a barrier into batches, if a dispatch was begun.
 
-    def __init__(self, connection: Connection, batch_size: int, now: datetime) -> None:
+    Else each batch that would be is shown to *look_at*.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        batch_size: int,
+        now: datetime,
+        look_at: Callable[[Sequence[int]], None] | None = None,
+    ) -> None:
+        self._look_at = look_at
         self._connection = connection
         self._batch_size = batch_size
         self._now = now
@@ -152,10 +176,10 @@ class _Freezer:
             self._write_batch()
 
     def end(self) -> None:
-        if self._dispatch_id is None:
-            return
         if self._ids:
             self._write_batch()
+        if self._dispatch_id is None:
+            return
         if self.excluded:
             rows = [
                 {"dispatch_id": self._dispatch_id, "reason": reason, "count": count}
@@ -185,6 +209,8 @@ class _Freezer:
                 "ready_at": self._now,
             }
             self._connection.execute(insert(BATCH).values(values))
+        elif self._look_at is not None:
+            self._look_at(self._ids)
         self._ids.clear()
 
     def _check(self) -> None:

@@ -2,6 +2,7 @@
 
 from newsletter.editions.attaching import read_attached, with_web_images
 from newsletter.editions.compiler import compile_issue, compile_mjml
+from newsletter.editions.contrast import ENOUGH, faint
 from newsletter.editions.edition import Attachment, Edition, Slot
 from newsletter.editions.ejecting import eject_theme
 from newsletter.editions.media import Image, publish, read_images
@@ -19,10 +20,13 @@ from newsletter.editions.merge import (
 )
 from newsletter.editions.press import Pressed, find_issue, press
 from newsletter.editions.slots import LINKS, STANDARD_FIELDS
-from newsletter.editions.theme import Theme, load_theme, theme_names
+from newsletter.editions.theme import SETTINGS_FILE, Theme, load_theme, theme_names
+from newsletter.editions.theme_settings import line_of
 
 __all__ = [
+    "ENOUGH",
     "LINKS",
+    "SETTINGS_FILE",
     "STANDARD_FIELDS",
     "Attachment",
     "Choice",
@@ -41,7 +45,9 @@ __all__ = [
     "compile_issue",
     "compile_mjml",
     "eject_theme",
+    "faint",
     "find_issue",
+    "line_of",
     "load_theme",
     "press",
     "publish",

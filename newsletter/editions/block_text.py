@@ -134,6 +134,8 @@ class BlockText:
 
     def _picture(self, picture: Picture, width: int) -> list[str]:
         shown = self._inline.image(picture.alt)
+        if picture.url:
+            shown = self._inline.link(shown, picture.url) if shown else self._inline.target(picture.url)
         return [line for text in (shown, picture.title) for line in _paragraph(text, width)]
 
     def _way(self, label: str, address: str, width: int) -> list[str]:
@@ -188,12 +190,18 @@ class BlockText:
 
     def _callout(self, callout: Callout, width: int) -> list[str]:
         label = self._labels.get(callout.kind, callout.label)
-        label = label if label.endswith(("?", "!")) else f"{label}:"
-        opening, rest = [label], callout.blocks
+        opening, rest = [self._said(label, "").rstrip()], callout.blocks
         if rest and isinstance(first := rest[0], Paragraph):
-            opening = [*_paragraph(f"{label} {self._inline.text(first.content)}", width - 4), ""]
+            opening = [*_paragraph(self._said(label, self._inline.text(first.content)), width - 4), ""]
             rest = rest[1:]
         return _indented(_trimmed([*opening, *self.lines(rest, width - 4)]), "    ")
+
+    def _said(self, label: str, text: str) -> str:
+        return (
+            f"{label} {text}"
+            if label.endswith(("?", "!", "？", "！"))
+            else self._inline.labelled(label, text)
+        )
 
     def _listing(self, listing: Listing, width: int) -> list[str]:
         loose = any(
@@ -203,11 +211,12 @@ class BlockText:
         lines: list[str] = []
         for number, item in enumerate(listing.items, start=listing.start):
             marker = f"{number}. ".ljust(len(f"{last}. ")) if listing.ordered else "- "
+            indent = " " * len(marker)
             marker += _box(listing.checks, number - listing.start)
             own = _trimmed(self.lines(item, width - len(marker), tight=not loose)) or [""]
             if isinstance(own[0], _ControlLine):
                 own.insert(0, "")
-            own = _indented(own, " " * len(marker))
+            own = _indented(own, indent)
             lines += [marker + own[0].lstrip(" "), *own[1:]]
             if loose and not _brings_blank(own):
                 lines.append("")
@@ -219,18 +228,17 @@ class BlockText:
         ]
         widths = column_widths([head, *rows])
         if sum(widths) + 2 * (len(widths) - 1) > width:
-            return _records(head, rows, width)
+            return self._records(head, rows, width)
         return align([head, ["-" * size for size in widths], *rows], table.aligns)
 
-
-def _records(head: Sequence[str], rows: Iterable[Sequence[str]], width: int) -> list[str]:
-    """A table that is too wide for columns: each row as lines “head: cell”."""
-    lines: list[str] = []
-    for row in rows:
-        for name, cell in zip(head, row, strict=True):
-            lines += wrap(f"{name}: {cell}" if name else cell, width, rest="  ")
-        lines.append("")
-    return _trimmed(lines)
+    def _records(self, head: Sequence[str], rows: Iterable[Sequence[str]], width: int) -> list[str]:
+        """A table that is too wide for columns: each row as lines “head: cell”."""
+        lines: list[str] = []
+        for row in rows:
+            for name, cell in zip(head, row, strict=True):
+                lines += wrap(self._inline.labelled(name, cell) if name else cell, width, rest="  ")
+            lines.append("")
+        return _trimmed(lines)
 
 
 def _paragraph(text: str, width: int) -> list[str]:

@@ -10,6 +10,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _SPACE = re.compile(r"[ \t\r\n]+")
+#: The number of a source, note or link, and the blank before it: no line begins with one, nor breaks in it.
+_NUMBERS = re.compile(r" ?\[\d{1,4}(?:, \d{1,4})*\]")
+#: Stands for such a blank while words are parted; ASCII calls it "unit separator", and no text has it.
+_TIE = "\x1f"
+#: What stays whole in a word: such a number, a web address, a flag, an emoji of several characters (UTS #51).
+_SOLID = re.compile(
+    r"(\x1f?\[\d{1,4}(?:,\x1f\d{1,4})*\]|[A-Za-z][A-Za-z0-9+.-]*://[^、。，！？；：（）［］｛｝「」『』【】《》〈〉]+"
+    "|[\U0001f1e6-\U0001f1ff]{2}|\\S(?:[\ufe0f\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]|\u200d\\S)+)"
+)
+_JOINER, _AS_EMOJI = "\u200d", "\ufe0f"
+_SKIN_TONES = frozenset(map(chr, range(0x1F3FB, 0x1F400)))
 #: What must not begin a line, and what must not end one, in Chinese and Japanese typesetting (JIS X 4051).
 _NOT_FIRST = frozenset(
     "、。，．・：；？！）］｝〕〉》」』】’”々ーぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮ…‥)]}.,:;!?%％"
@@ -18,8 +29,22 @@ _NOT_LAST = frozenset("（［｛〔〈《「『【‘“([{")
 
 
 def display_width(text: str) -> int:
-    """How many columns *text* takes: two for wide characters and emoji, none for marks (UAX #11)."""
-    return len(text) if text.isascii() else sum(map(_width, text))
+    """How many columns *text* takes: two for a wide character or an emoji, none for a mark (UAX #11)."""
+    if text.isascii():
+        return len(text)
+    total = before = 0
+    joined = False
+    for character in text:
+        if character == _AS_EMOJI:
+            width, before = (1, 2) if before == 1 else (0, before)
+        elif before == 2 and (joined or character in _SKIN_TONES):
+            width = 0
+        else:
+            width = _width(character)
+            before = width or before
+        joined = character == _JOINER
+        total += width
+    return total
 
 
 def wrap(text: str, width: int, first: str = "", rest: str = "") -> list[str]:
@@ -72,26 +97,40 @@ def _width(character: str) -> int:
 
 def _units(text: str) -> Iterator[tuple[str, str]]:
     """What must not be broken in *text*, each with what stands before it if it does not begin a line."""
-    for word in filter(None, _SPACE.split(text)):
+    tied = _NUMBERS.sub(lambda match: match[0].replace(" ", _TIE), text)
+    for word in filter(None, _SPACE.split(tied)):
         glue = " "
-        for unit in _split_wide(word):
-            yield glue, unit
+        for unit in (word,) if word.isascii() else _split_wide(word):
+            yield glue, unit.replace(_TIE, " ")
             glue = ""
 
 
 def _split_wide(word: str) -> Iterator[str]:
-    """*word* between its Chinese and Japanese characters; web addresses stay whole."""
-    if word.isascii() or "://" in word:
-        yield word
-        return
+    """*word* between its Chinese and Japanese characters; what is solid stays whole."""
     unit = ""
-    for character in word:
-        apart = _breakable(character) or (bool(unit) and _breakable(unit[-1]))
-        if unit and apart and _width(character) and character not in _NOT_FIRST and unit[-1] not in _NOT_LAST:
+    for part in _parts(word):
+        if unit and _may_part(unit[-1], part):
             yield unit
             unit = ""
-        unit += character
+        unit += part
     yield unit
+
+
+def _parts(word: str) -> Iterator[str]:
+    """The characters of *word*, those that make something solid together."""
+    for number, piece in enumerate(_SOLID.split(word)):
+        if number % 2:
+            yield piece
+        else:
+            yield from piece
+
+
+def _may_part(last: str, part: str) -> bool:
+    """Whether a line may end after the character *last* if *part* follows."""
+    first = part[0]
+    if first == _TIE or (first == "[" and len(part) > 1) or not _width(first):
+        return False
+    return (_breakable(last) or _breakable(first)) and first not in _NOT_FIRST and last not in _NOT_LAST
 
 
 def _breakable(character: str) -> bool:

@@ -6,9 +6,12 @@ import re
 from contextlib import contextmanager
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from markdown_it.common.normalize_url import normalizeLinkText
 
 from newsletter.editions.markup import Links
-from newsletter.editions.typography import typeset
+from newsletter.editions.typography import labelled, typeset
 from newsletter.issues import SCHEMES, scheme_of
 
 if TYPE_CHECKING:
@@ -28,7 +31,7 @@ _LINES = frozenset(
     {
         *("address", "article", "aside", "blockquote", "br", "dd", "div", "dl", "dt", "figure", "footer"),
         *("h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "li", "main", "nav", "ol", "p", "pre"),
-        *("section", "table", "tr", "ul"),
+        *("section", "table", "tr", "ul", "center", "details", "figcaption", "hgroup", "summary"),
     }
 )
 _CELLS = frozenset({"td", "th", "caption"})
@@ -93,7 +96,7 @@ class InlineText:
                 struck.append(len(parts))
             elif token.type == "s_close" and struck:
                 start = struck.pop()
-                parts[start:] = [f"[{self._struck}: {''.join(parts[start:])}]"]
+                parts[start:] = [f"[{self.labelled(self._struck, ''.join(parts[start:]))}]"]
             elif token.type == "footnote_ref":
                 parts.append(f"{'' if parts and parts[-1].endswith(' ') else ' '}[{token.meta['number']}]")
             elif (target := _target(token.type, token.attrs.get("href"), token.content)) is not None:
@@ -146,7 +149,11 @@ class InlineText:
     def image(self, alternative: str) -> str:
         """What stands for an image; nothing for one without alternative text, which is decoration."""
         text = " ".join(alternative.split())
-        return f"[{self._image}: {text}]" if text else ""
+        return f"[{self.labelled(self._image, text)}]" if text else ""
+
+    def labelled(self, label: str, text: str) -> str:
+        """*label*, a colon, and *text*, as one sets them in the language of the text."""
+        return labelled(label, text, self._language)
 
     def html(self, markup: str) -> str:
         """The text of raw HTML."""
@@ -229,4 +236,4 @@ def _seen(content: Inline) -> Iterator[Token]:
 def _spellings(address: str) -> set[str]:
     """How *address* looks where it is shown as the text of its link."""
     bare = re.sub(r"^(?:mailto:|tel:|https?://)", "", address)
-    return {address, bare, bare.rstrip("/")}
+    return {address, bare, bare.rstrip("/"), unquote(address), unquote(bare), normalizeLinkText(address)}

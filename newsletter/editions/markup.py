@@ -13,7 +13,7 @@ from markdown_it.renderer import RendererHTML
 from markupsafe import Markup
 
 from newsletter.editions.attaching import content_id
-from newsletter.editions.typography import typeset
+from newsletter.editions.typography import NO_BREAK, tied, typeset
 from newsletter.errors import IssueError
 from newsletter.issues import SCHEMES, scheme_of, text_of
 
@@ -118,6 +118,7 @@ class InlineRenderer(RendererHTML):
         source_label: what a screen reader says of a citation, with ``{number}``.
         note_label: the same for the mark of a footnote.
         language: of the text, for its spaces.
+        direction: of the text; code runs from left to right in any.
         column: how wide an image may be, in pixels.
     """
 
@@ -129,6 +130,7 @@ class InlineRenderer(RendererHTML):
         *,
         note_label: str = "Note {number}",
         language: str = "en",
+        direction: str = "ltr",
         column: int = 520,
     ) -> None:
         super().__init__()
@@ -137,6 +139,7 @@ class InlineRenderer(RendererHTML):
         self._source_label = source_label
         self._note_label = note_label
         self._language = language
+        self._code = '<code dir="ltr">' if direction == "rtl" else "<code>"
         self._column = column
 
     def render_inline(self, content: Inline) -> Markup:
@@ -145,7 +148,7 @@ class InlineRenderer(RendererHTML):
         Raises:
             IssueError: emphasis and links are nested too deep.
         """
-        html = self.renderInline(content, _OPTIONS, {})
+        html = self.renderInline(tied(content), _OPTIONS, {})
         if any(token.type == "html_inline" for token in content):
             html = clean_html(html, self._links)
         if "<" in html:
@@ -155,6 +158,10 @@ class InlineRenderer(RendererHTML):
     def text(self, tokens: Sequence[Token], index: int, *_: Any) -> str:  # noqa: ANN401
         """Text, escaped."""
         return escapeHtml(typeset(tokens[index].content, self._language))
+
+    def code_inline(self, tokens: Sequence[Token], index: int, *_: Any) -> str:  # noqa: ANN401
+        """Code within text."""
+        return f"{self._code}{escapeHtml(tokens[index].content)}</code>"
 
     def link_open(self, tokens: Sequence[Token], index: int, *_: Any) -> str:  # noqa: ANN401
         """A link, or one without a target if its target is not allowed."""
@@ -178,7 +185,8 @@ class InlineRenderer(RendererHTML):
     def citation(self, tokens: Sequence[Token], index: int, *_: Any) -> str:  # noqa: ANN401
         """The numbers of cited sources in brackets, each a link to its source."""
         links = ", ".join(self._cited(number) for number in tokens[index].meta["numbers"])
-        return f'<sup class="cite">[{links}]</sup>'
+        behind_a_blank = index > 0 and tokens[index - 1].content.endswith(NO_BREAK)
+        return f'<sup class="cite{"" if behind_a_blank else " mark"}">[{links}]</sup>'
 
     def footnote_ref(self, tokens: Sequence[Token], index: int, *_: Any) -> str:  # noqa: ANN401
         """The number of a footnote in brackets, which leads to it and can be led back to."""

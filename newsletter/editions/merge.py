@@ -39,6 +39,11 @@ class MissingValue(NewsletterError):  # noqa: N818 - the word that DESIGN.md and
         self.source = source
         self.line = line
 
+    @property
+    def reason(self) -> str:
+        """Why the recipient is skipped, as the ledger says it."""
+        return f"missing value: {self.source}"
+
 
 class Context(StrEnum):
     """Where a value stands, which decides how it is written there."""
@@ -174,6 +179,17 @@ class Evaluator:
         if lacking and missing is None:
             self._complain(lacking, values)
         return values
+
+    def may_lack(self, fields: Mapping[str, object], links: Mapping[str, str]) -> bool:
+        """Whether a value is missing for a recipient of whom only *fields* are known, wherever it stands.
+
+        If not, nobody of whom more is known needs to be asked. That holds for what merge tags are mostly made
+        of: a field, with or without a default.
+        """
+        results = (
+            evaluate(function, subscriber=fields, links=links) for _, function, value in self._slots if value
+        )
+        return any(result is None or isinstance(result, Missing) for result in results)
 
     def _complain(self, lacking: list[Slot], values: Mapping[str, str | bool]) -> None:
         """Raise for the first missing value that is not within a branch that the recipient does not get."""

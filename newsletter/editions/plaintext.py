@@ -10,9 +10,11 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from newsletter.editions.bidi import marked
 from newsletter.editions.block_text import WIDTH, BlockText, Control, hanging
 from newsletter.editions.columns import display_width, wrap
 from newsletter.editions.inline_text import InlineText
+from newsletter.editions.language import direction_of
 from newsletter.issues import Footnote, iter_blocks
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ class TextFrame:
         image: what stands before the alternative text of an image.
         footer: the lines at the end; an empty one is a blank line.
         language: the issue's language tag.
+        direction: in which its text runs, ``ltr`` or ``rtl``; empty for that of the language.
         labels: the theme's other words.
         base: the publication's address, to which relative links are relative.
     """
@@ -55,6 +58,7 @@ class TextFrame:
     image: str = "Image"
     footer: tuple[str, ...] = ()
     language: str = "en"
+    direction: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     base: str = ""
 
@@ -97,7 +101,8 @@ class _Writer:
             lines += ["", "-" * WIDTH]
             for line in self._frame.footer:
                 lines += wrap(line, WIDTH)
-        return "\n".join(line.rstrip() for line in lines).strip("\n") + "\n"
+        direction = self._frame.direction or direction_of(self._frame.language)
+        return "\n".join(marked(line.rstrip(), direction) for line in lines).strip("\n") + "\n"
 
     def _head(self) -> Iterator[str]:
         frame = self._frame

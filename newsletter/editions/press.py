@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from newsletter.config import Publication
     from newsletter.editions.edition import Edition
     from newsletter.editions.media import Image
+    from newsletter.editions.theme import Theme
     from newsletter.issues import Document, Issue
 
 
 @dataclass(frozen=True)
 class Pressed:
-    """An issue, what it says, the edition that it was compiled into, and the local images that this shows.
+    """An issue, what it says, the edition it was compiled into, the local images in it, and its theme.
 
     Before anybody gets the edition, `publish` its images.
     """
@@ -32,6 +33,7 @@ class Pressed:
     document: Document
     edition: Edition
     images: tuple[Image, ...] = ()
+    theme: Theme | None = None
 
     def contents(self) -> dict[str, bytes]:
         """The bytes of the attached images by name, from the files beside the issue; of one that went, none.
@@ -60,7 +62,8 @@ def press(publication: Publication, path: Path, attributes: Collection[str] | No
     document = parse_document(issue)
     images = read_images(issue, document, publication.root)
     edition = compile_issue(issue, theme, settings, attributes=attributes, images=images)
-    return Pressed(issue, document, edition, tuple({image.name: image for image in images.values()}.values()))
+    shown = tuple({image.name: image for image in images.values()}.values())
+    return Pressed(issue, document, edition, shown, theme)
 
 
 def _bytes(path: Path) -> bytes:

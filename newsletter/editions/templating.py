@@ -6,7 +6,7 @@ import sys
 import traceback
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import FunctionLoader, StrictUndefined, TemplateError, TemplateSyntaxError
@@ -14,8 +14,10 @@ from jinja2.sandbox import SandboxedEnvironment
 from markupsafe import Markup
 
 from newsletter.editions.attaching import attaches
+from newsletter.editions.bidi import turning
 from newsletter.editions.expressions import ExpressionError
 from newsletter.editions.highlighting import highlighted
+from newsletter.editions.language import has_italics, may_be_spaced
 from newsletter.editions.markup import InlineRenderer, Links, clean_html
 from newsletter.editions.sourcemap import MarkPlaces, SourceMap
 from newsletter.editions.theme import MAIN_FILE
@@ -98,6 +100,7 @@ class Press:
             frame.labels["source"],
             note_label=frame.labels.get("note_mark", "Note {number}"),
             language=frame.language,
+            direction=frame.direction,
             column=theme.settings.get("width", 600) - 2 * theme.settings.get("gutter", 40),
         )
         #: The headings that the next one may be below: the level that the editor wrote, and the one it got.
@@ -122,6 +125,7 @@ class Press:
             "outline": lambda: outline(document),
             "link_url": self._links.safe,
             "kind": kind_of,
+            "turn": partial(turning, frame.direction),
             "room": lambda: self._room,
         }
         self._macros: Any = None
@@ -295,6 +299,8 @@ def _issue(issue: Issue, document: Document, frame: Frame) -> dict[str, object]:
         "credits": issue.credits,
         "language": frame.language,
         "direction": frame.direction,
+        "italics": has_italics(frame.language),
+        "spaced": may_be_spaced(frame.language),
     }
 
 

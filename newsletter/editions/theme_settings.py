@@ -116,11 +116,11 @@ class _Reader:
             self._refuse(path, "is not a setting of a theme", did_you_mean(path[-1], known, otherwise=own))
 
     def _refuse(self, path: tuple[str, ...], what: str, hint: str) -> NoReturn:
-        where = at(self._place, _line(self._source, path))
+        where = at(self._place, line_of(self._source, path))
         raise ThemeError(f"`{'.'.join(path)}` {what}", where=where, hint=hint)
 
 
-def _line(source: str, path: tuple[str, ...]) -> int | None:
+def line_of(source: str, path: tuple[str, ...]) -> int | None:
     """The line of *source*, from 1, on which the key or table *path* is, or else the table that it is in."""
     table: tuple[str, ...] = ()
     best: tuple[int, int] | None = None

@@ -5,6 +5,7 @@ from newsletter.issues.contents import Entry, outline
 from newsletter.issues.digest import Digest, DigestSection, DigestStory, Passage, to_markdown
 from newsletter.issues.digest_text import read_digest_text
 from newsletter.issues.document import parse_document
+from newsletter.issues.emphasis import is_wide
 from newsletter.issues.images import iter_images
 from newsletter.issues.loader import load_issue, parse_issue
 from newsletter.issues.merge_tags import ROOTS, fields, roots
@@ -84,6 +85,7 @@ __all__ = [
     "create_publication",
     "fields",
     "forgotten_scheme",
+    "is_wide",
     "iter_blocks",
     "iter_images",
     "iter_inlines",

@@ -36,9 +36,10 @@ if TYPE_CHECKING:
     from newsletter.issues.model import Block, Inline
     from newsletter.issues.slugs import Anchors
 
-_ALERT = re.compile(r"\[!([A-Za-z]+)\]\s*")
+#: A kind, perhaps the sign with which some editors fold it, and perhaps a title of its own.
+_ALERT = re.compile(r"\[!([A-Za-z]+)\][+-]?(?:[ \t]+(.*\S))?\s*")
 _TASK = re.compile(r"\[([ xX])\][ \t]+(?=\S)")
-_DASH = re.compile(r"(?:—|―|–|--)\s*")
+_DASH = re.compile(r"(?:——?|――?|⸺|–|--)\s*")
 
 
 class BlockReader:
@@ -205,7 +206,7 @@ def _card(blocks: Sequence[Block]) -> Card:
 
 
 def _quote(blocks: tuple[Block, ...], line: int) -> Block:
-    """A quotation with its attribution, or the callout that ``> [!NOTE]`` begins."""
+    """A quotation with its attribution, or the callout that ``> [!NOTE]`` or ``> [!NOTE] Title`` begins."""
     first = blocks[0] if blocks else None
     if isinstance(first, Paragraph) and first.content and first.content[0].type == "text":
         match = _ALERT.fullmatch(first.content[0].content)
@@ -214,6 +215,8 @@ def _quote(blocks: tuple[Block, ...], line: int) -> Block:
             remainder = stripped(rest)
             body = (Paragraph(remainder, first.line), *blocks[1:]) if remainder else blocks[1:]
             kind = match[1].lower()
+            if match[2]:
+                return Callout(match[2], body, line)
             return Callout(kind.capitalize(), body, line, kind if kind in ALERTS else "")
     last = blocks[-1] if blocks else None
     if isinstance(last, Paragraph):

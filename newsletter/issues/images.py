@@ -6,7 +6,7 @@ import re
 from html import unescape
 from typing import TYPE_CHECKING
 
-from newsletter.issues.model import Embed, Html, Picture
+from newsletter.issues.model import Html, Picture
 from newsletter.issues.walk import iter_blocks, iter_inlines
 
 if TYPE_CHECKING:
@@ -26,12 +26,10 @@ def iter_images(issue: Issue, document: Document) -> Iterator[tuple[int, str]]:
         if author.image:
             yield issue.lines.get("authors", 1), author.image
     for block in iter_blocks(document):
-        if isinstance(block, Picture):
+        if isinstance(block, Picture) and not block.content:
             yield block.line, block.src
         elif isinstance(block, Html):
             yield from ((block.line, src) for src in _in_html(block.text))
-        elif isinstance(block, Embed) and block.picture:
-            yield block.line, block.picture.src
     for line, content in iter_inlines(document):
         for token in content:
             if token.type == "image":

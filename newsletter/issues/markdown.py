@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from markdown_it import MarkdownIt
 from markdown_it.common.normalize_url import normalizeLink
+from markdown_it.rules_inline.linkify import linkify
 from markdown_it.token import Token
 from mdit_py_plugins.container import container_plugin
 from mdit_py_plugins.footnote import footnote_plugin
@@ -22,6 +23,7 @@ from mdit_py_plugins.footnote import footnote_plugin
 from newsletter.errors import IssueError, at
 from newsletter.issues.attributes import take_attributes
 from newsletter.issues.citations import mark_citations
+from newsletter.issues.emphasis import EmphasisParser
 from newsletter.issues.merge_tags import is_rooted
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from markdown_it.rules_block import StateBlock
     from markdown_it.rules_core import StateCore
+    from markdown_it.rules_inline.state_inline import StateInline
 
 #: Blocks within blocks; a list within a list counts two. markdown-it drops in silence what is deeper.
 DEEPEST = 60
@@ -36,7 +39,7 @@ DEEPEST = 60
 DEEPEST_IFS = 20
 _CARDS = re.compile(r"\s*cards(?:\s+[123])?\s*")
 #: Full-width punctuation ends a bare address, and so does what follows it.
-_ADDRESS_END = re.compile("[、。，！？；：）］｝」』】》〉]")
+_ADDRESS_END = re.compile("[、。，！？；：（）［］｛｝「」『』【】《》〈〉“”]")
 _CONTROL = re.compile(r"\{%-?[ \t]*(if|elif|else|endif)\b(.*?)-?%\}[ \t]*")
 
 
@@ -72,12 +75,15 @@ def parse_markdown(text: str, *, path: Path | None = None, line: int = 1) -> lis
 @cache
 def _parser() -> MarkdownIt:
     options = {"html": True, "linkify": True, "typographer": False, "maxNesting": DEEPEST + 1}
-    parser = MarkdownIt("commonmark", options)
+    parser = MarkdownIt()
+    parser.inline = EmphasisParser()
+    parser.configure("commonmark", options)
     parser.enable(["table", "strikethrough", "linkify"])
     # Only what says that it is an address: `readme.md` is a file, and `Mr.Smith` is nobody's host.
     parser.linkify.set({"fuzzy_link": False, "fuzzy_email": False, "fuzzy_ip": False})  # type: ignore[union-attr]
     parser.use(footnote_plugin, inline=False)
     parser.use(container_plugin, "cards", validate=lambda params, _: bool(_CARDS.fullmatch(params)))
+    parser.inline.ruler.at("linkify", _bare_address)
     alternatives = ["paragraph", "reference", "blockquote", "list", "table"]
     parser.block.ruler.before("table", "control", _control_line, {"alt": alternatives})
     # Before `text_join`, while an escaped bracket is still a token of its own.
@@ -92,6 +98,19 @@ def _marks(state: StateCore) -> None:
             token.children = _shortened(token.children)
     take_attributes(state.tokens)
     mark_citations(state.tokens)
+
+
+def _bare_address(state: StateInline, silent: bool) -> bool:
+    """The inline rule of bare addresses, which leaves what is behind full-width punctuation alone."""
+    whole = state.src
+    if not whole.startswith("://", state.pos):
+        return False
+    if end := _ADDRESS_END.search(whole, state.pos):
+        state.src = whole[: end.start()]
+    try:
+        return linkify(state, silent)
+    finally:
+        state.src = whole
 
 
 def _shortened(children: list[Token]) -> list[Token]:

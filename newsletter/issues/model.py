@@ -149,13 +149,22 @@ class Code:
 
 @dataclass(frozen=True)
 class Picture:
-    """An image alone in its paragraph; ``title`` is its caption, ``width`` in pixels what the editor asks."""
+    """An image alone in its paragraph; ``title`` is its caption, ``width`` in pixels what the editor asks.
+
+    ``content`` is the link that it stands in, empty if it stands in none.
+    """
 
     src: str
     alt: str
     title: str
     line: int
     width: int | None = None
+    content: Inline = ()
+
+    @property
+    def url(self) -> str:
+        """Where it leads; empty if nowhere."""
+        return str(self.content[0].attrs.get("href", "")) if self.content else ""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from markdown_it.token import Token
@@ -38,6 +39,8 @@ def read_paragraph(content: Inline, line: int, *, tight: bool, nested: bool) -> 
             return Button(solid, line)
         if embed := _embed(solid, line):
             return embed
+        if len(solid) == 3 and solid[1].type == "image":
+            return replace(_picture(solid[1], line), content=solid)
     if not nested:
         if len(solid) == 1 and solid[0].type == "text" and solid[0].content.strip().upper() == "[TOC]":
             return Contents(line)

@@ -16,6 +16,7 @@ from newsletter.issues.model import (
     Heading,
     Listing,
     Paragraph,
+    Picture,
     Quote,
     Table,
 )
@@ -107,7 +108,7 @@ def _of_blocks(blocks: Iterable[Block]) -> Iterator[tuple[int, Inline]]:
 
 def inlines_of(block: Block) -> Iterator[tuple[int, Inline]]:
     """The inline content of *block* itself, not of blocks within it, with its lines."""
-    if isinstance(block, Heading | Paragraph | Button | Embed):
+    if isinstance(block, Heading | Paragraph | Button | Embed | Picture):
         yield block.line, block.content
     elif isinstance(block, Table):
         for offset, row in enumerate((block.head, *block.rows)):

@@ -14,10 +14,18 @@ from newsletter.messages.message import UnmailableError
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _PLAIN = re.compile(r"[\x20-\x7e]*")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*")
-_ORDINARY = re.compile(r"[!-;=?A-~]+@[!-;=?A-~]+")
-_NO_LOCAL = re.compile(r"[\s<>\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-#: RFC 5322 section 2.1.1: a line should have no more than 78 characters.
+#: RFC 5322, 3.2.3 and 3.4.1: atoms and dots, and no sign that would end the address or begin another one.
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]"
+_HOST = r"[A-Za-z0-9._-]+|\[[!-Z^-~]+\]"
+_ORDINARY = re.compile(rf"{_ATOM}+@(?:{_HOST})")
+#: With letters and signs of all scripts (RFC 6531, 3.3).
+_LOCAL = re.compile(rf"(?:{_ATOM}|[^\s\x00-\x9f\ud800-\udfff])+")
+_DOMAIN = re.compile(_HOST)
+#: RFC 5322 section 2.1.1: a line must have no more than 998 octets, and should have no more than 78.
+LONGEST = 998
 _LINE = 78
+#: In a name; with the field's own name, quotes and escapes it stays below what a line may have.
+_LONGEST_WORD = 400
 #: RFC 2047 section 2: an encoded word has at most 75, its line at most 76 characters.
 _ENCODED_LINE = 76
 
@@ -30,12 +38,14 @@ def clean(value: str) -> str:
 def field(name: str, value: str) -> bytes:
     """A field of free text such as Subject, folded and with a CRLF at its end.
 
-    Printable ASCII stays as it is; anything else, and text that looks like an encoded word, becomes
-    RFC 2047 encoded words.
+    Printable ASCII stays as it is; anything else, text that looks like an encoded word, and a word that is
+    longer than a line may be, becomes RFC 2047 encoded words.
     """
     value = clean(value)
     if _PLAIN.fullmatch(value) and "=?" not in value:
-        return _fold(f"{name}: {value}")
+        folded = _fold(f"{name}: {value}")
+        if max(map(len, folded.split(b"\r\n"))) <= LONGEST:
+            return folded
     encoded = Header(value, "utf-8", _ENCODED_LINE, header_name=name).encode(linesep="\r\n")
     return f"{name}: {encoded}\r\n".encode("ascii")
 
@@ -47,7 +57,7 @@ def verbatim(name: str, value: str) -> bytes:
         UnmailableError: the value is not printable ASCII, or the line is over 998 octets (RFC 5322, 2.1.1).
     """
     line = f"{name}: {clean(value)}"
-    if not _PLAIN.fullmatch(line) or len(line) > 998:
+    if not _PLAIN.fullmatch(line) or len(line) > LONGEST:
         raise UnmailableError(f"the header {name} cannot be written: {value!r}")
     return line.encode("ascii") + b"\r\n"
 
@@ -69,9 +79,14 @@ def phrase_field(name: str, display: str, spec: str) -> bytes:
     """A field of a phrase for people and a part in angle brackets for programs, such as List-Id."""
     phrase = _phrase(name, clean(display))
     joined = f"{name}: {phrase} {spec}"
-    if len(joined.rsplit("\r\n", 1)[-1]) <= _LINE:
+    if len(joined) <= _LINE:
         return joined.encode() + b"\r\n"
-    return f"{name}: {phrase}\r\n {spec}\r\n".encode()
+    *before, last = joined.split("\r\n")
+    if len(last) <= _LINE:
+        return "\r\n".join([*before, last]).encode() + b"\r\n"
+    if before:
+        return f"{name}: {phrase}\r\n {spec}\r\n".encode()
+    return _fold(last)
 
 
 def ascii_address(address: str) -> str:
@@ -95,7 +110,7 @@ def utf8_address(address: str) -> str:
     if _ORDINARY.fullmatch(address):
         return address
     local, at, domain = address.rpartition("@")
-    if not at or _NO_LOCAL.search(local):
+    if not at or not _LOCAL.fullmatch(local) or (domain.isascii() and not _DOMAIN.fullmatch(domain)):
         raise UnmailableError("the address cannot be written", where=address)
     if domain.isascii():
         return f"{local}@{domain}"
@@ -116,7 +131,8 @@ def _date_field(second: int) -> bytes:
 
 
 def _phrase(name: str, display: str) -> str:
-    if not _PLAIN.fullmatch(display) or "=?" in display:
+    endless = len(display) > _LONGEST_WORD and max(map(len, display.split(" "))) > _LONGEST_WORD
+    if not _PLAIN.fullmatch(display) or "=?" in display or endless:
         return Header(display, "utf-8", _ENCODED_LINE, header_name=name).encode(linesep="\r\n")
     if _ATOMS.fullmatch(display):
         return display
@@ -125,14 +141,15 @@ def _phrase(name: str, display: str) -> str:
 
 
 def _fold(line: str) -> bytes:
-    """Break a plain field at blanks so that lines stay within 78 characters where they can."""
+    """Break a plain field before runs of blanks so that lines stay within 78 characters where they can."""
     lines: list[str] = []
+    start = line.index(": ") + 2
     while len(line) > _LINE:
-        start = line.index(": ") + 2 if not lines else 1
         cut = line.rfind(" ", start, _LINE + 1)
-        cut = cut if cut > 0 else line.find(" ", _LINE)
-        if cut < 0:
+        cut = len(line[:cut].rstrip(" ")) if cut > 0 else line.find(" ", _LINE)
+        if cut < start:
             break
         lines.append(line[:cut])
         line = line[cut:]
+        start = len(line) - len(line.lstrip(" "))
     return "\r\n".join([*lines, line]).encode() + b"\r\n"

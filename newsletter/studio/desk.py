@@ -92,7 +92,7 @@ class Desk:
         reader = self.readers.choose(look.reader)
         pressed = draft.pressed
         findings = (
-            check_edition(pressed.issue, pressed.document, pressed.edition, self.publication)
+            check_edition(pressed.issue, pressed.document, pressed.edition, self.publication, pressed.theme)
             if pressed
             else []
         )

@@ -82,3 +82,45 @@ def test_an_unknown_theme_or_setting_is_told_with_the_nearest(bare):
         f"error: {settings}:2: `light.acent` is not a setting of a theme",
         "hint: did you mean `accent`?",
     ]
+
+
+def test_check_warns_of_colours_that_are_hard_to_read(bare):
+    """With the file and line of the theme; a warning stops no send."""
+    (bare.root / "themes" / "digest").mkdir(parents=True)
+    settings = bare.root / "themes" / "digest" / "theme.toml"
+    settings.write_text('[light]\nsoft = "#bbbbbb"\n', encoding="utf-8")
+
+    found = bare.ok("check", "plain", "--format", "json").json["findings"]
+
+    faint = [finding for finding in found if finding["rule"] == "theme-contrast"]
+    assert [(each["severity"], each["file"], each["line"]) for each in faint] == [
+        ("warning", str(settings), 2)
+    ] * 3
+    assert "`light.soft` on `light.page` has a contrast of" in faint[0]["message"]
+
+
+def test_a_logo_takes_the_place_of_the_name_at_the_width_that_is_set(bare):
+    (bare.root / "themes" / "digest").mkdir(parents=True)
+    settings = bare.root / "themes" / "digest" / "theme.toml"
+    settings.write_text('logo = "https://x.example/logo.png"\nlogo_width = 120\n', encoding="utf-8")
+
+    bare.ok("build", "plain")
+
+    html = (bare.root / "build" / "plain.html").read_text(encoding="utf-8")
+    logo = next(tag for tag in html.split("<img ")[1:] if "logo.png" in tag).split(">")[0]
+    assert 'width="120"' in logo
+    assert 'alt=""' not in logo
+
+
+def test_a_merge_tag_of_the_theme_without_a_default_is_told_with_its_file_and_line(bare):
+    (bare.root / "themes" / "digest").mkdir(parents=True)
+    masthead = bare.root / "themes" / "digest" / "headline.mjml.j2"
+    masthead.write_text(
+        '<mj-text><h1>{{ issue.title }}</h1>\n<p>{{ merge("subscriber.first_name") }}</p></mj-text>\n',
+        encoding="utf-8",
+    )
+
+    found = bare.run("check", "plain", "--format", "json").json["findings"]
+
+    (lacking,) = [finding for finding in found if finding["rule"] == "merge-default"]
+    assert (lacking["file"], lacking["line"]) == (str(masthead), 2)

@@ -179,7 +179,7 @@ class TestContent:
         assert elements(edition.html).named("img")[0]["src"] == "https://news.example.com/chart.png"
 
     def test_tags_of_the_issue_and_publication_are_resolved_once_and_for_all(self, edition):
-        assert "Boats leave earlier for Port &amp; Co " in edition.html
+        assert "Boats leave earlier for Port &amp; Co\xa0<sup" in edition.html
         assert "Boats leave earlier for Port & Co" in " ".join(edition.text.split())
         assert edition.subject.startswith("Port & Co: for LP")
 

@@ -1,0 +1,57 @@
+"""Lines of plain text: how wide they are, and where they may break."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from newsletter.editions.columns import display_width, wrap
+
+TEXTS = st.text(st.sampled_from("ab 字。「」[1], 2]👩\u200d💻🏽\ufe0f❤🇩🇪://"), max_size=60)
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        ("漢字", 4),
+        ("❤", 1),
+        ("❤️", 2),
+        ("👩‍💻", 2),
+        ("👍🏽", 2),
+        ("🇩🇪", 2),
+        ("🏳️‍🌈", 2),
+        ("1️⃣", 2),
+        ("می‌خواهم", 7),
+    ],
+)
+def test_an_emoji_of_several_characters_is_two_columns_wide(text, columns):
+    assert display_width(text) == columns
+
+
+@pytest.mark.parametrize("number", ["[1]", "[1, 2]", "[12, 345, 6]"])
+@pytest.mark.parametrize("before", ["word ", "word", "字", "字 "])
+def test_no_line_begins_with_a_number_or_within_one(before, number):
+    for padding in range(40):
+        lines = wrap("x" * padding + " " + before + number + " more", 40)
+        assert not any(line.startswith(("[", *"0123456789")) for line in lines)
+        assert "".join(lines).replace(" ", "").count(number.replace(" ", "")) == 1
+
+
+def test_the_text_around_an_address_breaks_where_text_without_blanks_may():
+    text = "网址" + "https://example.com/a/long/address" + "，" + "后面继续" * 20
+    lines = wrap(text, 40)
+    assert all(display_width(line) <= 40 for line in lines)
+    assert any("https://example.com/a/long/address" in line for line in lines)
+
+
+def test_an_emoji_is_never_taken_apart():
+    for cluster in ("👩‍💻", "👍🏽", "🇩🇪", "❤️‍🔥"):
+        lines = wrap("字" + cluster * 60, 41)
+        assert all(line.strip("字").replace(cluster, "") == "" for line in lines)
+
+
+@given(TEXTS, st.integers(10, 30))
+def test_wrapping_loses_and_adds_nothing(text, width):
+    lines = wrap(text, width)
+    assert "".join("".join(lines).split()) == "".join(text.split())
