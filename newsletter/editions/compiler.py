@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from newsletter.editions.attaching import attachments_of
 from newsletter.editions.edition import Edition
 from newsletter.editions.finish import finish
-from newsletter.editions.frame import Frame, frame_of
+from newsletter.editions.frame import Frame, frame_of, signed_by
 from newsletter.editions.merge import Context, split
 from newsletter.editions.mjml import MjmlError
 from newsletter.editions.plaintext import TextFrame, render_text
@@ -17,6 +17,7 @@ from newsletter.editions.skeleton import inlined_html
 from newsletter.editions.slots import Slots
 from newsletter.editions.templating import Press
 from newsletter.editions.theme import MAIN_FILE
+from newsletter.editions.typography import labelled
 from newsletter.errors import ThemeError, at
 from newsletter.issues import parse_document
 
@@ -63,7 +64,8 @@ def compile_issue(
 
     html = _compiled(press, theme)
     html = finish(html, language=frame.language, direction=frame.direction)
-    text = render_text(document, _text_frame(frame, publication, slots))
+    signed = signed_by(issue, theme, publication)
+    text = render_text(document, replace(_text_frame(frame, publication, slots), signed=signed))
 
     edition = _edition(issue, document, frame, slots, html, text)
     return replace(edition, attachments=attachments_of((images or {}).values(), edition.html))
@@ -118,12 +120,13 @@ def _text_frame(frame: Frame, publication: PublicationSettings, slots: Slots) ->
         links=labels["links"],
         image=labels["image"],
         footer=(
-            *(f"{labels[label]}: {slots.merge(f'links.{link}')}" for label, link in ways),
+            *(labelled(labels[label], slots.merge(f"links.{link}"), frame.language) for label, link in ways),
             "",
             labels["why"].format(publication=publication.name),
             *([address] if address else []),
         ),
         language=frame.language,
+        direction=frame.direction,
         labels=labels,
         base=publication.url,
     )

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: In characters; inboxes show 40 to about 100 of a preheader.
 _PREHEADER_LONGEST = 140
+#: A theme that has this file signs.
+SIGNATURE_FILE = "signature.mjml.j2"
 _SENTENCE = re.compile(r".+?[.!?…。！？](?=\s|$)")
 
 
@@ -64,6 +66,24 @@ def frame_of(issue: Issue, document: Document, theme: Theme, publication: Public
         preheader=document.preheader or _beginning(document),
         labels=labels,
     )
+
+
+def signed_by(issue: Issue, theme: Theme, publication: PublicationSettings) -> tuple[tuple[str, ...], ...]:
+    """Who wrote *issue*, as the theme says it below the body: paragraphs of lines, some with an address.
+
+    A theme with a signature is signed by name. What else is known of authors is told by every theme.
+    """
+    paragraphs: list[tuple[str, ...]] = []
+    credits = [author for author in issue.credits if author.about or author.url]
+    if SIGNATURE_FILE in theme.files:
+        words = theme.settings.get("signature", {})
+        alone = issue.credits[0] if len(issue.credits) == 1 else None
+        role = (alone.about if alone else "") or words.get("role", "")
+        name = ", ".join(issue.authors) or publication.name
+        paragraphs += [(words.get("closing", ""),), (name, role, alone.url if alone else "")]
+        credits = [] if alone else credits
+    paragraphs += [(author.name, author.about, author.url) for author in credits]
+    return tuple(kept for lines in paragraphs if (kept := tuple(filter(None, lines))))
 
 
 def _joined(names: tuple[str, ...], conjunction: str) -> str:

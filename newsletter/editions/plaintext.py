@@ -14,7 +14,6 @@ from newsletter.editions.bidi import marked
 from newsletter.editions.block_text import WIDTH, BlockText, Control, hanging
 from newsletter.editions.columns import display_width, wrap
 from newsletter.editions.inline_text import InlineText
-from newsletter.editions.language import direction_of
 from newsletter.issues import Footnote, iter_blocks
 
 if TYPE_CHECKING:
@@ -42,9 +41,10 @@ class TextFrame:
         sources: what to call the sources if the issue does not say.
         links: what to call the list of addresses.
         image: what stands before the alternative text of an image.
+        signed: who wrote it, in paragraphs of lines, below the body.
         footer: the lines at the end; an empty one is a blank line.
         language: the issue's language tag.
-        direction: in which its text runs, ``ltr`` or ``rtl``; empty for that of the language.
+        direction: in which its text runs, ``ltr`` or ``rtl``.
         labels: the theme's other words.
         base: the publication's address, to which relative links are relative.
     """
@@ -56,9 +56,10 @@ class TextFrame:
     sources: str = "Sources"
     links: str = "Links"
     image: str = "Image"
+    signed: tuple[tuple[str, ...], ...] = ()
     footer: tuple[str, ...] = ()
     language: str = "en"
-    direction: str = ""
+    direction: str = "ltr"
     labels: Mapping[str, str] = field(default_factory=dict)
     base: str = ""
 
@@ -94,6 +95,8 @@ class _Writer:
         lines = [*self._head(), *self._blocks.lines(self._document.lead)]
         for section in self._document.sections:
             lines += self._section(section)
+        for paragraph in self._frame.signed:
+            lines += [*(line for part in paragraph for line in wrap(part, WIDTH)), ""]
         lines += self._sources()
         lines += self._blocks.lines(self._document.footnotes)
         lines += self._links()
@@ -101,7 +104,7 @@ class _Writer:
             lines += ["", "-" * WIDTH]
             for line in self._frame.footer:
                 lines += wrap(line, WIDTH)
-        direction = self._frame.direction or direction_of(self._frame.language)
+        direction = self._frame.direction
         return "\n".join(marked(line.rstrip(), direction) for line in lines).strip("\n") + "\n"
 
     def _head(self) -> Iterator[str]:

@@ -100,3 +100,32 @@ def test_author_is_another_word_for_authors_and_is_shown():
     assert issue.authors == ("Bob",)
     assert "Bob" in edition.html
     assert "Bob" in edition.text
+
+
+SIGNED = """---
+title: T
+authors:
+  - name: Ben Example
+    url: https://ben.example.com
+    about: Ben reads gauges.
+---
+
+text
+"""
+
+
+@pytest.mark.parametrize("theme", ["digest", "letter", "product"])
+def test_the_text_says_who_wrote_it_as_the_html_does(theme):
+    edition = compile_issue(parse_issue(SIGNED), load_theme(theme), PUBLICATION)
+    assert "text\n\nBen Example\nBen reads gauges.\nhttps://ben.example.com\n" in edition.text
+    assert "Ben reads gauges." in edition.html
+
+
+def test_the_text_of_a_letter_is_signed():
+    theme = load_theme("letter")
+    signature = {"closing": "Until June,", "role": "From the hill", "portrait": ""}
+    theme = replace(theme, settings={**theme.settings, "signature": signature})
+    edition = compile_issue(
+        parse_issue("---\ntitle: T\nauthors: [Ann, Ben]\n---\n\ntext\n"), theme, PUBLICATION
+    )
+    assert "text\n\nUntil June,\n\nAnn, Ben\nFrom the hill\n" in edition.text
