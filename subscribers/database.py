@@ -94,12 +94,12 @@ def altering(engine: Engine) -> Iterator[Connection]:
             yield connection
         return
     with engine.connect().execution_options(**{_WRITES: True}) as connection:
-        _enforce_foreign_keys(connection, enforce=False)
+        _enforce(connection, enforce=False)
         try:
             with connection.begin():
                 yield connection
         finally:
-            _enforce_foreign_keys(connection, enforce=True)
+            _enforce(connection, enforce=True)
 
 
 def copy_file(engine: Engine, path: Path) -> None:
@@ -108,6 +108,19 @@ def copy_file(engine: Engine, path: Path) -> None:
         # VACUUM refuses to run in a transaction, and an engine's own connection always has one.
         driver: Any = connection.driver_connection
         driver.execute("VACUUM INTO ?", (str(path),)).close()
+
+
+def vacate(engine: Engine) -> bool:
+    """Leave nothing of what was overwritten in SQLite's write-ahead log; False while somebody still reads it.
+
+    PostgreSQL looks after its own log and its dead rows (autovacuum).
+    """
+    if engine.dialect.name != "sqlite":
+        return True
+    with closing(engine.raw_connection()) as connection:
+        driver: Any = connection.driver_connection
+        busy, _, _ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return not busy
 
 
 _URL_HINT = "write `sqlite:///newsletter.db` or `postgresql://user@host/name`"
@@ -156,9 +169,11 @@ def _set_up_sqlite(dbapi_connection: sqlite3.Connection, _record: object) -> Non
         dbapi_connection.execute(statement).close()
 
 
-def _enforce_foreign_keys(connection: Connection, *, enforce: bool) -> None:
+def _enforce(connection: Connection, *, enforce: bool) -> None:
+    """Whether SQLite minds what refers to a table that is made anew: foreign keys, and triggers of others."""
     driver: Any = connection.connection.driver_connection
     driver.execute(f"PRAGMA foreign_keys = {'ON' if enforce else 'OFF'}").close()
+    driver.execute(f"PRAGMA legacy_alter_table = {'OFF' if enforce else 'ON'}").close()
 
 
 def _begin_sqlite(connection: Connection) -> None:

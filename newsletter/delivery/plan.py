@@ -101,7 +101,7 @@ def plan_dispatch(
         if not dry_run:
             freezer.begin(name, edition, audience, provider, sender)
         received = set() if again else _already_received(connection, edition.slug)
-        for candidate in store.candidates(connection, audience.segment):
+        for candidate in store.candidates(connection, audience.segment, topic=audience.topic):
             freezer.add(candidate.id, candidate.barrier or _seen(candidate.id, received))
         freezer.end()
         if freezer.planned == 0:
@@ -132,6 +132,7 @@ class _Freezer:
             edition=edition.to_json(),
             audience=audience.words,
             audience_key=audience.key,
+            topic=audience.topic,
             provider=provider.name,
             sender=sender,
             created_at=self._now,
@@ -295,5 +296,7 @@ def _nobody(audience: Audience, freezer: _Freezer) -> DeliveryError:
         where="audience",
         hint="`--again` mails those once more who already received the issue"
         if ALREADY_RECEIVED in freezer.excluded
+        else f"only active subscribers who chose the topic `{audience.topic}` are mailed"
+        if audience.topic
         else "only active subscribers are mailed",
     )
