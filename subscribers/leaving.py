@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from subscribers.consent import GONE, Consent, change_status, record
 from subscribers.errors import ConsentError
 from subscribers.models import ConsentKind, Status, SubscriptionState, SuppressionReason, new_public_id
 from subscribers.suppression import lift, reasons, scope_of, suppress
-from subscribers.tables import CONSENT_EVENT, SUBSCRIBER, TAGS, TOPICS
+from subscribers.tables import CONSENT_EVENT, SEGMENT, SUBSCRIBER, TAGS, TOPICS
 from subscribers.topics import leave, settle, topic_id
 from subscribers.words import take_words
 
@@ -136,6 +137,16 @@ def forget(connection: Connection, row: Row[Any], consent: Consent, at: datetime
     # That there was consent, to which text, and when, stays provable; who gave it, from where, is forgotten.
     log = update(CONSENT_EVENT).where(CONSENT_EVENT.c.subscriber_id == row.id)
     connection.execute(log.values(source="", text="", ip="", user_agent=""))
+    _unname(connection, row.email)
+
+
+def _unname(connection: Connection, address: str) -> None:
+    """Take an address out of saved segments that name it; nobody has it any more."""
+    named = re.compile(re.escape(address), re.IGNORECASE)
+    for name, expression in connection.execute(select(SEGMENT.c.name, SEGMENT.c.expression)).all():
+        if named.search(expression):
+            changed = update(SEGMENT).where(SEGMENT.c.name == name)
+            connection.execute(changed.values(expression=named.sub("(erased)", expression)))
 
 
 def before_pending(connection: Connection, subscriber_id: int) -> Status | None:

@@ -88,7 +88,7 @@ def test_an_older_sqlite_file_is_copied_then_upgraded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A revision that is not the last one is what an older version leaves behind."""
-    first = migrations._revisions()[0]
+    first = migrations.revisions()[0]
     engine = open_engine(f"sqlite:///{tmp_path}/newsletter.db")
     with altering(engine) as connection:
         command.upgrade(migrations.alembic_config(connection), first)
