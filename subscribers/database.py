@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import sqlite3
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,10 +16,11 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from subscribers.errors import StoreError
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterator
 
     from sqlalchemy import URL, Connection, Engine
+
+_log = logging.getLogger(__name__)
 
 #: The execution option by which `writing` asks for SQLite's write lock.
 _WRITES = "takes_write_lock"
@@ -111,15 +114,23 @@ def copy_file(engine: Engine, path: Path) -> None:
 
 
 def vacate(engine: Engine) -> bool:
-    """Leave nothing of what was overwritten in SQLite's write-ahead log; False while somebody still reads it.
+    """Leave nothing of what was deleted in a SQLite file and its log; False while others use it too much.
 
-    PostgreSQL looks after its own log and its dead rows (autovacuum).
+    secure_delete overwrites what is freed, but not what stays behind when a page is divided; so the file is
+    written anew (https://www.sqlite.org/lang_vacuum.html), and the write-ahead log cut off. PostgreSQL looks
+    after its own log and its dead rows (autovacuum).
     """
     if engine.dialect.name != "sqlite":
         return True
     with closing(engine.raw_connection()) as connection:
         driver: Any = connection.driver_connection
-        busy, _, _ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        try:
+            driver.execute("VACUUM").close()
+            busy, _, _ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.DatabaseError:
+            busy = True
+    if busy:
+        _log.warning("the database was too busy to be written anew; the next erasure does that, too")
     return not busy
 
 

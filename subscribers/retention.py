@@ -96,7 +96,8 @@ def expire(store: SubscriberStore, policy: Policy, *, along: Along | None = None
     for number, where in enumerate((_pending(policy, at), _left(policy, at))):
         while done := _expire_some(store, where, along, at):
             counts[number] += done
-    vacate(store.engine)
+    if any(counts):
+        vacate(store.engine)
     return Expired(counts[0], counts[1], topics)
 
 

@@ -59,12 +59,11 @@ def add_topic(engine: Engine, slug: str, name: str = "") -> bool:
         raise FieldError("a topic without a name")
     title = clean_text(name, "the name of a topic")
     with writing(engine) as connection:
-        made = connection.execute(
-            insert(connection, _TOPIC).on_conflict_do_nothing(), {"slug": cleaned[0], "name": title}
-        ).rowcount
+        statement = insert(connection, _TOPIC).values(slug=cleaned[0], name=title).on_conflict_do_nothing()
+        made = connection.execute(statement.returning(_TOPIC.c.id)).first() is not None
         if not made and title:
             connection.execute(update(_TOPIC).where(_TOPIC.c.slug == cleaned[0]).values(name=title))
-    return bool(made)
+    return made
 
 
 def remove_topic(engine: Engine, slug: str) -> None:
@@ -172,16 +171,15 @@ def leave(connection: Connection, subscriber_id: int, slug: str, consent: Consen
         return False
     left = {"state": SubscriptionState.LEFT.value, "since": at}
     statement = insert(connection, _SUBSCRIPTION).values(topic_id=number, subscriber_id=subscriber_id, **left)
-    changed = connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["topic_id", "subscriber_id"],
-            set_=left,
-            where=_SUBSCRIPTION.c.state != SubscriptionState.LEFT,
-        )
-    ).rowcount
+    statement = statement.on_conflict_do_update(
+        index_elements=["topic_id", "subscriber_id"],
+        set_=left,
+        where=_SUBSCRIPTION.c.state != SubscriptionState.LEFT,
+    )
+    changed = connection.execute(statement.returning(_SUBSCRIPTION.c.topic_id)).first() is not None
     if changed:
         record(connection, subscriber_id, consent, at)
-    return bool(changed)
+    return changed
 
 
 def prefer(
