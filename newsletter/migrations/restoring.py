@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
+#: How long others may go on writing before restoring gives up, in seconds.
+PATIENCE = 30.0
+_PAUSE = 0.25
 _HINT = "name a file that `newsletter db backup` wrote"
 
 
@@ -69,9 +72,9 @@ def restore(engine: Engine, path: Path) -> Path:
     engine.dispose()  # our own connections must not keep the file busy
     database = str(engine.url.database)
     try:
-        with closing(_open(path)) as source, closing(sqlite3.connect(database, timeout=30)) as target:
+        with closing(_open(path)) as source, closing(sqlite3.connect(database, timeout=_PAUSE)) as target:
             target.execute("PRAGMA secure_delete = ON").close()
-            source.backup(target)
+            source.backup(target, progress=_Patience(), sleep=_PAUSE)
             target.execute("PRAGMA journal_mode = WAL").close()
             target.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
     except sqlite3.Error as error:
@@ -79,6 +82,19 @@ def restore(engine: Engine, path: Path) -> Path:
             f"cannot be restored: {error}", where=database, hint="stop what uses the database, and try again"
         ) from error
     return kept
+
+
+class _Patience:
+    """Ends a restoring for which somebody else never makes way; sqlite3 by itself would try for ever."""
+
+    def __init__(self) -> None:
+        self._waited = 0.0
+
+    def __call__(self, status: int, _remaining: int, _pages: int) -> None:
+        if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            self._waited += _PAUSE
+            if self._waited >= PATIENCE:
+                raise sqlite3.OperationalError("somebody else writes")
 
 
 def _open(path: Path) -> sqlite3.Connection:
