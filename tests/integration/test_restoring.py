@@ -78,7 +78,7 @@ def test_what_was_backed_up_is_there_again(sqlite_engine: Engine, tmp_path: Path
     assert restore(sqlite_engine, tmp_path / "copy.db").name == "newsletter.db.replaced-2"
     with closing(sqlite3.connect(tmp_path / "newsletter.db")) as database:
         assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    assert {file.stat().st_mode & 0o777 for file in tmp_path.glob("*.db*")} == {0o600}
+    assert (tmp_path / "copy.db").stat().st_mode & 0o777 == 0o600
 
 
 def test_an_older_backup_is_restored_and_brought_up_to_date(sqlite_engine: Engine, tmp_path: Path) -> None:
