@@ -67,8 +67,7 @@ def test_who_is_paused_gets_nothing_until_then(letter: Letter) -> None:
 
     letter.ok("subscribers", "resume", "ann@example.com")
     assert letter.ok("send", "plain", "--all", "--dry-run", "--json").json["excluded"] == {}
-    for options in ((), ("--for", "30"), ("--until", "soon"), ("--until", "2020-01-01"),
-                    ("--for", "1d", "--until", "2099-01-01")):  # fmt: skip
+    for options in ((), ("--until", "2020-01-01")):
         done = letter.run("subscribers", "pause", "ann@example.com", *options)
         assert (done.code, done.lines[0][:6], done.lines[1][:5]) == (2, "error:", "hint:")
 
