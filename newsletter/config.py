@@ -135,6 +135,13 @@ class SubscriberSettings(_Section):
     attributes: tuple[str, ...] = ()
 
 
+class RetentionSettings(_Section):
+    """For how many days what is kept, 0 for ever: `newsletter subscribers expire` forgets what is older."""
+
+    pending_days: int = Field(default=30, ge=0)
+    left_days: int = Field(default=0, ge=0)
+
+
 class Settings(BaseSettings):
     """All settings of one publication, checked."""
 
@@ -149,6 +156,7 @@ class Settings(BaseSettings):
     sendgrid: SendgridSettings = SendgridSettings()
     database: DatabaseSettings = DatabaseSettings()
     subscribers: SubscriberSettings = SubscriberSettings()
+    retention: RetentionSettings = RetentionSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import re
+from functools import cache
 from typing import TYPE_CHECKING
+from zoneinfo import available_timezones
 
-from subscribers.errors import FieldError
+from subscribers.errors import FieldError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +24,7 @@ LARGEST_NUMBER = 2**53
 LONGEST_TEXT = 10_000
 
 _FIELDS = {"email", "first_name", "last_name", "name", "locale", "status", "joined", "tags", "topics"}
-_KEPT_APART = {"id", "public_id", "consent"}
+_KEPT_APART = {"id", "public_id", "consent", "time_zone"}
 _WORDS_OF_EXPRESSIONS = {"and", "or", "not", "in", "is", "if", "else", "true", "false", "none"}
 _RESERVED = frozenset(_FIELDS | _KEPT_APART | _WORDS_OF_EXPRESSIONS | {"defined", "undefined", "days_ago"})
 
@@ -63,6 +65,27 @@ def clean_text(text: str, what: str) -> str:
     if len(text) > LONGEST_TEXT:
         raise FieldError(f"{what} is longer than {LONGEST_TEXT:,} characters")
     return " ".join(text.split()) if "  " in text else text.strip()
+
+
+def clean_time_zone(name: str) -> str:
+    """A time zone by its name in the IANA database, such as ``Europe/Berlin``; empty for not known.
+
+    Raises:
+        FieldError: there is none of that name.
+    """
+    text = clean_text(name, "the time zone")
+    zones = _time_zones()
+    if text and not zones:
+        raise FieldError("this machine knows no time zones", hint="install the package tzdata")
+    if text and text not in zones:
+        near = nearest(text, zones, otherwise="use a name such as `Europe/Berlin` or `America/New_York`")
+        raise FieldError(f"`{text[:80]}` is no time zone", hint=near)
+    return text
+
+
+@cache
+def _time_zones() -> frozenset[str]:
+    return frozenset(available_timezones())
 
 
 def _unfit(text: str) -> bool:

@@ -24,19 +24,26 @@ GONE = frozenset({Status.UNSUBSCRIBED, Status.BOUNCED, Status.COMPLAINED, Status
 
 @dataclass(frozen=True)
 class Consent:
-    """One thing that happened: what, where (``form``, ``command line``), and in which words."""
+    """One thing that happened: what, where (``form``, ``command line``), and in which words.
+
+    ``text`` is what the person was shown or wrote, ``text_version`` the publication's name for that text,
+    such as ``form-2026-04``, and ``topic`` the one that it is about; empty for all.
+    """
 
     kind: ConsentKind = ConsentKind.ADDED
     source: str = ""
     text: str = ""
     ip: str = ""
     user_agent: str = ""
+    text_version: str = ""
+    topic: str = ""
 
 
 @dataclass(frozen=True)
 class ConsentRecord(Consent):
-    """A line of the consent log; ``at`` is in UTC."""
+    """A line of the consent log; ``at`` is in UTC, ``status`` what it made of the subscriber, if that."""
 
+    status: str = ""
     at: datetime | None = None
 
     def to_dict(self) -> dict[str, str]:
@@ -45,12 +52,16 @@ class ConsentRecord(Consent):
         return {**said, "at": self.at.isoformat() if self.at else ""}
 
 
-def record(connection: Connection, subscriber_id: int, consent: Consent, at: datetime) -> None:
-    """Add a line to the consent log."""
-    connection.execute(CONSENT_EVENT.insert(), consent_row(subscriber_id, consent, at))
+def record(
+    connection: Connection, subscriber_id: int, consent: Consent, at: datetime, status: Status | None = None
+) -> None:
+    """Add a line to the consent log; *status* is what the subscriber is from now on, None for no change."""
+    connection.execute(CONSENT_EVENT.insert(), consent_row(subscriber_id, consent, at, status))
 
 
-def consent_row(subscriber_id: int, consent: Consent, at: datetime) -> dict[str, object]:
+def consent_row(
+    subscriber_id: int, consent: Consent, at: datetime, status: Status | None = None
+) -> dict[str, object]:
     """The line as the table has it."""
     return {
         "subscriber_id": subscriber_id,
@@ -59,6 +70,9 @@ def consent_row(subscriber_id: int, consent: Consent, at: datetime) -> dict[str,
         "text": consent.text,
         "ip": consent.ip,
         "user_agent": consent.user_agent,
+        "text_version": consent.text_version,
+        "topic": consent.topic,
+        "status": "" if status is None else status.value,
         "at": at,
     }
 
@@ -66,7 +80,10 @@ def consent_row(subscriber_id: int, consent: Consent, at: datetime) -> dict[str,
 def change_status(
     connection: Connection, subscriber_id: int, status: Status, consent: Consent, at: datetime
 ) -> None:
-    """Give a subscriber another status, and say in the consent log why: never the one without the other."""
+    """Give a subscriber another status, and say in the consent log why: never the one without the other.
+
+    The line comes first: the database refuses a status that the last line does not tell.
+    """
+    record(connection, subscriber_id, consent, at, status)
     changed = update(SUBSCRIBER).where(SUBSCRIBER.c.id == subscriber_id)
     connection.execute(changed.values(status=status, updated_at=at))
-    record(connection, subscriber_id, consent, at)

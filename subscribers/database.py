@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import sqlite3
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,10 +16,11 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from subscribers.errors import StoreError
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterator
 
     from sqlalchemy import URL, Connection, Engine
+
+_log = logging.getLogger(__name__)
 
 #: The execution option by which `writing` asks for SQLite's write lock.
 _WRITES = "takes_write_lock"
@@ -94,12 +97,12 @@ def altering(engine: Engine) -> Iterator[Connection]:
             yield connection
         return
     with engine.connect().execution_options(**{_WRITES: True}) as connection:
-        _enforce_foreign_keys(connection, enforce=False)
+        _enforce(connection, enforce=False)
         try:
             with connection.begin():
                 yield connection
         finally:
-            _enforce_foreign_keys(connection, enforce=True)
+            _enforce(connection, enforce=True)
 
 
 def copy_file(engine: Engine, path: Path) -> None:
@@ -108,6 +111,27 @@ def copy_file(engine: Engine, path: Path) -> None:
         # VACUUM refuses to run in a transaction, and an engine's own connection always has one.
         driver: Any = connection.driver_connection
         driver.execute("VACUUM INTO ?", (str(path),)).close()
+
+
+def vacate(engine: Engine) -> bool:
+    """Leave nothing of what was deleted in a SQLite file and its log; False while others use it too much.
+
+    secure_delete overwrites what is freed, but not what stays behind when a page is divided; so the file is
+    written anew (https://www.sqlite.org/lang_vacuum.html), and the write-ahead log cut off. PostgreSQL looks
+    after its own log and its dead rows (autovacuum).
+    """
+    if engine.dialect.name != "sqlite":
+        return True
+    with closing(engine.raw_connection()) as connection:
+        driver: Any = connection.driver_connection
+        try:
+            driver.execute("VACUUM").close()
+            busy, _, _ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.DatabaseError:
+            busy = True
+    if busy:
+        _log.warning("the database was too busy to be written anew; the next erasure does that, too")
+    return not busy
 
 
 _URL_HINT = "write `sqlite:///newsletter.db` or `postgresql://user@host/name`"
@@ -156,9 +180,11 @@ def _set_up_sqlite(dbapi_connection: sqlite3.Connection, _record: object) -> Non
         dbapi_connection.execute(statement).close()
 
 
-def _enforce_foreign_keys(connection: Connection, *, enforce: bool) -> None:
+def _enforce(connection: Connection, *, enforce: bool) -> None:
+    """Whether SQLite minds what refers to a table that is made anew: foreign keys, and triggers of others."""
     driver: Any = connection.connection.driver_connection
     driver.execute(f"PRAGMA foreign_keys = {'ON' if enforce else 'OFF'}").close()
+    driver.execute(f"PRAGMA legacy_alter_table = {'OFF' if enforce else 'ON'}").close()
 
 
 def _begin_sqlite(connection: Connection) -> None:

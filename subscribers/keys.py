@@ -12,6 +12,8 @@ from subscribers.database import writing
 from subscribers.tables import SIGNING_KEY, insert
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sqlalchemy import Engine
 
     from subscribers.models import KeyPurpose
@@ -25,6 +27,14 @@ def secret_keys(engine: Engine, purpose: KeyPurpose) -> list[bytes]:
     It has a transaction of its own, so it must not be called within one that writes.
     """
     return _read(engine, purpose) or _make(engine, purpose, 1)
+
+
+def key_ages(engine: Engine, purpose: KeyPurpose) -> list[datetime]:
+    """When each of the keys for *purpose* was made, the oldest first; not the keys themselves."""
+    secret_keys(engine, purpose)
+    made = select(SIGNING_KEY.c.created_at).where(SIGNING_KEY.c.purpose == purpose)
+    with engine.connect() as connection:
+        return list(connection.scalars(made.order_by(SIGNING_KEY.c.generation)))
 
 
 def add_key(engine: Engine, purpose: KeyPurpose) -> None:

@@ -5,35 +5,66 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import Text, case, literal, null, select
+from sqlalchemy import Text, and_, case, func, literal, null, select
 
-from subscribers.models import Status
+from subscribers.columns import now
+from subscribers.models import Status, SubscriptionState
+from subscribers.suppression import ALL, scope_of
 from subscribers.tables import SUBSCRIBER, SUPPRESSION, TAGS, TOPICS
 from subscribers.words import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
 
-    from sqlalchemy import ColumnElement, Connection, Row
+    from sqlalchemy import ColumnElement, Connection, FromClause, Row
 
     from subscribers.segments import Segment
 
 _ROWS_AT_A_TIME = 5_000
 
-# The keyed hash is kept on the subscriber's row, so this join answers for a whole audience in one pass.
-_WITH_SUPPRESSION = SUBSCRIBER.outerjoin(SUPPRESSION, SUPPRESSION.c.key == SUBSCRIBER.c.suppression_key)
+#: The barriers beside the statuses: what stands in the way of an active subscriber.
+SUPPRESSED = "suppressed"
+PAUSED = "paused"
+LEFT_TOPIC = "left the topic"
+WITHOUT_TOPIC = "did not choose the topic"
+
+_SUBSCRIPTION, _TOPIC, _OF_TOPIC = TOPICS.pairs, TOPICS.words, SUPPRESSION.alias("of_topic")
 
 
-def _barrier() -> ColumnElement[str | None]:
+def _with_barriers(topic: str) -> FromClause:
+    """The subscribers, with what may stand in the way of each.
+
+    The keyed hash is kept on the subscriber's row, so that one join answers for a whole audience in one pass.
+    """
+    key = SUBSCRIBER.c.suppression_key
+    joined = SUBSCRIBER.outerjoin(SUPPRESSION, and_(SUPPRESSION.c.key == key, SUPPRESSION.c.scope == ALL))
+    if not topic:
+        return joined
+    number = select(_TOPIC.c.id).where(_TOPIC.c.slug == topic).scalar_subquery()
+    mine = and_(_SUBSCRIPTION.c.topic_id == number, _SUBSCRIPTION.c.subscriber_id == SUBSCRIBER.c.id)
+    scoped = and_(_OF_TOPIC.c.key == key, _OF_TOPIC.c.scope == scope_of(topic))
+    return joined.outerjoin(_SUBSCRIPTION, mine).outerjoin(_OF_TOPIC, scoped)
+
+
+def _barrier(topic: str, at: datetime) -> ColumnElement[str | None]:
+    state = _SUBSCRIPTION.c.state
+    of_topic = (
+        (_OF_TOPIC.c.key.is_not(None), literal(SUPPRESSED, Text)),
+        (state == SubscriptionState.LEFT, literal(LEFT_TOPIC, Text)),
+        (func.coalesce(state, "") != SubscriptionState.SUBSCRIBED, literal(WITHOUT_TOPIC, Text)),
+    )
     return case(
         (SUBSCRIBER.c.status != Status.ACTIVE, SUBSCRIBER.c.status),
-        (SUPPRESSION.c.key.is_not(None), literal("suppressed", Text)),
+        (SUPPRESSION.c.key.is_not(None), literal(SUPPRESSED, Text)),
+        *(of_topic if topic else ()),
+        (SUBSCRIBER.c.paused_until > at, literal(PAUSED, Text)),
         else_=null(),
     ).label("barrier")
 
 
 class Candidate(NamedTuple):
-    """Somebody a dispatch might be for; ``barrier`` says why not: a status, or ``suppressed``."""
+    """Somebody a dispatch might be for; ``barrier`` says why not: a status, or one of those above."""
 
     id: int
     email_key: str
@@ -55,9 +86,16 @@ class Addressee:
     barrier: str | None
 
 
-def candidates(connection: Connection, segment: Segment | None) -> Iterator[Candidate]:
-    """Everybody in *segment* (None: on the list) in the order of their ids, those with a barrier too."""
-    query = select(SUBSCRIBER.c.id, SUBSCRIBER.c.email_key, _barrier()).select_from(_WITH_SUPPRESSION)
+def candidates(
+    connection: Connection, segment: Segment | None, *, topic: str = "", at: datetime | None = None
+) -> Iterator[Candidate]:
+    """Everybody in *segment* (None: on the list) in the order of their ids, those with a barrier too.
+
+    Whoever did not choose the *topic* that the mail is about, or is paused at the moment *at* (None: now),
+    has a barrier.
+    """
+    query = select(SUBSCRIBER.c.id, SUBSCRIBER.c.email_key, _barrier(topic, at or now()))
+    query = query.select_from(_with_barriers(topic))
     if segment is not None:
         query = query.where(segment.clause())
     query = query.order_by(SUBSCRIBER.c.id).execution_options(yield_per=_ROWS_AT_A_TIME)
@@ -66,8 +104,13 @@ def candidates(connection: Connection, segment: Segment | None) -> Iterator[Cand
             yield Candidate(row[0], row[1], row[2])
 
 
-def addressees(connection: Connection, ids: Sequence[int]) -> dict[int, Addressee]:
-    """What is known now of the subscribers *ids*; whoever is no longer there is not in the result."""
+def addressees(
+    connection: Connection, ids: Sequence[int], *, topic: str = "", at: datetime | None = None
+) -> dict[int, Addressee]:
+    """What is known now of the subscribers *ids*; whoever is no longer there is not in the result.
+
+    *topic* and *at* are those of `candidates`.
+    """
     if not ids:
         return {}
     columns = SUBSCRIBER.c
@@ -82,9 +125,9 @@ def addressees(connection: Connection, ids: Sequence[int]) -> dict[int, Addresse
             columns.status,
             columns.created_at,
             columns.attributes,
-            _barrier(),
+            _barrier(topic, at or now()),
         )
-        .select_from(_WITH_SUPPRESSION)
+        .select_from(_with_barriers(topic))
         .where(columns.id.in_(ids))
     ).all()
     tags, topics = words_of(connection, TAGS, ids), words_of(connection, TOPICS, ids)

@@ -49,6 +49,12 @@ class ConsentKind(StrEnum):
     COMPLAINED = "complained"
     #: The publication forbade mailing the address.
     SUPPRESSED = "suppressed"
+    #: The person wants no mail until a day.
+    PAUSED = "paused"
+    #: The person ended the pause before that day.
+    RESUMED = "resumed"
+    #: A sign-up was not confirmed in time.
+    EXPIRED = "expired"
     #: What was known of the person was deleted.
     ERASED = "erased"
 
@@ -64,6 +70,17 @@ class SuppressionReason(StrEnum):
     MANUAL = "manual"
     #: Its owner asked to be forgotten.
     ERASED = "erased"
+
+
+class SubscriptionState(StrEnum):
+    """How a subscriber stands to a topic; only ``subscribed`` is mailed, and only that is a chosen topic."""
+
+    #: Chose it.
+    SUBSCRIBED = "subscribed"
+    #: Chose it in a sign-up that is not confirmed yet.
+    PENDING = "pending"
+    #: Left it; no import and no editor brings them back, only their own choice.
+    LEFT = "left"
 
 
 class KeyPurpose(StrEnum):
@@ -84,7 +101,8 @@ class Subscriber(SQLModel, table=True):
     """A person on the list.
 
     ``email`` is the address as mail is sent to it and ``email_key`` the form by which it is compared. Text
-    that is not known is empty; ``attributes`` holds only values that are known.
+    that is not known is empty; ``attributes`` holds only values that are known. ``time_zone`` is a name of
+    the IANA database; until ``paused_until`` there is no mail.
     """
 
     __tablename__ = "subscriber"
@@ -100,7 +118,9 @@ class Subscriber(SQLModel, table=True):
     first_name: str = Field(default="", sa_column=Column(Text, nullable=False))
     last_name: str = Field(default="", sa_column=Column(Text, nullable=False))
     locale: str = Field(default="", sa_column=Column(Text, nullable=False))
+    time_zone: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
     status: str = Field(default=Status.ACTIVE, sa_column=Column(Text, nullable=False))
+    paused_until: datetime | None = Field(default=None, sa_column=Column(UtcTime, nullable=True))
     attributes: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JsonObject, nullable=False))
     created_at: datetime = Field(default_factory=now, sa_column=Column(UtcTime, nullable=False))
     updated_at: datetime = Field(default_factory=now, sa_column=Column(UtcTime, nullable=False))
@@ -146,7 +166,7 @@ class Topic(SQLModel, table=True):
 
 
 class Subscription(SQLModel, table=True):
-    """A subscriber chose a topic."""
+    """A subscriber chose a topic, or left it; ``since`` is when."""
 
     __tablename__ = "subscription"
     __table_args__ = {"sqlite_with_rowid": False}
@@ -157,11 +177,21 @@ class Subscription(SQLModel, table=True):
     subscriber_id: int = Field(
         sa_column=Column(RowId, ForeignKey("subscriber.id", ondelete="CASCADE"), primary_key=True, index=True)
     )
+    state: str = Field(
+        default=SubscriptionState.SUBSCRIBED,
+        sa_column=Column(Text, nullable=False, server_default=SubscriptionState.SUBSCRIBED.value),
+    )
     since: datetime = Field(default_factory=now, sa_column=Column(UtcTime, nullable=False))
 
 
 class ConsentEvent(SQLModel, table=True):
-    """One line of the consent log, which is only ever added to."""
+    """One line of the consent log, which is only ever added to.
+
+    ``text`` is what the person was shown, ``text_version`` the publication's name for that text, ``topic``
+    the one that it is about (empty: all), and ``status`` what the subscriber is from this line on (empty:
+    what they were). A trigger refuses to change or delete a line; of who was erased, ``source``, ``text``,
+    ``ip`` and ``user_agent`` may be emptied. Another refuses a status that no line tells.
+    """
 
     __tablename__ = "consent_event"
 
@@ -174,17 +204,23 @@ class ConsentEvent(SQLModel, table=True):
     text: str = Field(default="", sa_column=Column(Text, nullable=False))
     ip: str = Field(default="", sa_column=Column(Text, nullable=False))
     user_agent: str = Field(default="", sa_column=Column(Text, nullable=False))
+    text_version: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
+    topic: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
+    status: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
     at: datetime = Field(default_factory=now, sa_column=Column(UtcTime, nullable=False))
 
 
 class Suppression(SQLModel, table=True):
-    """An address that must not be mailed, as a keyed hash, kept when the person is erased."""
+    """An address that must not be mailed, as a keyed hash, kept when the person is erased.
+
+    ``scope`` is ``all``, or ``topic:`` and the topic that it is about.
+    """
 
     __tablename__ = "suppression"
     __table_args__ = {"sqlite_with_rowid": False}
 
     key: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
-    scope: str = Field(default="all", sa_column=Column(Text, nullable=False))
+    scope: str = Field(default="all", sa_column=Column(Text, primary_key=True, server_default="all"))
     reason: str = Field(sa_column=Column(Text, nullable=False))
     at: datetime = Field(default_factory=now, sa_column=Column(UtcTime, nullable=False))
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from subscribers.consent import ConsentRecord
-from subscribers.models import ConsentKind, Status
-from subscribers.tables import CONSENT_EVENT, SUBSCRIBER, TAGS, TOPICS
+from subscribers.models import ConsentKind, Status, SubscriptionState
+from subscribers.tables import CONSENT_EVENT, SUBSCRIBER, TAGS
+from subscribers.topics import states_of
 from subscribers.words import words_of
 
 if TYPE_CHECKING:
@@ -21,10 +22,16 @@ if TYPE_CHECKING:
 
     from subscribers.attributes import Value
 
+#: What a line of the log says beside its kind.
+_SAID = ("source", "text", "ip", "user_agent", "text_version", "topic", "status", "at")
+
 
 @dataclass(frozen=True)
 class Profile:
-    """A subscriber as of one moment; ``consent`` is the log, the oldest line first."""
+    """A subscriber as of one moment; ``consent`` is the log, the oldest line first.
+
+    ``topics`` are those that they chose and ``left_topics`` those that they left.
+    """
 
     id: int
     public_id: str
@@ -38,6 +45,9 @@ class Profile:
     topics: tuple[str, ...] = ()
     attributes: Mapping[str, Value] = field(default_factory=dict)
     consent: tuple[ConsentRecord, ...] = ()
+    time_zone: str = ""
+    paused_until: datetime | None = None
+    left_topics: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -58,16 +68,20 @@ def read_profiles(
         select(SUBSCRIBER).where(where).order_by(SUBSCRIBER.c[order_by]).limit(limit)
     ).all()
     ids = [row.id for row in rows]
-    tags, topics = words_of(connection, TAGS, ids), words_of(connection, TOPICS, ids)
+    tags, topics = words_of(connection, TAGS, ids), states_of(connection, ids)
     consent = _consent_of(connection, ids)
     return tuple(
-        _profile(row, tags.get(row.id, ()), topics.get(row.id, ()), consent.get(row.id, ())) for row in rows
+        _profile(row, tags.get(row.id, ()), topics.get(row.id, {}), consent.get(row.id, ())) for row in rows
     )
 
 
 def _profile(
-    row: Row[Any], tags: Sequence[str], topics: Sequence[str], consent: Sequence[ConsentRecord]
+    row: Row[Any],
+    tags: Sequence[str],
+    topics: Mapping[str, SubscriptionState],
+    consent: Sequence[ConsentRecord],
 ) -> Profile:
+    chosen, left = SubscriptionState.SUBSCRIBED, SubscriptionState.LEFT
     return Profile(
         id=row.id,
         public_id=row.public_id,
@@ -78,9 +92,12 @@ def _profile(
         status=Status(row.status),
         created_at=row.created_at,
         tags=tuple(tags),
-        topics=tuple(topics),
+        topics=tuple(slug for slug, state in topics.items() if state is chosen),
         attributes=row.attributes,
         consent=tuple(consent),
+        time_zone=row.time_zone,
+        paused_until=row.paused_until,
+        left_topics=tuple(slug for slug, state in topics.items() if state is left),
     )
 
 
@@ -91,6 +108,6 @@ def _consent_of(connection: Connection, ids: Sequence[int]) -> dict[int, list[Co
     )
     found: defaultdict[int, list[ConsentRecord]] = defaultdict(list)
     for row in rows:
-        line = ConsentRecord(ConsentKind(row.kind), row.source, row.text, row.ip, row.user_agent, row.at)
-        found[row.subscriber_id].append(line)
+        said = {name: getattr(row, name) for name in _SAID}
+        found[row.subscriber_id].append(ConsentRecord(ConsentKind(row.kind), **said))
     return found

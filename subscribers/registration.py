@@ -1,4 +1,4 @@
-"""How one person comes onto the list, and what is known of one is completed or forgotten."""
+"""How one person comes onto the list, and what is known of one is completed."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from subscribers.consent import ASKED, GONE, change_status, record
 from subscribers.errors import ConsentError, SubscribersError
 from subscribers.models import Status, SuppressionReason, new_public_id
 from subscribers.suppression import lift, reasons
-from subscribers.tables import ATTRIBUTE, CONSENT_EVENT, SUBSCRIBER, TAGS, TOPICS, insert
-from subscribers.words import give_words, take_words
+from subscribers.tables import ATTRIBUTE, SUBSCRIBER, TAGS, TOPICS, insert
+from subscribers.topics import choose
+from subscribers.words import give_words
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -45,6 +46,11 @@ class Entry:
         """Whether the person asked to be on the list."""
         return self.consent.kind in ASKED
 
+    @property
+    def confirmed(self) -> bool:
+        """Whether nothing must be confirmed: until then a sign-up may be anybody's, and undoes nothing."""
+        return self.status is not Status.PENDING
+
 
 def register(connection: Connection, entry: Entry, at: datetime) -> tuple[int, bool]:
     """Record a person: their id, and whether they are new.
@@ -60,8 +66,12 @@ def register(connection: Connection, entry: Entry, at: datetime) -> tuple[int, b
         subscriber_id = _complete(connection, found or _find(connection, entry), entry, at)
     else:
         subscriber_id = new_id
-    give_words(connection, TAGS, entry.tags, [subscriber_id])
-    give_words(connection, TOPICS, entry.topics, [subscriber_id])
+    if new_id is not None or not _is_doubtful(found, entry):
+        give_words(connection, TAGS, entry.tags, [subscriber_id])
+    if entry.asked:
+        choose(connection, subscriber_id, entry.topics, at, confirmed=entry.confirmed)
+    else:
+        give_words(connection, TOPICS, entry.topics, [subscriber_id])
     remember_attributes(connection, entry.attributes)
     return subscriber_id, new_id is not None
 
@@ -71,23 +81,6 @@ def remember_attributes(connection: Connection, names: Collection[str]) -> None:
     if names:
         rows = [{"name": name} for name in sorted(names)]
         connection.execute(insert(connection, ATTRIBUTE).on_conflict_do_nothing(), rows)
-
-
-def wipe(connection: Connection, subscriber_id: int, public_id: str, at: datetime) -> None:
-    """Forget all that a row tells of a person; *public_id* replaces its public name."""
-    empty = {"email": "", "first_name": "", "last_name": "", "locale": "", "attributes": {}, "updated_at": at}
-    # The key must stay unique, and no address has a blank.
-    gone = {"email_key": f"erased {public_id}", "suppression_key": b""}
-    connection.execute(
-        update(SUBSCRIBER)
-        .where(SUBSCRIBER.c.id == subscriber_id)
-        .values(**empty, **gone, public_id=public_id)
-    )
-    take_words(connection, TAGS, subscriber_id)
-    take_words(connection, TOPICS, subscriber_id)
-    # That there was consent, and when, stays provable; who gave it, and from where, is forgotten.
-    log = update(CONSENT_EVENT).where(CONSENT_EVENT.c.subscriber_id == subscriber_id)
-    connection.execute(log.values(source="", text="", ip="", user_agent=""))
 
 
 def _check_suppression(connection: Connection, entry: Entry) -> None:
@@ -100,7 +93,8 @@ def _check_suppression(connection: Connection, entry: Entry) -> None:
         )
     if not entry.asked:
         raise _refusal(entry, f"is suppressed ({reason})")
-    lift(connection, entry.key)
+    if entry.confirmed:
+        lift(connection, entry.key)
 
 
 def _find(connection: Connection, entry: Entry) -> Row[Any] | None:
@@ -123,8 +117,13 @@ def _insert(connection: Connection, entry: Entry, at: datetime) -> int | None:
     statement = insert(connection, SUBSCRIBER).on_conflict_do_nothing().returning(SUBSCRIBER.c.id)
     subscriber_id: int | None = connection.execute(statement, row).scalar()
     if subscriber_id is not None:
-        record(connection, subscriber_id, entry.consent, at)
+        record(connection, subscriber_id, entry.consent, at, entry.status)
     return subscriber_id
+
+
+def _is_doubtful(found: Row[Any] | None, entry: Entry) -> bool:
+    """Whether a sign-up without confirmation is about somebody who is mailed: it may be a stranger's."""
+    return found is not None and found.status == Status.ACTIVE and entry.asked and not entry.confirmed
 
 
 def _complete(connection: Connection, found: Row[Any] | None, entry: Entry, at: datetime) -> int:
@@ -133,13 +132,14 @@ def _complete(connection: Connection, found: Row[Any] | None, entry: Entry, at: 
     status = Status(found.status)
     if status in GONE and not entry.asked:
         raise _refusal(entry, f"is `{status}`")
-    known = {name: text for name, text in entry.texts.items() if text}
-    attributes = {**found.attributes, **entry.attributes}
-    connection.execute(
-        update(SUBSCRIBER)
-        .where(SUBSCRIBER.c.id == found.id)
-        .values(**known, attributes=attributes, updated_at=at)
-    )
+    if not _is_doubtful(found, entry):
+        known = {name: text for name, text in entry.texts.items() if text}
+        attributes = {**found.attributes, **entry.attributes}
+        connection.execute(
+            update(SUBSCRIBER)
+            .where(SUBSCRIBER.c.id == found.id)
+            .values(**known, attributes=attributes, updated_at=at)
+        )
     if entry.asked and status is not Status.ACTIVE:
         change_status(connection, found.id, entry.status, entry.consent, at)
     elif entry.asked:

@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import and_, func, select, true
 
-from subscribers import mailable, registration, saved
+from subscribers import leaving, mailable, registration, saved
 from subscribers.addresses import normalise
-from subscribers.attributes import clean_attributes, clean_text
+from subscribers.attributes import clean_attributes, clean_text, clean_time_zone
 from subscribers.columns import now
-from subscribers.consent import GONE, Consent, change_status
-from subscribers.database import writing
+from subscribers.consent import Consent
+from subscribers.database import vacate, writing
 from subscribers.errors import AddressError, SubscribersError
 from subscribers.keys import secret_keys
-from subscribers.models import ConsentKind, KeyPurpose, Status, SuppressionReason, new_public_id
+from subscribers.models import ConsentKind, KeyPurpose, Status, SuppressionReason
 from subscribers.profiles import Profile, read_profiles
-from subscribers.suppression import suppress, suppression_key
-from subscribers.tables import ATTRIBUTE, SUBSCRIBER, TAGS, TOPICS
+from subscribers.suppression import permit, scope_of, suppress, suppression_key
+from subscribers.tables import ATTRIBUTE, SUBSCRIBER, TAGS
+from subscribers.topics import prefer
 from subscribers.words import clean_words, give_words, take_words
 
 if TYPE_CHECKING:
@@ -30,11 +31,6 @@ if TYPE_CHECKING:
     from subscribers.mailable import Addressee, Candidate
     from subscribers.models import SavedSegment
     from subscribers.segments import Segment
-
-_STATUS_OF_REASON = {
-    SuppressionReason.BOUNCED: (Status.BOUNCED, ConsentKind.BOUNCED),
-    SuppressionReason.COMPLAINED: (Status.COMPLAINED, ConsentKind.COMPLAINED),
-}
 
 
 class SubscriberStore:
@@ -62,6 +58,7 @@ class SubscriberStore:
         first_name: str = "",
         last_name: str = "",
         locale: str = "",
+        time_zone: str = "",
         tags: Collection[str] = (),
         topics: Collection[str] = (),
         attributes: Mapping[str, object] | None = None,
@@ -77,11 +74,13 @@ class SubscriberStore:
             first_name: empty for not known.
             last_name: the same.
             locale: a language, such as ``de`` or ``pt-BR``; empty for not known.
+            time_zone: a name of the IANA database, such as ``Europe/Berlin``; empty for not known.
             tags: words without commas, semicolons and bars.
             topics: the same.
             attributes: text, numbers, true or false, by name; None and empty text are not kept.
             consent: why this person may be mailed; kinds ``opt_in`` and ``confirmed`` are the person's own.
-            status: ``active``, or ``pending`` until the person confirms.
+            status: ``active``, or ``pending`` until the person confirms (`confirm`). A sign-up that nobody
+                confirmed may be anybody's: of who is active already it changes nothing.
 
         Returns:
             The subscriber as recorded, and whether they are new.
@@ -98,6 +97,7 @@ class SubscriberStore:
                 "first_name": clean_text(first_name, "the first name"),
                 "last_name": clean_text(last_name, "the last name"),
                 "locale": clean_text(locale, "the locale"),
+                "time_zone": clean_time_zone(time_zone),
             },
             tags=clean_words(tags),
             topics=clean_words(topics),
@@ -128,9 +128,13 @@ class SubscriberStore:
         first_name: str | None = None,
         last_name: str | None = None,
         locale: str | None = None,
+        time_zone: str | None = None,
         topics: Collection[str] | None = None,
+        source: str = "preferences",
     ) -> Profile | None:
         """Change what a subscriber says of themselves; None leaves as it is, empty text forgets.
+
+        Of the topics, those that are not among *topics* are left; the log tells each change and its *source*.
 
         Returns:
             The subscriber as recorded, or None if there is no such.
@@ -140,6 +144,8 @@ class SubscriberStore:
         """
         given = {"first_name": first_name, "last_name": last_name, "locale": locale}
         texts = {name: clean_text(text, name) for name, text in given.items() if text is not None}
+        if time_zone is not None:
+            texts["time_zone"] = clean_time_zone(time_zone)
         chosen = None if topics is None else clean_words(topics)
         with writing(self.engine) as connection:
             found = self._find_in(connection, SUBSCRIBER.c.public_id == public_id)
@@ -147,8 +153,7 @@ class SubscriberStore:
                 return None
             self._change(connection, found.id, texts)
             if chosen is not None:
-                take_words(connection, TOPICS, found.id)
-                give_words(connection, TOPICS, chosen, [found.id])
+                prefer(connection, found.id, chosen, source, self.clock())
             return self._profile(connection, SUBSCRIBER.c.id == found.id)
 
     def tag(self, email: str, *, add: Collection[str] = (), remove: Collection[str] = ()) -> Profile | None:
@@ -163,12 +168,27 @@ class SubscriberStore:
             self._change(connection, found.id, {})
             return self._profile(connection, SUBSCRIBER.c.id == found.id)
 
-    # Who leaves it.
+    # Who leaves it, for a while or for good.
+
+    def confirm(self, public_id: str, consent: Consent) -> Profile | None:
+        """Let somebody who signed up be mailed; *consent* is of the kind ``confirmed``.
+
+        Returns:
+            The subscriber, active, or None if there is no such, or if they left since.
+
+        Raises:
+            ConsentError: the publication itself forbade mailing the address.
+        """
+        with writing(self.engine) as connection:
+            row = leaving.find_row(connection, SUBSCRIBER.c.public_id == public_id)
+            if row is None or not leaving.confirm(connection, row, consent, self.clock()):
+                return None
+            return self._profile(connection, SUBSCRIBER.c.id == row.id)
 
     def unsubscribe(
-        self, who: str, *, source: str, text: str = "", ip: str = "", user_agent: str = ""
+        self, who: str, *, source: str, text: str = "", ip: str = "", user_agent: str = "", topic: str = ""
     ) -> bool:
-        """Take somebody off the list, for good; durable when this returns.
+        """Take somebody off the list or off one topic, for good; durable when this returns.
 
         Args:
             who: the address or the public id.
@@ -176,50 +196,76 @@ class SubscriberStore:
             text: what the person was shown or wrote.
             ip: from where.
             user_agent: with what.
+            topic: the only one to leave; empty for everything.
 
         Returns:
-            False if there is no such person, or they had left before.
+            False if there is no such person or topic, or they had left before.
         """
         consent = Consent(ConsentKind.OPTED_OUT, source, text, ip, user_agent)
         with writing(self.engine) as connection:
-            found = self._find_in(connection, _is(who))
-            if found is None or found.status in (Status.UNSUBSCRIBED, Status.ERASED):
+            row = leaving.find_row(connection, _is(who))
+            if row is None:
                 return False
-            change_status(connection, found.id, Status.UNSUBSCRIBED, consent, self.clock())
-        return True
+            if topic:
+                return leaving.leave_topic(connection, row, topic, consent, self.clock())
+            return leaving.leave_all(connection, row, consent, self.clock())
 
-    def suppress(self, email: str, reason: SuppressionReason, *, source: str = "", text: str = "") -> None:
-        """Forbid mailing an address, whether it is on the list or not.
+    def pause(self, who: str, until: datetime | None, *, source: str, text: str = "") -> bool:
+        """Give somebody no mail until a moment, or mail again if it is None.
+
+        Returns:
+            False if there is no such person, they left, or there is no pause to end.
+        """
+        with writing(self.engine) as connection:
+            row = leaving.find_row(connection, _is(who))
+            said = Consent(ConsentKind.PAUSED, source, text)
+            return row is not None and leaving.pause(connection, row, until, said, self.clock())
+
+    def suppress(
+        self, email: str, reason: SuppressionReason, *, source: str = "", text: str = "", topic: str = ""
+    ) -> None:
+        """Forbid mailing an address, about everything or one topic, whether it is on the list or not.
 
         Raises:
-            AddressError: it is no address.
+            AddressError, FieldError: it is no address, or there is no such topic.
         """
         address, secret = normalise(email), self.secret
+        said = Consent(ConsentKind.SUPPRESSED, source, text, topic=topic)
         with writing(self.engine) as connection:
-            suppress(connection, suppression_key(secret, address.key), reason, self.clock())
-            found = self._find_in(connection, SUBSCRIBER.c.email_key == address.key)
-            if found is not None:
-                status, kind = _STATUS_OF_REASON.get(reason, (found.status, ConsentKind.SUPPRESSED))
-                # Who left stays known as having left, whatever is learned of the address later.
-                status = found.status if found.status in GONE else status
-                change_status(connection, found.id, status, Consent(kind, source, text), self.clock())
+            row = leaving.find_row(connection, SUBSCRIBER.c.email_key == address.key)
+            key = suppression_key(secret, address.key)
+            leaving.forbid(connection, key, row, reason, said, self.clock())
 
-    def erase(self, who: str, *, source: str = "") -> bool:
+    def permit(self, email: str, *, topic: str = "") -> bool:
+        """Take back what the publication itself forbade; False if it did not. It brings nobody back."""
+        key = suppression_key(self.secret, normalise(email).key)
+        with writing(self.engine) as connection:
+            return permit(connection, key, scope=scope_of(topic))
+
+    def erase(
+        self, who: str, *, source: str = "", along: Callable[[Connection, int, str], None] | None = None
+    ) -> bool:
         """Forget a person: what remains is the fact, and a hash by which they are never mailed again.
+
+        Args:
+            who: the address or the public id.
+            source: how: ``page``, ``command line``.
+            along: is called in the same transaction with its connection, the id and the address, to forget
+                what others keep.
 
         Returns:
             False if there is no such person.
         """
-        secret = self.secret
+        secret, at = self.secret, self.clock()
         with writing(self.engine) as connection:
-            found = self._find_in(connection, _is(who))
-            if found is None or found.status is Status.ERASED:
+            row = leaving.find_row(connection, _is(who))
+            if row is None or row.status == Status.ERASED:
                 return False
-            key = suppression_key(secret, normalise(found.email).key)
-            suppress(connection, key, SuppressionReason.ERASED, self.clock())
-            registration.wipe(connection, found.id, new_public_id(), self.clock())
-            erased = Consent(ConsentKind.ERASED, source)
-            change_status(connection, found.id, Status.ERASED, erased, self.clock())
+            suppress(connection, suppression_key(secret, row.email_key), SuppressionReason.ERASED, at)
+            if along is not None:
+                along(connection, row.id, row.email)
+            leaving.forget(connection, row, Consent(ConsentKind.ERASED, source), at)
+        vacate(self.engine)
         return True
 
     # Who is in a segment.
@@ -286,13 +332,17 @@ class SubscriberStore:
 
     # What delivery asks, within its own transactions.
 
-    def candidates(self, connection: Connection, segment: Segment | None) -> Iterator[Candidate]:
-        """As `subscribers.mailable.candidates`."""
-        return mailable.candidates(connection, segment)
+    def candidates(
+        self, connection: Connection, segment: Segment | None, *, topic: str = ""
+    ) -> Iterator[Candidate]:
+        """As `subscribers.mailable.candidates`, at this moment."""
+        return mailable.candidates(connection, segment, topic=topic, at=self.clock())
 
-    def addressees(self, connection: Connection, ids: Sequence[int]) -> dict[int, Addressee]:
-        """As `subscribers.mailable.addressees`."""
-        return mailable.addressees(connection, ids)
+    def addressees(
+        self, connection: Connection, ids: Sequence[int], *, topic: str = ""
+    ) -> dict[int, Addressee]:
+        """As `subscribers.mailable.addressees`, at this moment."""
+        return mailable.addressees(connection, ids, topic=topic, at=self.clock())
 
     def _find(self, where: ColumnElement[bool]) -> Profile | None:
         with self.engine.connect() as connection:

@@ -16,33 +16,57 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+#: The scope of a suppression that forbids all mail.
+ALL = "all"
+
+
+def scope_of(topic: str) -> str:
+    """The scope of a suppression that forbids one topic only; of all mail, if *topic* is empty."""
+    return f"topic:{topic}" if topic else ALL
+
 
 def suppression_key(secret: bytes, email_key: str) -> bytes:
     """The hash of an address (HMAC-SHA256, RFC 2104), useless to whoever does not have the *secret*."""
     return hmac.digest(secret, email_key.encode(), "sha256")
 
 
-def suppress(connection: Connection, key: bytes, reason: SuppressionReason, at: datetime) -> None:
+def suppress(
+    connection: Connection, key: bytes, reason: SuppressionReason, at: datetime, *, scope: str = ALL
+) -> None:
     """Record that an address must not be mailed; what the publication itself forbade keeps that reason."""
-    statement = insert(connection, SUPPRESSION).values(key=key, scope="all", reason=reason, at=at)
+    statement = insert(connection, SUPPRESSION).values(key=key, scope=scope, reason=reason, at=at)
     connection.execute(
         statement.on_conflict_do_update(
-            index_elements=["key"],
+            index_elements=["key", "scope"],
             set_={"reason": statement.excluded.reason, "at": statement.excluded.at},
             where=SUPPRESSION.c.reason != SuppressionReason.MANUAL,
         )
     )
 
 
-def lift(connection: Connection, key: bytes) -> None:
+def lift(connection: Connection, key: bytes, *, scope: str = ALL) -> None:
     """Allow an address again that its owner asks to have mailed; not if the publication itself forbade it."""
     allowed = SUPPRESSION.c.reason != SuppressionReason.MANUAL
-    connection.execute(delete(SUPPRESSION).where(SUPPRESSION.c.key == key, allowed))
+    connection.execute(
+        delete(SUPPRESSION).where(SUPPRESSION.c.key == key, SUPPRESSION.c.scope == scope, allowed)
+    )
+
+
+def permit(connection: Connection, key: bytes, *, scope: str = ALL) -> bool:
+    """Take back what the publication itself forbade; False if it did not."""
+    manual = SUPPRESSION.c.reason == SuppressionReason.MANUAL
+    return bool(
+        connection.execute(
+            delete(SUPPRESSION).where(SUPPRESSION.c.key == key, SUPPRESSION.c.scope == scope, manual)
+        ).rowcount
+    )
 
 
 def reasons(connection: Connection, keys: Collection[bytes]) -> dict[bytes, SuppressionReason]:
-    """Which of these addresses are suppressed, and why."""
+    """Which of these addresses must get no mail at all, and why."""
     rows = connection.execute(
-        select(SUPPRESSION.c.key, SUPPRESSION.c.reason).where(SUPPRESSION.c.key.in_(keys))
+        select(SUPPRESSION.c.key, SUPPRESSION.c.reason).where(
+            SUPPRESSION.c.key.in_(keys), SUPPRESSION.c.scope == ALL
+        )
     )
     return {bytes(key): SuppressionReason(reason) for key, reason in rows}

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import JSON
+from sqlalchemy import JSON, true
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlmodel import SQLModel
@@ -19,7 +19,7 @@ from subscribers.columns import UtcTime
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sqlalchemy import Connection, Dialect, Table
+    from sqlalchemy import ColumnElement, Connection, Dialect, Table
     from sqlalchemy.sql.compiler import SQLCompiler
 
 
@@ -50,6 +50,13 @@ class Vocabulary:
     def reference(self) -> str:
         """The column of the pairs that refers to a word."""
         return f"{self.words.name}_id"
+
+    @property
+    def held(self) -> ColumnElement[bool]:
+        """The condition that a pair counts: a topic that was left is kept in mind, but not held."""
+        return (
+            self.pairs.c.state == models.SubscriptionState.SUBSCRIBED if "state" in self.pairs.c else true()
+        )
 
 
 TAGS = Vocabulary(_table(models.Tag), "name", _table(models.SubscriberTag))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from functools import cached_property, lru_cache
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from itsdangerous import BadSignature, Signer
-from itsdangerous.encoding import want_bytes
+from itsdangerous import BadData, BadSignature, Signer
+from itsdangerous.encoding import base64_decode, base64_encode, want_bytes
 from itsdangerous.signer import SigningAlgorithm
 from sqlalchemy import Engine
 
@@ -37,40 +38,93 @@ class _SteadySigner(Signer):
         return self._derived[self.secret_keys[-1] if secret_key is None else want_bytes(secret_key)]
 
 
+@dataclass(frozen=True)
+class Grant:
+    """What a token allows: its action, for a person, about one *topic*; about everything if that is empty."""
+
+    public_id: str
+    topic: str = ""
+
+
 class Tokens:
     """Signs and reads tokens such as ``Yx3…​.k0F…`` of 45 characters, which never expire.
 
+    A token about a topic has the topic in it, too. Whatever is changed in one, it is none any more.
+
     Args:
         keys: the database that keeps the keys, or the keys themselves, the oldest first. The newest signs;
-            all are believed.
+            all are believed, also those that another process made meanwhile.
     """
 
     def __init__(self, keys: Engine | Sequence[bytes]) -> None:
         self._source = keys
-        # A method cannot be cached by itself without keeping every instance alive.
-        self._signer = lru_cache(maxsize=16)(self._make_signer)
+        self._signers: dict[tuple[str, int], Signer] = {}
 
-    def sign(self, action: str, public_id: str) -> str:
-        """The token by which the subscriber *public_id* may do *action*, and nothing else."""
-        return self._signer(action).sign(public_id.encode()).decode()
+    def sign(self, action: str, public_id: str, topic: str = "") -> str:
+        """The token by which the subscriber *public_id* may do *action* (about *topic*), and nothing else."""
+        value = f"{public_id}~{base64_encode(topic).decode()}" if topic else public_id
+        return self._signer(action).sign(value.encode()).decode()
 
     def read(self, action: str, token: str) -> str | None:
         """Whose token for *action* this is; None when it was not made here, or for another action."""
+        grant = self.grant(action, token)
+        return None if grant is None else grant.public_id
+
+    def grant(self, action: str, token: str) -> Grant | None:
+        """What a token for *action* allows; None when it was not made here, or for another action."""
+        if not _is_canonical(token):
+            return None
+        value = self._unsign(action, token)
+        if value is None and self._learn():
+            value = self._unsign(action, token)
+        if value is None:
+            return None
+        public_id, _, topic = value.partition("~")
+        return Grant(public_id, base64_decode(topic).decode() if topic else "")
+
+    def _unsign(self, action: str, token: str) -> str | None:
         try:
             return self._signer(action).unsign(token.encode()).decode()
         except (BadSignature, UnicodeError):
             return None
 
-    @cached_property
-    def _keys(self) -> list[bytes]:
+    def _learn(self) -> bool:
+        """Look for keys that were made since; whether there are any."""
+        found, known = self._load(), self._keys
+        if len(found) > len(known):
+            self._keys = found
+        return len(found) > len(known)
+
+    def _load(self) -> list[bytes]:
         source = self._source
         return secret_keys(source, KeyPurpose.LINKS) if isinstance(source, Engine) else list(source)
 
-    def _make_signer(self, action: str) -> Signer:
-        return _SteadySigner(
-            self._keys,
-            salt=f"link.{action}".encode(),
-            key_derivation="hmac",
-            digest_method=hashlib.sha256,
-            algorithm=_ShortHmac(),
-        )
+    @cached_property
+    def _keys(self) -> list[bytes]:
+        return self._load()
+
+    def _signer(self, action: str) -> Signer:
+        keys = self._keys
+        signer = self._signers.get((action, len(keys)))
+        if signer is None:
+            signer = self._signers[action, len(keys)] = _SteadySigner(
+                keys,
+                salt=f"link.{action}".encode(),
+                key_derivation="hmac",
+                digest_method=hashlib.sha256,
+                algorithm=_ShortHmac(),
+            )
+        return signer
+
+
+def _is_canonical(token: str) -> bool:
+    """Whether the signature is written as it was made.
+
+    Base64 has spare bits at its end (RFC 4648, section 3.5), and the decoder overlooks characters that are
+    none of its own: without this, many tokens would be as good as one.
+    """
+    signature = token.rpartition(".")[2]
+    try:
+        return base64_encode(base64_decode(signature)).decode() == signature
+    except BadData:
+        return False

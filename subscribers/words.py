@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, true
 
 from subscribers.attributes import clean_text
 from subscribers.columns import now
@@ -82,13 +82,18 @@ def take_words(
     connection.execute(statement)
 
 
-def words_of(connection: Connection, vocabulary: Vocabulary, ids: Collection[int]) -> dict[int, list[str]]:
-    """The words of each of the subscribers *ids*, sorted; who has none is not in the result."""
+def words_of(
+    connection: Connection, vocabulary: Vocabulary, ids: Collection[int], *, left: bool = False
+) -> dict[int, list[str]]:
+    """The words of each of the subscribers *ids*, sorted; who has none is not in the result.
+
+    Topics that were left are among them only if *left* says so.
+    """
     table, pairs, word = vocabulary.words, vocabulary.pairs, vocabulary.words.c[vocabulary.word]
     rows = connection.execute(
         select(pairs.c.subscriber_id, word)
         .join(table, table.c.id == pairs.c[vocabulary.reference])
-        .where(pairs.c.subscriber_id.in_(ids))
+        .where(pairs.c.subscriber_id.in_(ids), true() if left else vocabulary.held)
     )
     found: defaultdict[int, list[str]] = defaultdict(list)
     for who, text in rows:

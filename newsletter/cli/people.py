@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from newsletter.cli import imported, output
+from newsletter.cli import imported, keeping, output
 from newsletter.cli.session import Session, confirm, json_option, pass_session
 from newsletter.errors import UsageError
 from subscribers import Consent, ConsentKind, infer_value
@@ -34,7 +35,9 @@ def subscribers() -> None:
 @click.option("--first-name", default="", help="Given name.")
 @click.option("--last-name", default="", help="Family name.")
 @click.option("--locale", default="", help="Language, such as `de` or `pt-BR`.")
+@click.option("--time-zone", default="", help="By its IANA name, such as `Europe/Berlin`.")
 @click.option("--tag", "tags", multiple=True, help="A tag; may be given several times.")
+@click.option("--topic", "topics", multiple=True, help="A topic; may be given several times.")
 @click.option(
     "--set",
     "attributes",
@@ -46,6 +49,9 @@ def subscribers() -> None:
 @click.option(
     "--asked", metavar="HOW", help="How and when the person asked to be on the list; brings back who left."
 )
+@click.option(
+    "--text-version", default="", help="Your name for the text that the person saw, such as `form-2`."
+)
 @json_option
 @pass_session
 def add(
@@ -54,10 +60,13 @@ def add(
     first_name: str,
     last_name: str,
     locale: str,
+    time_zone: str,
     tags: tuple[str, ...],
+    topics: tuple[str, ...],
     attributes: tuple[str, ...],
     consent: str,
     asked: str | None,
+    text_version: str,
     *,
     as_json: bool,
 ) -> None:
@@ -75,9 +84,11 @@ def add(
         first_name=first_name,
         last_name=last_name,
         locale=locale,
+        time_zone=time_zone,
         tags=tags,
+        topics=topics,
         attributes={name: infer_value(value) for name, value in map(_pair, attributes)},
-        consent=_consent(consent, asked),
+        consent=replace(_consent(consent, asked), text_version=text_version),
     )
     if as_json:
         output.document({"email": profile.email, "created": created})
@@ -185,6 +196,9 @@ def show(session: Session, email: str, *, as_json: bool) -> None:
             {
                 **_brief(profile),
                 "topics": list(profile.topics),
+                "left_topics": list(profile.left_topics),
+                "time_zone": profile.time_zone,
+                "paused_until": profile.paused_until,
                 "attributes": dict(profile.attributes),
                 "joined": profile.joined,
                 "consent": [entry.to_dict() for entry in profile.consent],
@@ -193,13 +207,18 @@ def show(session: Session, email: str, *, as_json: bool) -> None:
         return
     attributes = ", ".join(f"{name}={value}" for name, value in profile.attributes.items())
     lines = [
-        f"{entry.at:%Y-%m-%d %H:%M} {entry.kind} ({entry.source}) {entry.text}" for entry in profile.consent
+        f"{entry.at:%Y-%m-%d %H:%M} {entry.kind}{f' {entry.topic}' if entry.topic else ''}"
+        f" ({entry.source}) {entry.text}"
+        for entry in profile.consent
     ]
     output.table(
         ("", ""),
         [
             *_brief(profile).items(),
             ("topics", profile.topics),
+            ("left topics", profile.left_topics),
+            ("time zone", profile.time_zone),
+            ("paused until", profile.paused_until),
             ("attributes", attributes),
             ("joined", profile.joined),
             *(("consent", line) for line in lines),
@@ -209,19 +228,23 @@ def show(session: Session, email: str, *, as_json: bool) -> None:
 
 @subscribers.command()
 @click.argument("email")
+@click.option("--topic", default="", help="Only off this topic; other mail still comes.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @json_option
 @pass_session
-def unsubscribe(session: Session, email: str, *, yes: bool, as_json: bool) -> None:
-    """Take a person off the list, for good.
+def unsubscribe(session: Session, email: str, topic: str, *, yes: bool, as_json: bool) -> None:
+    """Take a person off the list, or off one topic, for good.
 
     \b
-    Example:
+    Examples:
       newsletter subscribers unsubscribe ann@example.com --yes
+      newsletter subscribers unsubscribe ann@example.com --topic product --yes
     """
     profile = session.profile(email)
-    confirm(f"Unsubscribe {profile.email}?", yes=yes)
-    changed = session.store.unsubscribe(profile.email, source="command line")
+    if topic:
+        session.topic(topic)
+    confirm(f"Unsubscribe {profile.email}{f' from {topic}' if topic else ''}?", yes=yes)
+    changed = session.store.unsubscribe(profile.email, source="command line", topic=topic)
     if as_json:
         output.document({"email": profile.email, "changed": changed})
     else:
@@ -253,13 +276,15 @@ def tag(session: Session, email: str, add: tuple[str, ...], remove: tuple[str, .
 def erase(session: Session, email: str, *, yes: bool) -> None:
     """Forget a person (GDPR article 17); a keyed hash remains, so that they are never mailed again.
 
+    That goes for the list, the ledger and the outbox. Backups keep what they have: make them anew.
+
     \b
     Example:
       newsletter subscribers erase ann@example.com --yes
     """
     profile = session.profile(email)
     confirm(f"Erase all that is known of {profile.email}? This cannot be undone.", yes=yes)
-    session.store.erase(profile.email, source="command line")
+    keeping.erase_everywhere(session, profile.email, "command line")
     output.say("erased")
 
 
@@ -307,5 +332,8 @@ def _brief(profile: Profile) -> dict[str, object]:
         "tags": list(profile.tags),
     }
 
+
+for _command in keeping.BELOW_SUBSCRIBERS:
+    subscribers.add_command(_command)
 
 COMMANDS = (subscribers,)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -54,7 +55,7 @@ def test(
     pressed = session.press(issue)
     edition = pressed.edition
     provider = _provider(session, provider_name)
-    sample = session.recipient(reader, edition)
+    sample = session.recipient(reader, edition, pressed.issue.topic or "")
     settings = session.publication.settings.publication
     recipients = [
         Recipient(session.address(address), sample.name if reader else "", sample.fields, sample.links)
@@ -113,6 +114,7 @@ def send(
 ) -> None:
     """Send an issue: one message for each subscriber of a segment, and one recorded outcome for each.
 
+    Of those, an issue with a `topic` is for whoever chose that topic, and needs no segment.
     Run again after an interruption, it goes on where it stopped; nobody is mailed twice.
 
     \b
@@ -268,27 +270,33 @@ def _audience(
     *,
     everybody: bool,
 ) -> Audience:
-    """Whom the options mean; without any, the issue's own segment.
+    """Whom the options mean; without any, the issue's own segment, or whoever chose its topic.
 
     Raises:
         UsageError: the options contradict each other, or nothing says who is meant.
+        FieldError: there is no such segment, or the issue's topic is none.
     """
+    topic = pressed.issue.topic or ""
+    if topic:
+        session.topic(topic)
     if sum((segment is not None, expression is not None, everybody)) > 1:
         raise UsageError("`--segment`, `--where` and `--all` exclude each other", hint="give one of them")
     if not (segment or expression or everybody):
         segment = pressed.issue.segment
-        if not segment:
+        if not segment and not topic:
             raise UsageError(
                 "it is not said who gets this issue",
                 where=str(pressed.issue.path),
                 hint="add `segment: NAME` to its front matter, or give `--segment`, `--where` or `--all`",
             )
-    if everybody:
+    if everybody or not (segment or expression):
         audience = Audience("everybody")
     elif expression:
         audience = Audience(f"those with {expression}", session.segment(None, expression))
     else:
         audience = Audience(f"segment `{segment}`", session.segment(segment, None))
+    if topic:
+        audience = replace(audience, words=f"{audience.words} who chose the topic `{topic}`", topic=topic)
     return audience.without({name: session.store.segment(name) for name in exclude})
 
 

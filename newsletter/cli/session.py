@@ -17,6 +17,7 @@ from newsletter.errors import NewsletterError, UsageError
 from newsletter.messages import Composer, Envelope, Message, Recipient, personal_links
 from newsletter.migrations import open_database
 from subscribers import SubscriberStore, Tokens, normalise, parse_segment
+from subscribers.topics import count_topics
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from newsletter.editions import Edition, Pressed
     from subscribers import Profile, Segment
+    from subscribers.topics import TopicCount
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -103,6 +105,14 @@ class Session:
             return parse_segment(expression, self.attributes())
         return self.store.segment(name) if name else None
 
+    def topic(self, slug: str) -> TopicCount:
+        """The topic of that name.
+
+        Raises:
+            FieldError: there is none.
+        """
+        return count_topics(self.engine, slug)[0]
+
     def profile(self, email: str) -> Profile:
         """The subscriber of that address.
 
@@ -124,8 +134,8 @@ class Session:
         """
         return normalise(email).email
 
-    def recipient(self, reader: str | None, edition: Edition) -> Recipient:
-        """What a dispatch would know of *reader*; without one, somebody of whom nothing is known."""
+    def recipient(self, reader: str | None, edition: Edition, topic: str = "") -> Recipient:
+        """What a dispatch about *topic* would know of *reader*; without one, somebody quite unknown."""
         url = self.publication.settings.publication.url
         if reader is None:
             places = {name: f"{url}/{name}/example" for name in ("unsubscribe", "preferences")}
@@ -133,7 +143,7 @@ class Session:
         profile = self.profile(reader)
         with self.engine.connect() as connection:
             person = self.store.addressees(connection, [profile.id])[profile.id]
-        links = personal_links(url, self.tokens, person.public_id, edition.slug)
+        links = personal_links(url, self.tokens, person.public_id, edition.slug, topic)
         return Recipient(person.email, str(person.fields.get("name", "")), person.fields, links)
 
     def sample(self, pressed: Pressed, reader: str | None) -> Message:
@@ -142,7 +152,7 @@ class Session:
         envelope = Envelope.of(self.publication.settings.publication, edition.slug)
         composer = Composer(edition, envelope, pressed.contents())
         missing = None if reader else "…"
-        recipient = self.recipient(reader, edition)
+        recipient = self.recipient(reader, edition, pressed.issue.topic or "")
         return composer.compose(recipient, f"sample-{edition.digest[:16]}", time.time(), missing=missing)
 
 

@@ -12,8 +12,10 @@ from click.shell_completion import get_completion_class
 
 from newsletter import migrations
 from newsletter.cli import output
-from newsletter.cli.session import Session, json_option, pass_session
+from newsletter.cli.session import Session, confirm, json_option, pass_session
 from newsletter.errors import NewsletterError
+from newsletter.migrations.restoring import check_backup
+from newsletter.migrations.restoring import restore as restore_backup
 from newsletter.providers import make_provider
 from subscribers import SubscribersError, open_engine
 
@@ -69,7 +71,7 @@ def upgrade(session: Session) -> None:
 @click.option("--force", is_flag=True, help="Replace the file if it is there already.")
 @pass_session
 def backup(session: Session, file: Path, *, force: bool) -> None:
-    """Copy a SQLite database while it is in use.
+    """Copy a SQLite database while it is in use; for PostgreSQL use `pg_dump`.
 
     \b
     Example:
@@ -77,6 +79,31 @@ def backup(session: Session, file: Path, *, force: bool) -> None:
     """
     migrations.backup(session.engine, file, force=force)
     output.data(str(file))
+
+
+@db.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@pass_session
+def restore(session: Session, file: Path, *, yes: bool) -> None:
+    """Put a backup in the place of a SQLite database; a copy of what it replaces stays beside it.
+
+    What happened since the backup is undone, and that somebody left, too: look at the copy's numbers before
+    you send. For PostgreSQL use `pg_dump` and `pg_restore`.
+
+    \b
+    Example:
+      newsletter db restore newsletter-2026-04-11.db
+    """
+    revision = check_backup(file)
+    engine = open_engine(session.publication.database_url)
+    try:
+        confirm(f"Replace {engine.url.database} by {file} (revision {revision})?", yes=yes)
+        kept = restore_backup(engine, file)
+    finally:
+        engine.dispose()
+    output.say(f"restored; what was there is in {kept}")
+    output.warn("whoever left since the backup is on the list again; tell them apart before you send")
 
 
 @click.group()

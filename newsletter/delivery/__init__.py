@@ -2,6 +2,7 @@
 
 from newsletter.delivery.audience import Audience
 from newsletter.delivery.control import cancel, pause, resend, settle
+from newsletter.delivery.forgetting import files_of, forget_recipient
 from newsletter.delivery.local import Means, Progress, run_dispatch
 from newsletter.delivery.models import DeliveryState, DispatchState
 from newsletter.delivery.plan import Plan, plan_dispatch
@@ -20,6 +21,8 @@ __all__ = [
     "Progress",
     "Status",
     "cancel",
+    "files_of",
+    "forget_recipient",
     "log",
     "pause",
     "plan_dispatch",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from subscribers.segments import EVERYONE
@@ -15,15 +15,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Audience:
-    """Whom a dispatch is meant for, in *words* for people; *segment* None means everybody."""
+    """Whom a dispatch is meant for, in *words* for people; *segment* None means everybody.
+
+    Of them, only those are mailed who chose the *topic*, if there is one.
+    """
 
     words: str
     segment: Segment | None = None
+    topic: str = ""
 
     @property
     def key(self) -> str:
-        """What tells two audiences apart: the expression, however it was named."""
-        return " ".join((self.segment or EVERYONE).source.split())
+        """What tells two audiences apart: the expression, however it was named, and the topic."""
+        expression = " ".join((self.segment or EVERYONE).source.split())
+        return f"topic {self.topic}: {expression}" if self.topic else expression
 
     def without(self, excluded: Mapping[str, Segment]) -> Audience:
         """The same, less the subscribers of the segments *excluded*, by their names."""
@@ -31,4 +36,4 @@ class Audience:
             return self
         names = ", ".join(f"`{name}`" for name in excluded)
         segment = (self.segment or EVERYONE).excluding(*excluded.values())
-        return Audience(f"{self.words} without {names}", segment)
+        return replace(self, words=f"{self.words} without {names}", segment=segment)

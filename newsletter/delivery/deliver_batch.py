@@ -41,7 +41,10 @@ _STATES = {
 
 @dataclass(frozen=True)
 class Job:
-    """All that is needed to work on one dispatch. ``links`` gives a subscriber's links by public id."""
+    """All that is needed to work on one dispatch. ``links`` gives a subscriber's links by public id.
+
+    ``topic`` is the one that the dispatch is about, if any.
+    """
 
     engine: Engine
     store: SubscriberStore
@@ -53,6 +56,7 @@ class Job:
     throttle: Throttle
     stopping: Callable[[], bool]
     progress: Callable[[Counter[str]], None]
+    topic: str = ""
     backoff: Backoff = field(default_factory=Backoff)
     clock: Callable[[], datetime] = right_now
     random: Random = field(default_factory=Random)
@@ -103,7 +107,7 @@ def compose(job: Job, ids: Sequence[int]) -> tuple[dict[int, Message], list[Entr
     The list is asked again at this moment: who left since the dispatch was planned gets nothing.
     """
     with job.engine.connect() as connection:
-        people = job.store.addressees(connection, ids)
+        people = job.store.addressees(connection, ids, topic=job.topic)
     messages: dict[int, Message] = {}
     skipped: list[Entry] = []
     compose_one = partial(

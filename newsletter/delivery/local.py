@@ -108,7 +108,7 @@ def run_dispatch(
         tally = _Tally(status(means.engine, name), progress)
         run = _Run(means, name, dispatch.id, stop, pause or stop.wait, tally)
         if dispatch.state != DispatchState.FINISHED:
-            run.work(dispatch.secret, _composer(means, Edition.from_json(dispatch.edition)))
+            run.work(dispatch.secret, dispatch.topic, _composer(means, Edition.from_json(dispatch.edition)))
         return status(means.engine, name)
     except DBAPIError as error:
         raise DeliveryError(
@@ -162,13 +162,13 @@ class _Run:
         self._pause = pause
         self._tally = tally
 
-    def work(self, secret: bytes, composer: Composer) -> None:
+    def work(self, secret: bytes, topic: str, composer: Composer) -> None:
         """Rounds, and between them waits: for those who were deferred, and for other processes.
 
         Raises:
             ProviderError: it cannot be reached at the beginning, or not any more after several tries.
         """
-        job = self._job(secret, composer)
+        job = self._job(secret, topic, composer)
         failures = 0
         while not self._stop.is_set():
             self._recover(is_gone)
@@ -230,7 +230,7 @@ class _Run:
         means = self._means
         recover(means.engine, self._id, means.clock(), idempotent=means.provider.idempotent, gone=gone)
 
-    def _job(self, secret: bytes, composer: Composer) -> Job:
+    def _job(self, secret: bytes, topic: str, composer: Composer) -> Job:
         means = self._means
         slug = composer.edition.slug
         return Job(
@@ -238,8 +238,9 @@ class _Run:
             store=means.store,
             dispatch_id=self._id,
             secret=secret,
+            topic=topic,
             composer=composer,
-            links=partial(_links, means, slug),
+            links=partial(_links, means, slug, topic),
             provider=means.provider,
             throttle=Throttle(means.rate, self._pause),
             stopping=self._stopping,
@@ -250,5 +251,5 @@ class _Run:
         )
 
 
-def _links(means: Means, slug: str, public_id: str) -> Mapping[str, str]:
-    return personal_links(means.url, means.tokens, public_id, slug)
+def _links(means: Means, slug: str, topic: str, public_id: str) -> Mapping[str, str]:
+    return personal_links(means.url, means.tokens, public_id, slug, topic)

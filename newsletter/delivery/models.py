@@ -60,8 +60,8 @@ class DeliveryState(StrEnum):
 class Dispatch(SQLModel, table=True):
     """One sending of one edition to one audience. ``edition`` is the edition's JSON, frozen.
 
-    ``audience`` says in words who was meant and ``audience_key`` as an expression. ``secret`` is the key from
-    which delivery ids are made.
+    ``audience`` says in words who was meant and ``audience_key`` as an expression; ``topic`` is the one that
+    it is about, if any. ``secret`` is the key from which delivery ids are made.
     """
 
     __tablename__ = "dispatch"
@@ -74,6 +74,7 @@ class Dispatch(SQLModel, table=True):
     edition: str = Field(sa_column=Column(Text, nullable=False))
     audience: str = Field(sa_column=Column(Text, nullable=False))
     audience_key: str = Field(sa_column=Column(Text, nullable=False))
+    topic: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
     provider: str = Field(sa_column=Column(Text, nullable=False))
     sender: str = Field(sa_column=Column(Text, nullable=False))
     secret: bytes = Field(

@@ -105,7 +105,7 @@ def plan_dispatch(
         if not dry_run:
             freezer.begin(name, edition, audience, provider, sender)
         received = None if again else Received(connection, edition.slug)
-        for candidate in store.candidates(connection, audience.segment):
+        for candidate in store.candidates(connection, audience.segment, topic=audience.topic):
             seen = received is not None and received.holds(candidate.id)
             freezer.add(candidate.id, candidate.barrier or (ALREADY_RECEIVED if seen else None))
         freezer.end()
@@ -156,6 +156,7 @@ class _Freezer:
             edition=edition.to_json(),
             audience=audience.words,
             audience_key=audience.key,
+            topic=audience.topic,
             provider=provider.name,
             sender=sender,
             created_at=self._now,
@@ -299,5 +300,7 @@ def _nobody(audience: Audience, freezer: _Freezer) -> DeliveryError:
         where="audience",
         hint="`--again` mails those once more who already received the issue"
         if ALREADY_RECEIVED in freezer.excluded
+        else f"only active subscribers who chose the topic `{audience.topic}` are mailed"
+        if audience.topic
         else "only active subscribers are mailed",
     )

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from subscribers.tokens import Tokens
 
 
-def personal_links(url: str, tokens: Tokens, public_id: str, slug: str) -> Mapping[str, str]:
+def personal_links(url: str, tokens: Tokens, public_id: str, slug: str, topic: str = "") -> Mapping[str, str]:
     """The values of ``links`` for one subscriber: ``unsubscribe``, ``preferences`` and ``web``.
 
     Args:
@@ -18,9 +18,10 @@ def personal_links(url: str, tokens: Tokens, public_id: str, slug: str) -> Mappi
         tokens: what signs; no address is in any link.
         public_id: the subscriber's opaque id.
         slug: the issue that the message is of.
+        topic: what the message is about; ``unsubscribe`` leaves that topic then, and offers to leave all.
     """
     return {
-        "unsubscribe": f"{url}/unsubscribe/{tokens.sign('unsubscribe', public_id)}",
+        "unsubscribe": f"{url}/unsubscribe/{tokens.sign('unsubscribe', public_id, topic)}",
         "preferences": f"{url}/preferences/{tokens.sign('preferences', public_id)}",
         "web": f"{url}/issues/{slug}",
     }

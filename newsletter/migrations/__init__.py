@@ -56,7 +56,7 @@ def current(engine: Engine) -> str | None:
 
 def head() -> str:
     """The revision that this program needs: the last of the files in ``versions/``."""
-    return _revisions()[-1]
+    return revisions()[-1]
 
 
 def upgrade(engine: Engine) -> None:
@@ -107,6 +107,13 @@ def backup(engine: Engine, path: Path, *, force: bool = False) -> None:
         part.unlink(missing_ok=True)
 
 
+def backup_beside(engine: Engine, suffix: str) -> Path:
+    """Write a copy of a SQLite database beside it, as ``FILE.SUFFIX`` or ``FILE.SUFFIX-2`` …: its path."""
+    path = _unused(Path(f"{engine.url.database}.{suffix}"))
+    backup(engine, path)
+    return path
+
+
 def _check_target(engine: Engine, path: Path, *, force: bool) -> None:
     if not path.exists():
         return
@@ -144,12 +151,12 @@ def _bring_up_to_date(engine: Engine) -> None:
             hint="run `newsletter db upgrade`",
         )
     if revision is not None:
-        backup(engine, _unused(Path(f"{engine.url.database}.backup-{revision}")))
+        backup_beside(engine, f"backup-{revision}")
     upgrade(engine)
 
 
 def _check_known(engine: Engine, revision: str | None) -> None:
-    if revision is not None and revision not in _revisions():
+    if revision is not None and revision not in revisions():
         raise ConfigError(
             f"the database was written by a newer version (revision {revision})",
             where=_place(engine),
@@ -177,7 +184,8 @@ def _revision(connection: Connection) -> str | None:
     return None if row is None else str(row[0])
 
 
-def _revisions() -> list[str]:
+def revisions() -> list[str]:
+    """All revisions that this program knows, the oldest first."""
     folder = Path(__file__).parent / "versions"
     return sorted(path.stem for path in folder.glob("[0-9]*.py"))
 

@@ -13,12 +13,14 @@ from newsletter.config import split_mailbox
 from newsletter.resources import builtin_templates
 from newsletter.web import Pages
 from subscribers import SubscriberStore, Tokens
+from subscribers.topics import list_topics
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from newsletter.config import Publication
     from subscribers import Profile
+    from subscribers.tokens import Grant
 
 
 @dataclass(frozen=True)
@@ -65,14 +67,26 @@ class Desk:
         Raises:
             HTTPException: 404, when the token was not made by this publication for this *action*.
         """
-        public_id = self.tokens.read(action, token)
-        if public_id is None:
-            raise HTTPException(404)
-        return public_id
+        return self.grant(action, token).public_id
 
-    def link(self, action: str, profile: Profile) -> str:
-        """The path of a reader's own page, such as ``/preferences/TOKEN``."""
-        return f"{self.root}/{action}/{self.tokens.sign(action, profile.public_id)}"
+    def grant(self, action: str, token: str) -> Grant:
+        """What a link allows, and whom.
+
+        Raises:
+            HTTPException: 404, when the token was not made by this publication for this *action*.
+        """
+        grant = self.tokens.grant(action, token)
+        if grant is None:
+            raise HTTPException(404)
+        return grant
+
+    def link(self, action: str, profile: Profile, topic: str = "") -> str:
+        """The path of a reader's own page, such as ``/preferences/TOKEN``; about one *topic*, if given."""
+        return f"{self.root}/{action}/{self.tokens.sign(action, profile.public_id, topic)}"
+
+    def topics(self) -> dict[str, str]:
+        """What readers can choose, by slug, each as readers see it."""
+        return {topic.slug: topic.title for topic in list_topics(self.engine)}
 
 
 def masked(address: str) -> str:

@@ -13,6 +13,7 @@ from subscribers import Status
 if TYPE_CHECKING:
     from newsletter.public.desk import Desk
     from subscribers import Profile
+    from subscribers.tokens import Grant
 
 
 async def _body(request: Request) -> bytes:
@@ -26,30 +27,56 @@ def leaving(desk: Desk) -> APIRouter:
     @router.api_route("/unsubscribe/{token}", methods=["GET", "HEAD"])
     def ask(token: str) -> HTMLResponse:
         """Ask; mail scanners open every link, so this changes nothing."""
-        profile = desk.store.find_public(desk.public_id("unsubscribe", token))
+        grant = desk.grant("unsubscribe", token)
+        profile = desk.store.find_public(grant.public_id)
+        topic = _about(desk, grant)
         if profile is None or profile.status == Status.UNSUBSCRIBED:
             return _left(desk, profile)
-        preferences = desk.link("preferences", profile)
-        return desk.pages.page("leave", address=masked(profile.email), preferences=preferences)
+        if topic and grant.topic in profile.left_topics:
+            return _left_topic(desk, profile, topic)
+        return desk.pages.page(
+            "leave",
+            address=masked(profile.email),
+            topic=topic,
+            everything=desk.link("unsubscribe", profile),
+            preferences=desk.link("preferences", profile),
+        )
 
     @router.post("/unsubscribe/{token}")
     def leave(token: str, body: Annotated[bytes, Depends(_body)]) -> HTMLResponse:
         """Unsubscribe durably, then answer 200; again and again.
 
-        The token alone says who leaves (RFC 8058 section 3.1), so neither a cookie nor any part of the
-        body is needed, and a body that cannot be parsed is no reason to keep somebody.
+        The token alone says who leaves what (RFC 8058 section 3.1), so neither a cookie nor any part of the
+        body is needed, and a body that cannot be parsed is no reason to keep somebody. A message about a
+        topic belongs to the list of that topic, which its link leaves; or everything, if that is no more.
         """
-        public_id = desk.public_id("unsubscribe", token)
-        profile = desk.store.find_public(public_id)
+        grant = desk.grant("unsubscribe", token)
+        profile, topic = desk.store.find_public(grant.public_id), _about(desk, grant)
         if profile is not None:
-            desk.store.unsubscribe(
-                public_id, source="one-click" if b"One-Click" in body else "unsubscribe page"
-            )
-        return _left(desk, profile)
+            source = "one-click" if b"One-Click" in body else "unsubscribe page"
+            desk.store.unsubscribe(grant.public_id, source=source, topic=grant.topic if topic else "")
+        if profile is None or not topic or profile.status == Status.UNSUBSCRIBED:
+            return _left(desk, profile)
+        return _left_topic(desk, profile, topic)
 
     return router
+
+
+def _about(desk: Desk, grant: Grant) -> str:
+    """The topic that a link is about, as readers see it; empty if it is about everything."""
+    return desk.topics().get(grant.topic, "") if grant.topic else ""
 
 
 def _left(desk: Desk, profile: Profile | None) -> HTMLResponse:
     # Of somebody erased only the token is left: they are off the list all the same.
     return desk.pages.page("left", address=masked(profile.email) if profile and profile.email else "")
+
+
+def _left_topic(desk: Desk, profile: Profile, topic: str) -> HTMLResponse:
+    return desk.pages.page(
+        "left_topic",
+        address=masked(profile.email),
+        topic=topic,
+        everything=desk.link("unsubscribe", profile),
+        preferences=desk.link("preferences", profile),
+    )

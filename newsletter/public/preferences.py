@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 from babel import Locale, UnknownLocaleError
@@ -28,11 +30,29 @@ _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _FIELDS = {"first_name": "first_name", "last_name": "last_name", "language": "locale"}
 
 
-async def _sent(request: Request) -> dict[str, str]:
-    """The fields of the form that were sent, empty ones too, cleaned and by the names of the list."""
-    async with request.form(max_files=0, max_fields=20) as form:
+#: How long the page offers to pause.
+MONTH = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class _Form:
+    """What was sent: texts by the names of the list, the topics if these were shown, and a wish to pause."""
+
+    texts: dict[str, str]
+    topics: list[str] | None
+    pause: str
+
+
+async def _sent(request: Request) -> _Form:
+    """The fields of the form that were sent, empty ones too, cleaned."""
+    async with request.form(max_files=0, max_fields=200) as form:
         sent = {name: value for name, value in form.items() if isinstance(value, str)}
-    return {ours: _UNSEEN.sub(" ", sent[name]).strip() for name, ours in _FIELDS.items() if name in sent}
+        topics = [value for value in form.getlist("topic") if isinstance(value, str)]
+    return _Form(
+        texts={ours: _UNSEEN.sub(" ", sent[name]).strip() for name, ours in _FIELDS.items() if name in sent},
+        topics=topics if "topics" in sent else None,
+        pause=sent.get("pause", ""),
+    )
 
 
 def preferences(desk: Desk) -> APIRouter:
@@ -51,15 +71,18 @@ def preferences(desk: Desk) -> APIRouter:
         return _page(desk, profile) if profile else desk.pages.page("left", address="")
 
     @router.post("/preferences/{token}")
-    def save(token: str, changes: Annotated[dict[str, str], Depends(_sent)]) -> HTMLResponse:
+    def save(token: str, form: Annotated[_Form, Depends(_sent)]) -> HTMLResponse:
         """Save what was sent; a field that was not sent stays as it is."""
         profile = reader(token)
         if profile is None:
             return desk.pages.page("left", address="")
-        if problem := _problem(changes, known={code for code, _ in languages(desk, profile)}):
-            return _page(desk, profile, changes, problem=problem)
+        if problem := _problem(desk, profile, form):
+            return _page(desk, profile, form.texts, problem=problem)
+        if form.pause:
+            until = None if form.pause == "end" else desk.store.clock() + MONTH
+            desk.store.pause(profile.public_id, until, source="preferences")
         try:
-            saved = desk.store.update(profile.public_id, **changes)
+            saved = desk.store.update(profile.public_id, **form.texts, topics=form.topics)
         except FieldError as error:
             return _page(desk, profile, problem=f"{error}. Nothing was changed.")
         return _page(desk, saved, saved=True) if saved else desk.pages.page("left", address="")
@@ -82,11 +105,13 @@ def _autonym(code: str) -> str:
     return f"{name[:1].upper()}{name[1:]}" if name else code
 
 
-def _problem(changes: dict[str, str], *, known: set[str]) -> str:
-    if any(len(value) > LONGEST_NAME for value in changes.values()):
+def _problem(desk: Desk, profile: Profile, form: _Form) -> str:
+    if any(len(value) > LONGEST_NAME for value in form.texts.values()):
         return f"A name may have up to {LONGEST_NAME} characters. Nothing was changed."
-    if changes.get("locale", "") not in known:
+    if form.texts.get("locale", "") not in {code for code, _ in languages(desk, profile)}:
         return "This language cannot be chosen. Nothing was changed."
+    if form.topics and not desk.topics().keys() >= set(form.topics):
+        return "There is no such topic any more. Nothing was changed."
     return ""
 
 
@@ -100,6 +125,9 @@ def _page(
 ) -> HTMLResponse:
     shown = {"first_name": profile.first_name, "last_name": profile.last_name, "locale": profile.locale}
     shown |= changes or {}
+    paused = (
+        profile.paused_until if profile.paused_until and profile.paused_until > desk.store.clock() else None
+    )
     return desk.pages.page(
         "preferences",
         status=400 if problem else 200,
@@ -109,6 +137,8 @@ def _page(
         language=shown["locale"] or "",
         languages=languages(desk, profile),
         unsubscribe=desk.link("unsubscribe", profile),
+        topics=[(slug, title, slug in profile.topics) for slug, title in desk.topics().items()],
+        paused=f"{paused:%Y-%m-%d}" if paused else "",
         longest=LONGEST_NAME,
         saved=saved,
         problem=problem,

@@ -164,7 +164,7 @@ def _bears(field: str, word: str) -> ColumnElement[bool]:
     vocabulary = TAGS if field == "tags" else TOPICS
     words, pairs = vocabulary.words, vocabulary.pairs
     chosen = select(words.c.id).where(words.c[vocabulary.word] == word)
-    bearers = select(pairs.c.subscriber_id).where(pairs.c[vocabulary.reference].in_(chosen))
+    bearers = select(pairs.c.subscriber_id).where(pairs.c[vocabulary.reference].in_(chosen), vocabulary.held)
     return SUBSCRIBER.c.id.in_(bearers)
 
 
@@ -174,8 +174,8 @@ def _known(field: Field) -> ColumnElement[bool]:
     if field.kind is Kind.ATTRIBUTE:
         return _attribute_text(field.name).is_not(None)
     if field.kind is Kind.WORDS:
-        pairs = (TAGS if field.name == "tags" else TOPICS).pairs
-        return SUBSCRIBER.c.id.in_(select(pairs.c.subscriber_id))
+        vocabulary = TAGS if field.name == "tags" else TOPICS
+        return SUBSCRIBER.c.id.in_(select(vocabulary.pairs.c.subscriber_id).where(vocabulary.held))
     return _text(field.name) != ""
 
 

@@ -128,7 +128,7 @@ class Merger:
         id_of = {row[0]: row[1] for row in connection.execute(chosen)}
         for person in people:
             person.id = id_of[person.address.key]
-        lines = [consent_row(id_of[person.address.key], self.consent, self.at) for person in people]
+        lines = [self._coming(person, id_of[person.address.key]) for person in people]
         gone = [person for person in people if person.status in GONE]
         insert_many(connection, CONSENT_EVENT, [*lines, *(self._leaving(person) for person in gone)])
 
@@ -154,14 +154,20 @@ class Merger:
              "updated_at": self.at}
             for person in people
         ]  # fmt: skip
-        connection.execute(statement, rows)
+        # The line comes first: the database refuses a status that the last line does not tell.
         insert_many(connection, CONSENT_EVENT, [self._leaving(person) for person in people if person.left])
+        connection.execute(statement, rows)
+
+    def _coming(self, person: _Person, subscriber_id: int) -> dict[str, object]:
+        status = None if person.status in GONE else person.status
+        return consent_row(subscriber_id, self.consent, self.at, status)
 
     def _leaving(self, person: _Person) -> dict[str, object]:
         if person.id is None:
             raise ValueError("a person without an id")
         kind = _KIND_OF_STATUS[person.status]
-        return consent_row(person.id, Consent(kind, self.consent.source, self.consent.text), self.at)
+        said = Consent(kind, self.consent.source, self.consent.text)
+        return consent_row(person.id, said, self.at, person.status)
 
 
 def _complete(person: _Person, record: Record) -> bool:
@@ -191,7 +197,8 @@ def _read(connection: Connection, keys: Collection[str]) -> dict[str, _Person]:
     query = select(SUBSCRIBER).where(SUBSCRIBER.c.email_key.in_(keys)).order_by(SUBSCRIBER.c.id)
     rows = connection.execute(query.with_for_update()).all()
     ids = [row.id for row in rows]
-    tags, topics = words_of(connection, TAGS, ids), words_of(connection, TOPICS, ids)
+    # Topics that were left count as known: an import gives nobody a topic again whom it was taken from.
+    tags, topics = words_of(connection, TAGS, ids), words_of(connection, TOPICS, ids, left=True)
     return {row.email_key: _known(row, tags.get(row.id, []), topics.get(row.id, [])) for row in rows}
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
+
 import pytest
 from webclient import WebClient
 
 from newsletter.config import Publication, PublicationSettings, Settings
 from newsletter.public import create_app
-from subscribers import Status, SubscriberStore, Tokens
+from subscribers import Status, SubscriberStore, Tokens, now
+from subscribers.keys import add_key
+from subscribers.models import KeyPurpose
+from subscribers.topics import add_topic, remove_topic
 
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 
@@ -222,6 +228,102 @@ def test_a_form_that_cannot_be_read_is_a_kind_page(client, prefer):
         answer = client.post(prefer, **request)
         assert answer.status_code == 400
         assert "could not be read" in answer.text
+
+
+@pytest.fixture
+def about(tokens, store, ada):
+    """The link of a message about a topic, of two that Ada chose."""
+    add_topic(store.engine, "ai", "Machines & Minds")
+    store.update(ada.public_id, topics=["ai", "web"])
+    return f"/unsubscribe/{tokens.sign('unsubscribe', ada.public_id, 'ai')}"
+
+
+def topics(store, profile):
+    return store.find_public(profile.public_id).topics
+
+
+def test_the_page_of_a_topic_offers_to_leave_it_or_everything(client, store, ada, about):
+    page = client.get(about).text
+
+    assert page.count("<button") == 2
+    assert "Leave Machines &amp; Minds?" in page
+    everything = re.search(r'<form method="post" action="([^"]+)">', page)[1]
+    assert client.post(everything).status_code == 200
+    assert status(store, ada) is Status.UNSUBSCRIBED
+
+
+@pytest.mark.parametrize(
+    ("data", "source"), [(ONE_CLICK, "one-click"), ({"from": "page"}, "unsubscribe page")]
+)
+def test_a_message_about_a_topic_is_left_by_topic(client, store, ada, about, data, source):
+    """One click leaves the list that the message was sent to (RFC 8058): that of the topic."""
+    for _ in range(2):
+        answer = client.post(about, data=data)
+        assert answer.status_code == 200
+        assert "You have left Machines &amp; Minds" in answer.text
+
+    assert (status(store, ada), topics(store, ada)) == (Status.ACTIVE, ("web",))
+    kept = [(line.topic, line.source) for line in store.find_public(ada.public_id).consent if line.topic]
+    assert kept[2:] == [("ai", source)]
+    assert "You have left" in client.get(about).text
+
+
+def test_a_topic_that_is_no_more_is_left_with_everything(client, store, ada, about):
+    """The person wants no more of what came; what that was is not known any more."""
+    remove_topic(store.engine, "ai")
+
+    assert "Leave Field Notes?" in client.get(about).text
+    assert "You are unsubscribed" in client.post(about, data=ONE_CLICK).text
+    assert status(store, ada) is Status.UNSUBSCRIBED
+
+
+def test_who_left_everything_is_not_told_of_a_topic(client, store, ada, about):
+    store.unsubscribe(ada.public_id, source="page")
+
+    for answer in (client.get(about), client.post(about, data=ONE_CLICK)):
+        assert "You are unsubscribed" in answer.text
+
+
+def test_topics_are_chosen_and_left_on_the_preferences_page(client, store, ada, about, prefer):
+    page = client.get(prefer).text
+    assert '<input type="checkbox" name="topic" value="ai" checked> Machines &amp; Minds' in page
+    add_topic(store.engine, "new")
+
+    client.post(prefer, data={"first_name": "Ada"})
+    assert topics(store, ada) == ("ai", "web")
+    client.post(prefer, data={"topics": "shown", "topic": ["web", "new"]})
+    assert topics(store, ada) == ("new", "web")
+    client.post(prefer, data={"topics": "shown"})
+    assert topics(store, ada) == ()
+
+
+def test_a_topic_that_was_not_offered_cannot_be_chosen(client, store, ada, about, prefer):
+    answer = client.post(prefer, data={"topics": "shown", "topic": ["secret"], "first_name": "Eve"})
+
+    assert (answer.status_code, "no such topic" in answer.text) == (400, True)
+    assert (topics(store, ada), store.find_public(ada.public_id).first_name) == (("ai", "web"), "Ada")
+
+
+def test_a_reader_takes_a_break_and_ends_it(client, store, ada, prefer):
+    client.post(prefer, data={"pause": "month"})
+
+    until = store.find_public(ada.public_id).paused_until
+    assert timedelta(days=29) < until - now() < timedelta(days=31)
+    assert f"We will not write to you before {until:%Y-%m-%d}" in client.get(prefer).text
+    client.post(prefer, data={"pause": "end"})
+    assert store.find_public(ada.public_id).paused_until is None
+    assert "Pause for a month" in client.get(prefer).text
+    assert store.find_public(ada.public_id).first_name == "Ada"
+
+
+def test_a_key_that_was_made_meanwhile_is_believed(client, engine, store, ada, leave):
+    """The service runs on while somebody rotates the keys; old links stay good."""
+    assert client.get(leave).status_code == 200
+    add_key(engine, KeyPurpose.LINKS)
+    new = f"/unsubscribe/{Tokens(engine).sign('unsubscribe', ada.public_id)}"
+
+    assert new != leave
+    assert [client.get(link).status_code for link in (new, leave)] == [200, 200]
 
 
 def test_a_name_is_text_wherever_it_stands(client, ada, prefer):

@@ -72,6 +72,9 @@ class TestAdding:
             "text": "Send me the digest",
             "ip": "192.0.2.1",
             "user_agent": "Browser/1",
+            "text_version": "",
+            "topic": "",
+            "status": "active",
             "at": "2026-04-11T09:30:00+00:00",
         }
         assert store.attribute_names() == {"country", "score", "premium"}

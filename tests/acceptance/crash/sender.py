@@ -37,9 +37,9 @@ def reached(moment: str) -> None:
 class Store(SubscriberStore):
     """The list; it is read right after a batch was claimed."""
 
-    def addressees(self, connection, ids):
+    def addressees(self, connection, ids, **about):
         reached("claimed")
-        return super().addressees(connection, ids)
+        return super().addressees(connection, ids, **about)
 
 
 class Provider(SmtpProvider):

@@ -1,0 +1,158 @@
+"""The commands about topics, pauses, retention, keys and backups, as processes."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import pty
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+from fakes.dispatching import plan, run
+from fakes.providers import ScriptedProvider
+from webclient import WebClient
+
+from newsletter.config import load_publication
+from newsletter.delivery import forget_recipient
+from newsletter.migrations import open_database
+from newsletter.public import create_app
+from subscribers import Status, SubscriberStore, SuppressionReason, Tokens
+from subscribers.transfer import import_csv
+
+if TYPE_CHECKING:
+    from acceptance.conftest import Letter
+
+
+def about(letter: Letter, topic: str) -> None:
+    """Make the issue `plain` one about a topic."""
+    path = letter.root / "issues" / "plain.md"
+    path.write_text(path.read_text("utf-8").replace("---\n", f"---\ntopic: {topic}\n", 1), encoding="utf-8")
+
+
+def test_an_issue_with_a_topic_is_for_who_chose_it(letter: Letter) -> None:
+    """Without a segment, too; and who left the topic is told apart from who never chose it."""
+    letter.ok("topics", "add", "product", "--name", "Product news")
+    for name in ("ann", "eve"):
+        letter.ok("subscribers", "add", f"{name}@example.com", "--topic", "product")
+    letter.ok("subscribers", "unsubscribe", "eve@example.com", "--topic", "product", "--yes")
+    about(letter, "product")
+
+    report = letter.ok("send", "plain", "--all", "--yes", "--json").json
+
+    assert (report["accepted"], report["excluded"]["left the topic"]) == (1, 1)
+    shown = letter.ok("topics", "show", "product", "--json").json
+    assert shown == {"slug": "product", "name": "Product news", "subscribed": 1, "pending": 0, "left": 1}
+    assert letter.ok("subscribers", "show", "eve@example.com", "--json").json["left_topics"] == ["product"]
+    assert letter.ok("topics", "list").out.split("\t")[:2] == ["product", "Product news"]
+    assert letter.run("topics", "remove", "product").code == 2
+    letter.ok("topics", "remove", "product", "--yes")
+
+
+def test_a_topic_that_there_is_not_is_an_error(letter: Letter) -> None:
+    letter.ok("topics", "add", "product")
+    about(letter, "prodct")
+
+    done = letter.run("send", "plain", "--all", "--yes")
+
+    assert (done.code, done.lines) == (
+        2, ["error: there is no topic `prodct`", "hint: did you mean `product`?"]
+    )  # fmt: skip
+
+
+def test_who_is_paused_gets_nothing_until_then(letter: Letter) -> None:
+    letter.ok("subscribers", "pause", "ann@example.com", "--for", "30d")
+    assert letter.ok("send", "plain", "--all", "--dry-run", "--json").json["excluded"] == {"paused": 1}
+
+    letter.ok("subscribers", "resume", "ann@example.com")
+    assert letter.ok("send", "plain", "--all", "--dry-run", "--json").json["excluded"] == {}
+    for options in ((), ("--until", "2020-01-01")):
+        done = letter.run("subscribers", "pause", "ann@example.com", *options)
+        assert (done.code, done.lines[0][:6], done.lines[1][:5]) == (2, "error:", "hint:")
+
+
+def test_a_suppression_is_taken_back_by_permit_alone(letter: Letter) -> None:
+    letter.ok("subscribers", "suppress", "ann@example.com", "--why", "Letter of 3 May")
+
+    assert letter.run("subscribers", "add", "ann@example.com", "--asked", "by mail").code == 1
+    assert letter.ok("send", "plain", "--all", "--dry-run", "--json").json["excluded"] == {"suppressed": 1}
+    letter.ok("subscribers", "permit", "ann@example.com")
+    assert letter.ok("send", "plain", "--all", "--dry-run", "--json").json["excluded"] == {}
+
+
+def test_erasing_reaches_the_ledger_and_the_outbox(letter: Letter) -> None:
+    letter.ok("send", "plain", "--all", "--yes")
+    before = len(list((letter.root / "outbox").rglob("*.eml")))
+
+    letter.ok("subscribers", "erase", "ann@example.com", "--yes")
+
+    assert len(list((letter.root / "outbox").rglob("*.eml"))) == before - 1
+    for file in letter.root.glob("newsletter.db*"):
+        assert b"ann@example.com" not in file.read_bytes().lower()
+
+
+def test_retention_is_by_the_settings(letter: Letter) -> None:
+    """Nobody is forgotten without being asked about, and nothing where nothing is due."""
+    done = letter.ok("subscribers", "expire", "--json")
+
+    assert done.json == {"unconfirmed": 0, "left": 0, "unconfirmed_topics": 0, "dry_run": False}
+
+
+def test_statistics_are_a_table_and_on_a_terminal_a_chart(letter: Letter) -> None:
+    letter.ok("subscribers", "unsubscribe", "ann@example.com", "--yes")
+    found = letter.ok("subscribers", "stats", "--months", "2", "--json").json
+    assert found["statuses"]["unsubscribed"] == 1
+    assert [len(found["months"]), found["months"][1]["unsubscribed"]] == [2, 1]
+    assert len(letter.ok("subscribers", "stats", "--months", "2").out.splitlines()) == 2
+
+    main, other = pty.openpty()
+    command, env = letter.command("subscribers", "stats"), {**os.environ, "NO_COLOR": "1", "COLUMNS": "100"}
+    subprocess.run(command, env=env, stdout=other, stderr=subprocess.DEVNULL, check=True)
+    os.close(other)
+    shown = os.read(main, 100_000).decode()
+    os.close(main)
+    assert "█" in shown
+
+
+def test_keys_are_rotated_and_never_shown(letter: Letter) -> None:
+    letter.ok("keys", "rotate")
+    listed = letter.ok("keys", "list", "--json").json
+
+    assert [(row["key"], row["signs"]) for row in listed] == [(1, False), (2, True)]
+    assert all(set(row) == {"key", "made", "signs"} for row in listed)
+
+
+def test_a_backup_is_restored_only_with_yes(letter: Letter) -> None:
+    letter.ok("db", "backup", "copy.db")
+    letter.ok("subscribers", "add", "late@example.com")
+
+    assert letter.run("db", "restore", "copy.db").code == 2
+    assert letter.ok("subscribers", "show", "late@example.com").code == 0
+    done = letter.ok("db", "restore", "copy.db", "--yes")
+
+    assert "newsletter.db.replaced" in done.err
+    assert letter.run("subscribers", "show", "late@example.com").code == 1
+    assert {file.stat().st_mode & 0o777 for file in letter.root.glob("*.db*")} == {0o600}
+
+
+def test_no_log_at_info_has_an_address(letter: Letter, caplog: pytest.LogCaptureFixture) -> None:
+    """Logs are read by more people than the list, and are kept for longer."""
+    caplog.set_level(logging.INFO)
+    publication = load_publication(letter.root)
+    engine = open_database(publication)
+    store = SubscriberStore(engine)
+    import_csv(store, letter.root / "people.csv")
+    store.add("new@example.com", status=Status.PENDING)
+    store.suppress("cho@example.net", SuppressionReason.BOUNCED)
+    plan(engine, ScriptedProvider())
+    run(engine, ScriptedProvider())
+    ann = store.find("ann@example.com")
+    assert ann is not None
+    client = WebClient(create_app(publication, engine))
+    client.post(f"/unsubscribe/{Tokens(engine).sign('unsubscribe', ann.public_id)}")
+    store.erase("ann@example.com", along=forget_recipient)
+    engine.dispose()
+
+    assert "@" not in caplog.text
+    assert "@" not in json.dumps([record.getMessage() for record in caplog.records])

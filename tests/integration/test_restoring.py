@@ -1,0 +1,147 @@
+"""Backups while others write, and restoring them: all of it or nothing."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from threading import Event, Thread
+from typing import TYPE_CHECKING
+
+import pytest
+
+from newsletter import migrations
+from newsletter.errors import ConfigError
+from newsletter.migrations.restoring import check_backup, restore
+from subscribers import SubscriberStore, open_engine
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sqlalchemy import Engine
+
+
+def emails(engine: Engine) -> list[str]:
+    return [profile.email for profile in SubscriberStore(engine).list(limit=10_000)]
+
+
+def test_a_backup_is_of_one_moment_while_others_write(sqlite_engine: Engine, tmp_path: Path) -> None:
+    """Each subscriber is added with one line of the log, in one transaction; no backup has one without the other."""
+    store, stop, begun = SubscriberStore(sqlite_engine), Event(), Event()
+
+    def write() -> None:
+        for number in range(10_000):
+            store.add(f"r{number}@example.com")
+            begun.set()
+            if stop.is_set():
+                return
+
+    writer = Thread(target=write)
+    writer.start()
+    begun.wait(30)
+    for number in range(5):
+        migrations.backup(sqlite_engine, tmp_path / f"copy{number}.db")
+    stop.set()
+    writer.join()
+
+    sizes = []
+    for number in range(5):
+        with closing(sqlite3.connect(tmp_path / f"copy{number}.db")) as copy:
+            people, lines = (
+                copy.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+                for table in ("subscriber", "consent_event")
+            )
+            assert copy.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert people == lines > 0
+        sizes.append(people)
+    assert sizes == sorted(sizes)
+
+
+def test_what_was_backed_up_is_there_again(sqlite_engine: Engine, tmp_path: Path) -> None:
+    """Another process that has the database open sees it, and what was replaced is kept, privately."""
+    store = SubscriberStore(sqlite_engine)
+    store.add("ann@example.com")
+    migrations.backup(sqlite_engine, tmp_path / "copy.db")
+    store.add("bob@example.com")
+    other = open_engine(str(sqlite_engine.url))
+    assert len(emails(other)) == 2
+
+    assert check_backup(tmp_path / "copy.db") == migrations.head()
+    kept = restore(sqlite_engine, tmp_path / "copy.db")
+
+    assert emails(sqlite_engine) == emails(other) == ["ann@example.com"]
+    assert SubscriberStore(other).add("cho@example.com")[1]
+    assert (kept.name, kept.stat().st_mode & 0o777) == ("newsletter.db.replaced", 0o600)
+    replaced = open_engine(f"sqlite:///{kept}")
+    assert emails(replaced) == ["ann@example.com", "bob@example.com"]
+    for engine in (other, replaced):
+        engine.dispose()
+    assert restore(sqlite_engine, tmp_path / "copy.db").name == "newsletter.db.replaced-2"
+    with closing(sqlite3.connect(tmp_path / "newsletter.db")) as database:
+        assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert (tmp_path / "copy.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_an_older_backup_is_restored_and_brought_up_to_date(sqlite_engine: Engine, tmp_path: Path) -> None:
+    SubscriberStore(sqlite_engine).add("ann@example.com")
+    migrations.backup(sqlite_engine, tmp_path / "old.db")
+    old = open_engine(f"sqlite:///{tmp_path}/old.db")
+    migrations.downgrade(old, migrations.revisions()[0])
+    old.dispose()
+
+    restore(sqlite_engine, tmp_path / "old.db")
+
+    assert migrations.current(sqlite_engine) == migrations.revisions()[0]
+    migrations.upgrade(sqlite_engine)
+    assert emails(sqlite_engine) == ["ann@example.com"]
+
+
+def test_while_somebody_writes_nothing_is_replaced(
+    sqlite_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    SubscriberStore(sqlite_engine).add("ann@example.com")
+    migrations.backup(sqlite_engine, tmp_path / "copy.db")
+    SubscriberStore(sqlite_engine).add("bob@example.com")
+    monkeypatch.setattr("newsletter.migrations.restoring.PATIENCE", 0.1)
+
+    with closing(sqlite3.connect(tmp_path / "newsletter.db", isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        with pytest.raises(ConfigError, match="cannot be restored") as caught:
+            restore(sqlite_engine, tmp_path / "copy.db")
+
+    assert "stop what uses the database" in caught.value.hint
+    assert emails(sqlite_engine) == ["ann@example.com", "bob@example.com"]
+
+
+@pytest.mark.parametrize("kind", ["missing", "folder", "text", "empty", "foreign", "newer", "damaged"])
+def test_what_is_no_backup_is_refused(sqlite_engine: Engine, tmp_path: Path, kind: str) -> None:
+    file = tmp_path / "copy.db"
+    migrations.backup(sqlite_engine, file)
+    if kind == "missing":
+        file.unlink()
+    elif kind == "folder":
+        file.unlink()
+        file.mkdir()
+    elif kind in {"text", "empty"}:
+        file.write_text("precious" * 200 if kind == "text" else "", encoding="utf-8")
+    elif kind == "damaged":
+        content = bytearray(file.read_bytes())
+        content[8192:] = b"\xff" * (len(content) - 8192)
+        file.write_bytes(content)
+    else:
+        table = migrations.VERSION_TABLE
+        change = f"DROP TABLE {table}" if kind == "foreign" else f"UPDATE {table} SET version_num = '9999_x'"
+        with closing(sqlite3.connect(file)) as copy, copy:
+            copy.execute(change)
+
+    with pytest.raises(ConfigError) as caught:
+        check_backup(file)
+
+    assert caught.value.exit_code == 3
+    assert caught.value.hint
+
+
+def test_postgresql_has_programs_of_its_own(postgres_engine: Engine, tmp_path: Path) -> None:
+    for attempt, program in ((migrations.backup, "pg_dump"), (restore, "pg_restore")):
+        with pytest.raises(ConfigError) as caught:
+            attempt(postgres_engine, tmp_path / "copy.db")
+        assert program in caught.value.hint
