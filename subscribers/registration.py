@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select, update
 
 from subscribers.consent import ASKED, GONE, change_status, record
+from subscribers.engagement import forget_events
 from subscribers.errors import ConsentError, SubscribersError
 from subscribers.models import Status, SuppressionReason, new_public_id
 from subscribers.suppression import lift, reasons
@@ -85,6 +86,7 @@ def wipe(connection: Connection, subscriber_id: int, public_id: str, at: datetim
     )
     take_words(connection, TAGS, subscriber_id)
     take_words(connection, TOPICS, subscriber_id)
+    forget_events(connection, subscriber_id)
     # That there was consent, and when, stays provable; who gave it, and from where, is forgotten.
     log = update(CONSENT_EVENT).where(CONSENT_EVENT.c.subscriber_id == subscriber_id)
     connection.execute(log.values(source="", text="", ip="", user_agent=""))

@@ -22,8 +22,11 @@ class Audience:
 
     @property
     def key(self) -> str:
-        """What tells two audiences apart: the expression, however it was named."""
-        return " ".join((self.segment or EVERYONE).source.split())
+        """What tells two audiences apart: the expression, however it was named.
+
+        The segments that it names are written out: another audience is meant once one of them has changed.
+        """
+        return " ".join((self.segment or EVERYONE).whole.split())
 
     def without(self, excluded: Mapping[str, Segment]) -> Audience:
         """The same, less the subscribers of the segments *excluded*, by their names."""

@@ -9,9 +9,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import Enum
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+from subscribers.engagement import EventKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Operator = Literal["==", "!=", "<", "<=", ">", ">="]
+Deed = Literal["received", "opened", "clicked"]
+
+#: The events that show a deed. What was opened or clicked had arrived; not every provider tells of arrivals.
+EVENTS: dict[Deed, tuple[EventKind, ...]] = {
+    "received": (EventKind.DELIVERED, EventKind.OPENED, EventKind.CLICKED),
+    "opened": (EventKind.OPENED,),
+    "clicked": (EventKind.CLICKED,),
+}
+#: The deeds that only a person can do; what a proxy or a scanner does shows only that a message arrived.
+PERSONAL: frozenset[Deed] = frozenset({"opened", "clicked"})
 
 
 class Kind(Enum):
@@ -33,6 +48,8 @@ class Field:
 
     name: str
     kind: Kind
+    #: Whether it is asked for in small letters.
+    lower: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,6 +121,15 @@ class Contains:
 
 
 @dataclass(frozen=True)
+class Affix:
+    """A field's text begins, or ends, with this text."""
+
+    field: Field
+    text: str
+    at_end: bool
+
+
+@dataclass(frozen=True)
 class Known:
     """A field has a value."""
 
@@ -117,7 +143,24 @@ class Truthy:
     field: Field
 
 
-Node = Always | AllOf | AnyOf | Not | Compare | OneOf | Contains | Known | Truthy
+@dataclass(frozen=True)
+class Engaged:
+    """Some message was received, opened or clicked: of one issue, or within so many days up to today."""
+
+    deed: Deed
+    issue: str | None = None
+    days: int | None = None
+
+
+@dataclass(frozen=True)
+class Named:
+    """The subscriber is in another segment, which meant *node* when this one was read."""
+
+    name: str
+    node: Node
+
+
+Node = Always | AllOf | AnyOf | Not | Compare | OneOf | Contains | Affix | Known | Truthy | Engaged | Named
 
 #: The fields that every subscriber has; any other name is an attribute.
 FIELDS = {
@@ -131,3 +174,37 @@ FIELDS = {
     "tags": Field("tags", Kind.WORDS),
     "topics": Field("topics", Kind.WORDS),
 }
+
+
+def every(node: Node) -> Iterator[Node]:
+    """The node, and all that it is made of, the segments that it names too."""
+    yield node
+    parts: tuple[Node, ...] = ()
+    match node:
+        case AllOf(inner) | AnyOf(inner):
+            parts = inner
+        case Not(inner_node) | Named(_, inner_node):
+            parts = (inner_node,)
+    for part in parts:
+        yield from every(part)
+
+
+def attributes_in(node: Node) -> list[str]:
+    """The attributes that are asked for, each once, in order."""
+    fields = [part.field for part in every(node) if not isinstance(part, _WITHOUT_FIELD)]
+    return list(dict.fromkeys(field.name for field in fields if field.kind is Kind.ATTRIBUTE))
+
+
+_WITHOUT_FIELD = (Always, AllOf, AnyOf, Not, Engaged, Named)
+
+
+def extent(node: Node) -> tuple[int, int]:
+    """How deep the tree is, and how many questions it asks, those of the segments that it names too."""
+    match node:
+        case AllOf(parts) | AnyOf(parts):
+            extents = [extent(part) for part in parts]
+            return 1 + max(depth for depth, _ in extents), sum(questions for _, questions in extents)
+        case Not(part) | Named(_, part):
+            depth, questions = extent(part)
+            return depth + 1, questions
+    return 1, 1
