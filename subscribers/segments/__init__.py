@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from subscribers.columns import now
 from subscribers.segments import memory, sql, words
-from subscribers.segments.nodes import FIELDS, AllOf, Always, AnyOf, Not, attributes_in
+from subscribers.segments.nodes import FIELDS, AllOf, Always, AnyOf, Not, sought
 from subscribers.segments.parsing import parse
 
 if TYPE_CHECKING:
@@ -65,9 +65,9 @@ class Segment:
         """The expression in English."""
         return words.in_words(self.node)
 
-    def attributes(self) -> list[str]:
-        """The attributes that it asks for, each once, in order."""
-        return attributes_in(self.node)
+    def sought(self) -> list[str]:
+        """The names of the fields by whose values it finds people, so that an index on them could help."""
+        return list(dict.fromkeys(field.name for field in sought(self.node)))
 
     def excluding(self, *others: Segment) -> Segment:
         """The same without those who are in one of *others*."""

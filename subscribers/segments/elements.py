@@ -20,19 +20,21 @@ if TYPE_CHECKING:
     from sqlalchemy.sql.compiler import SQLCompiler
 
 
-def attribute_text(name: str) -> ColumnElement[str]:
+def attribute_text(name: str, of: ColumnElement[Any] = SUBSCRIBER.c.attributes) -> ColumnElement[str]:
     """The value of an attribute as the database writes it as text; NULL when there is none."""
-    return AttributeText(SUBSCRIBER.c.attributes, _literal(name))
+    return AttributeText(of, _literal(name))
 
 
-def attribute_number(name: str) -> ColumnElement[float]:
+def attribute_number(name: str, of: ColumnElement[Any] = SUBSCRIBER.c.attributes) -> ColumnElement[float]:
     """The value of an attribute that is a number; of any other, NULL or nonsense."""
-    return AttributeNumber(SUBSCRIBER.c.attributes, _literal(name))
+    return AttributeNumber(of, _literal(name))
 
 
-def attribute_is(name: str, kind: str) -> ColumnElement[bool]:
+def attribute_is(
+    name: str, kind: str, of: ColumnElement[Any] = SUBSCRIBER.c.attributes
+) -> ColumnElement[bool]:
     """Whether an attribute is ``text``, a ``number``, ``true`` or ``false``; never NULL."""
-    return AttributeIs(SUBSCRIBER.c.attributes, _literal(name), literal_column(kind))
+    return AttributeIs(of, _literal(name), literal_column(kind))
 
 
 def by_code_point(text: ColumnElement[str]) -> ColumnElement[str]:

@@ -176,26 +176,18 @@ FIELDS = {
 }
 
 
-def every(node: Node) -> Iterator[Node]:
-    """The node, and all that it is made of, the segments that it names too."""
-    yield node
-    parts: tuple[Node, ...] = ()
+def sought(node: Node) -> Iterator[Field]:
+    """The fields that are asked what they are, by which people can be found; not what they are not."""
     match node:
-        case AllOf(inner) | AnyOf(inner):
-            parts = inner
-        case Not(inner_node) | Named(_, inner_node):
-            parts = (inner_node,)
-    for part in parts:
-        yield from every(part)
-
-
-def attributes_in(node: Node) -> list[str]:
-    """The attributes that are asked for, each once, in order."""
-    fields = [part.field for part in every(node) if not isinstance(part, _WITHOUT_FIELD)]
-    return list(dict.fromkeys(field.name for field in fields if field.kind is Kind.ATTRIBUTE))
-
-
-_WITHOUT_FIELD = (Always, AllOf, AnyOf, Not, Engaged, Named)
+        case AllOf(parts) | AnyOf(parts):
+            for part in parts:
+                yield from sought(part)
+        case Named(_, part):
+            yield from sought(part)
+        case Compare(field, operator, _) if operator != "!=" and not field.lower:
+            yield field
+        case OneOf(field, _) if not field.lower:
+            yield field
 
 
 def extent(node: Node) -> tuple[int, int]:

@@ -6,7 +6,6 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from random import Random
 from typing import TYPE_CHECKING
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import not_, select
@@ -120,7 +119,9 @@ CONSTANT = TEXT | NUMBER | st.just("days_ago(0)")
 FIELD = st.sampled_from(["a", "a", "a", "b", "missing", "email", "first_name", "last_name", "name", "locale"])
 SIGN = st.sampled_from(["==", "!=", "<", "<=", ">", ">="])
 IN = st.sampled_from(["in", "not in"])
-SMALL = st.sampled_from(["de", "ä", "a\u0308", "ß", "i", "ı", "σ", "ας", "ασ", "k", "x", "änne", "ann", "日本"])
+SMALL = st.sampled_from(
+    ["de", "ä", "a\u0308", "ß", "i", "ı", "σ", "ας", "ασ", "k", "x", "änne", "ann", "日本"]
+)
 LEAVES = st.one_of(
     st.builds("{} {} {}".format, FIELD, SIGN, CONSTANT),
     st.builds("{} {} {}".format, CONSTANT, SIGN, FIELD),
@@ -199,14 +200,16 @@ def test_sql_and_memory_agree_and_nothing_is_unknown(engine: Engine) -> None:
     assert cases >= 10_000
 
 
-@pytest.mark.parametrize("number", NUMBERS, ids=str)
-def test_every_number_is_found_by_itself(engine: Engine, number: float) -> None:
+def test_every_number_is_found_by_itself(engine: Engine) -> None:
+    """However the database keeps it and however it is written: to the last digit."""
     store = SubscriberStore(engine)
-    store.add("ann@example.com", attributes={"a": number})
-    written = number_written(number)
+    for place, number in enumerate(NUMBERS):
+        store.add(f"reader{place}@example.com", attributes={"a": number})
 
-    for expression in (f"a == {written}", f"a in [{written}]", f"a >= {written}", f"not a < {written}"):
-        assert store.count(parse_segment(expression)) == 1, expression
+    for number in NUMBERS:
+        written, same = number_written(number), NUMBERS.count(number)
+        for expression in (f"a == {written}", f"a in [{written}]", f"a >= {written} and not a > {written}"):
+            assert store.count(parse_segment(expression)) == same, expression
 
 
 def test_days_are_days_in_utc(engine: Engine) -> None:
