@@ -25,9 +25,8 @@ _FURTHEST_DAY = 36_500
 DEEDS: dict[str, Deed] = {str(deed): deed for deed in get_args(Deed)}
 WITHIN: dict[str, Deed] = {"opened_within": "opened", "clicked_within": "clicked"}
 FUNCTIONS = ("segment", "days_ago", *DEEDS, *WITHIN)
-_ONLY_LOWER = "of filters, a segment knows only `lower`"
 _REFUSED: dict[type[jinja.Node], str] = {
-    jinja.Filter: _ONLY_LOWER,
+    jinja.Filter: "of filters, a segment knows only `lower`",
     jinja.Getattr: "a name has no parts here",
     jinja.Getitem: "a name has no parts here",
     jinja.CondExpr: "`if` is not known in a segment",
@@ -127,6 +126,8 @@ class Terms:
             name = node.node.name if isinstance(node.node, jinja.Name) else ""
             if name not in FUNCTIONS:
                 what, hint = f"the function `{name}` is not known", nearest(name, FUNCTIONS)
+        elif isinstance(node, jinja.Filter) and node.name == "lower":
+            what, hint = "small letters are compared with a text", 'write `country | lower == "de"`'
         elif isinstance(node, jinja.BinExpr) and type(node) not in (jinja.And, jinja.Or):
             what = "a segment does not calculate"
         return self.source.error(what, node.lineno, hint=hint)
