@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Text, case, literal, null, select
 
 from subscribers.models import Status
-from subscribers.tables import SUBSCRIBER, SUPPRESSION, TAGS, TOPICS
+from subscribers.tables import SUBSCRIBER, SUPPRESSION, TAGS, TOPICS, pages
 from subscribers.words import words_of
 
 if TYPE_CHECKING:
@@ -60,10 +61,10 @@ def candidates(connection: Connection, segment: Segment | None) -> Iterator[Cand
     query = select(SUBSCRIBER.c.id, SUBSCRIBER.c.email_key, _barrier()).select_from(_WITH_SUPPRESSION)
     if segment is not None:
         query = query.where(segment.clause())
-    query = query.order_by(SUBSCRIBER.c.id).execution_options(yield_per=_ROWS_AT_A_TIME)
-    with connection.execute(query) as rows:
-        for row in rows:
-            yield Candidate(row[0], row[1], row[2])
+    # As `Candidate._make`, but without a step of Python for each of perhaps a million.
+    made = partial(tuple.__new__, Candidate)
+    for page in pages(connection, query.order_by(SUBSCRIBER.c.id), _ROWS_AT_A_TIME):
+        yield from map(made, page)
 
 
 def addressees(connection: Connection, ids: Sequence[int]) -> dict[int, Addressee]:
