@@ -66,7 +66,7 @@ BY_HAND = {
     ),
 }
 AUDIENCE = (
-    "SELECT s.id, email_key,"
+    "SELECT s.id,"
     " CASE WHEN status <> 'active' THEN status WHEN u.key IS NOT NULL THEN 'suppressed' END"
     " FROM subscriber s LEFT JOIN suppression u ON u.key = s.suppression_key WHERE {where} ORDER BY s.id"
 )

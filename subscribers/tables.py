@@ -7,7 +7,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import JSON
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
 
 _JSON = json.JSONEncoder(ensure_ascii=False)
-_numbers = count()
 
 
 def _table(model: type[SQLModel]) -> Table:
@@ -79,22 +77,18 @@ def insert_many(connection: Connection, table: Table, rows: Sequence[Mapping[str
     connection.exec_driver_sql(sql, list(zip(*encoded, strict=True)))
 
 
-def pages(connection: Connection, query: Select[Any], size: int) -> Iterator[list[tuple[Any, ...]]]:
-    """The rows of a query, *size* at a time, as the driver gives them, while the database goes on looking.
+def pages(connection: Connection, query: Select[Any], size: int) -> Iterator[Sequence[Any]]:
+    """The rows of a query, *size* at a time, as the driver gives them.
 
     For columns that need no conversion: numbers, texts, booleans. A row of SQLAlchemy's costs more than it
-    costs to find and read it.
+    costs to find and read it. SQLite goes on looking meanwhile; of PostgreSQL's answer, all is in memory.
     """
     compiled: Any = query.compile(dialect=connection.dialect, compile_kwargs={"render_postcompile": True})
-    postgres = connection.dialect.name == "postgresql"
-    # Also begins the transaction. Else PostgreSQL would plan for the first rows, as if no more were wanted.
-    connection.exec_driver_sql("SET LOCAL cursor_tuple_fraction = 1" if postgres else "SELECT 1").close()
-    driver: Any = connection.connection.driver_connection
     values: Any = compiled.params
     if compiled.positiontup is not None:
         values = [_for_sqlite(values[name]) for name in compiled.positiontup]
-    # A cursor with a name stays in the server, which hands out its rows as they are fetched.
-    with closing(driver.cursor(name=f"pages_{next(_numbers)}") if postgres else driver.cursor()) as cursor:
+    connection.exec_driver_sql("SELECT 1").close()  # begins the transaction, if nothing did so yet
+    with closing(connection.connection.cursor()) as cursor:
         cursor.execute(str(compiled), values)
         while page := cursor.fetchmany(size):
             yield page

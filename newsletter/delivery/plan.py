@@ -101,8 +101,8 @@ def plan_dispatch(
         if not dry_run:
             freezer.begin(name, edition, audience, provider, sender)
         received = set() if again else _already_received(connection, edition.slug)
-        for candidate in store.candidates(connection, audience.segment):
-            freezer.add(candidate.id, candidate.barrier or _seen(candidate.id, received))
+        for subscriber_id, barrier in store.candidates(connection, audience.segment):
+            freezer.add(subscriber_id, barrier or _seen(subscriber_id, received))
         freezer.end()
         if freezer.planned == 0:
             raise _nobody(audience, freezer)
