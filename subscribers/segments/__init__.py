@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from subscribers.columns import now
 from subscribers.segments import memory, sql, words
-from subscribers.segments.nodes import FIELDS, AllOf, Always, AnyOf, Not, sought
+from subscribers.segments.nodes import FIELDS, AllOf, Always, AnyOf, Not, asks_events, sought
 from subscribers.segments.parsing import parse
 
 if TYPE_CHECKING:
@@ -64,6 +64,10 @@ class Segment:
     def words(self) -> str:
         """The expression in English."""
         return words.in_words(self.node)
+
+    def asks_events(self) -> bool:
+        """Whether it asks what happened with messages."""
+        return asks_events(self.node)
 
     def sought(self) -> list[str]:
         """The names of the fields by whose values it finds people, so that an index on them could help."""

@@ -190,6 +190,16 @@ def sought(node: Node) -> Iterator[Field]:
             yield field
 
 
+def asks_events(node: Node) -> bool:
+    """Whether a deed is asked for anywhere in the tree."""
+    match node:
+        case AllOf(parts) | AnyOf(parts):
+            return any(asks_events(part) for part in parts)
+        case Not(part) | Named(_, part):
+            return asks_events(part)
+    return isinstance(node, Engaged)
+
+
 def extent(node: Node) -> tuple[int, int]:
     """How deep the tree is, and how many questions it asks, those of the segments that it names too."""
     match node:
