@@ -26,8 +26,17 @@ def attribute_text(name: str, of: ColumnElement[Any] = SUBSCRIBER.c.attributes) 
 
 
 def attribute_number(name: str, of: ColumnElement[Any] = SUBSCRIBER.c.attributes) -> ColumnElement[float]:
-    """The value of an attribute that is a number; of any other, NULL or nonsense."""
+    """The value of an attribute that is a number, to be compared with a `number`; NULL when there is none."""
     return AttributeNumber(of, _literal(name))
+
+
+def number(value: float) -> ColumnElement[float]:
+    """A number as `attribute_number` is compared with.
+
+    PostgreSQL compares them as JSON, by decimal digits: of two floats, Python's shortest digits (`repr`) are
+    equal or in order exactly when the floats are. To make floats of them first would take longer.
+    """
+    return Number(literal(float(value), Double), literal(repr(float(value)), Text))
 
 
 def attribute_is(
@@ -68,6 +77,13 @@ class AttributeText(FunctionElement[str]):
 
 class AttributeNumber(FunctionElement[float]):
     """See `attribute_number`."""
+
+    type = Double()
+    inherit_cache = True
+
+
+class Number(FunctionElement[float]):
+    """See `number`: as a float, and as digits."""
 
     type = Double()
     inherit_cache = True
@@ -127,10 +143,20 @@ def _text_postgresql(element: FunctionElement[Any], compiler: SQLCompiler, **_: 
 
 @compiles(AttributeNumber, "postgresql")
 def _number_postgresql(element: FunctionElement[Any], compiler: SQLCompiler, **_: object) -> str:
-    # CASE, since PostgreSQL may cast before it has looked at the type in another condition.
     column, name = _parts(element, compiler)
-    number = f"({column} ->> '{name}')::double precision"
-    return f"(CASE WHEN jsonb_typeof({column} -> '{name}') = 'number' THEN {number} END)"
+    return f"({column} -> '{name}')"
+
+
+@compiles(Number, "sqlite")
+def _float_sqlite(element: FunctionElement[Any], compiler: SQLCompiler, **_: object) -> str:
+    number, _digits = element.clauses
+    return compiler.process(number)
+
+
+@compiles(Number, "postgresql")
+def _json_postgresql(element: FunctionElement[Any], compiler: SQLCompiler, **_: object) -> str:
+    _number, digits = element.clauses
+    return f"CAST({compiler.process(digits)} AS JSONB)"
 
 
 _SQLITE_TYPES = {

@@ -33,6 +33,7 @@ from subscribers.segments.elements import (
     attribute_text,
     by_code_point,
     lowered,
+    number,
 )
 from subscribers.segments.nodes import (
     EVENTS,
@@ -120,7 +121,7 @@ def _compare_attribute(name: str, operator: Operator, value: str | float | bool)
     if isinstance(value, bool):
         return attribute_is(name, "true" if value else "false")
     if not isinstance(value, str):
-        return and_(_relate(attribute_number(name), operator, float(value)), attribute_is(name, "number"))
+        return and_(_relate(attribute_number(name), operator, number(value)), attribute_is(name, "number"))
     text = attribute_text(name)
     return and_(_relate(text, operator, value), attribute_is(name, "text"))
 
@@ -142,7 +143,9 @@ def _compare_days(operator: Operator, day: date) -> ColumnElement[bool]:
     return and_(joined >= begin, joined < end)
 
 
-def _relate(left: ColumnElement[Any], operator: Operator, right: _Value) -> ColumnElement[bool]:
+def _relate(
+    left: ColumnElement[Any], operator: Operator, right: _Value | ColumnElement[Any]
+) -> ColumnElement[bool]:
     return left.op(operator.replace("==", "="), is_comparison=True, return_type=Boolean())(right)
 
 
@@ -154,7 +157,9 @@ def _one_of(field: Field, values: list[_Value]) -> ColumnElement[bool]:
     if field.kind is Kind.ATTRIBUTE:
         parts += [_compare_attribute(field.name, "==", value) for value in values if isinstance(value, bool)]
         numbers = [
-            float(value) for value in values if isinstance(value, int | float) and not isinstance(value, bool)
+            number(value)
+            for value in values
+            if isinstance(value, int | float) and not isinstance(value, bool)
         ]
         if numbers:
             is_one = attribute_number(field.name).in_(numbers)
@@ -226,7 +231,7 @@ def _known(field: Field) -> ColumnElement[bool]:
 def _truthy(field: Field) -> ColumnElement[bool]:
     if field.kind is not Kind.ATTRIBUTE:
         return _known(field)
-    zero = and_(func.coalesce(attribute_number(field.name), 1.0) == 0.0, attribute_is(field.name, "number"))
+    zero = _compare_attribute(field.name, "==", 0)
     return and_(_known(field), not_(attribute_is(field.name, "false")), not_(zero.self_group()))
 
 
