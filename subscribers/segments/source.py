@@ -36,7 +36,7 @@ class Source:
         """What Jinja makes of it.
 
         Raises:
-            SegmentError: nothing.
+            SegmentError: it is empty, too long, or not in the grammar of Jinja.
         """
         if not self.text.strip():
             raise self.error("the expression is empty", 0, hint=WHAT_IS_KNOWN)
