@@ -5,6 +5,7 @@ from subscribers.attributes import infer_value
 from subscribers.columns import now
 from subscribers.consent import Consent, ConsentRecord
 from subscribers.database import open_engine, writing
+from subscribers.engagement import Event, EventKind, events_of, record_events
 from subscribers.errors import (
     AddressError,
     ConsentError,
@@ -32,6 +33,8 @@ __all__ = [
     "ConsentError",
     "ConsentKind",
     "ConsentRecord",
+    "Event",
+    "EventKind",
     "FieldError",
     "ImportReport",
     "Profile",
@@ -46,6 +49,7 @@ __all__ = [
     "TransferError",
     "addressees",
     "candidates",
+    "events_of",
     "export_csv",
     "import_csv",
     "infer_value",
@@ -53,5 +57,6 @@ __all__ = [
     "now",
     "open_engine",
     "parse_segment",
+    "record_events",
     "writing",
 ]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, select, update
 
 from subscribers.consent import GONE, Consent, change_status, record
+from subscribers.engagement import forget_events
 from subscribers.errors import ConsentError
 from subscribers.models import ConsentKind, Status, SubscriptionState, SuppressionReason, new_public_id
 from subscribers.suppression import lift, reasons, scope_of, suppress
@@ -134,6 +135,7 @@ def forget(connection: Connection, row: Row[Any], consent: Consent, at: datetime
     )
     take_words(connection, TAGS, row.id)
     take_words(connection, TOPICS, row.id)
+    forget_events(connection, row.id)
     # That there was consent, to which text, and when, stays provable; who gave it, from where, is forgotten.
     log = update(CONSENT_EVENT).where(CONSENT_EVENT.c.subscriber_id == row.id)
     connection.execute(log.values(source="", text="", ip="", user_agent=""))
@@ -142,7 +144,7 @@ def forget(connection: Connection, row: Row[Any], consent: Consent, at: datetime
 
 def _unname(connection: Connection, address: str) -> None:
     """Take an address out of saved segments that name it; nobody has it any more."""
-    named = re.compile(re.escape(address), re.IGNORECASE)
+    named = re.compile(rf"(?<![\w.+@-]){re.escape(address)}(?![\w.-])", re.IGNORECASE)
     for name, expression in connection.execute(select(SEGMENT.c.name, SEGMENT.c.expression)).all():
         if named.search(expression):
             changed = update(SEGMENT).where(SEGMENT.c.name == name)

@@ -318,6 +318,22 @@ class SubscriberStore:
         """
         return saved.load(self.engine, name)
 
+    def parse_segment(self, expression: str, attributes: Collection[str] | None = None) -> Segment:
+        """What an expression says that is not saved; it may name saved segments.
+
+        Args:
+            expression: as `subscribers.parse_segment` reads it.
+            attributes: the attribute names that may be used, or None for any.
+
+        Raises:
+            SegmentError: it cannot be understood.
+        """
+        return saved.understand(self.engine, expression, attributes)
+
+    def segments_naming(self, name: str) -> tuple[str, ...]:
+        """The names of the saved segments whose expressions name the segment *name*."""
+        return saved.users(self.engine, name)
+
     def segments(self) -> tuple[SavedSegment, ...]:
         """All saved segments, by name: each with ``name``, ``expression`` and ``created_at``."""
         return saved.load_all(self.engine)
@@ -326,7 +342,7 @@ class SubscriberStore:
         """Forget a saved segment.
 
         Raises:
-            FieldError: there is none of that name.
+            FieldError: there is none of that name, or other segments name it.
         """
         saved.remove(self.engine, name)
 

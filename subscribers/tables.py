@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -17,9 +18,9 @@ from subscribers import models
 from subscribers.columns import UtcTime
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from sqlalchemy import ColumnElement, Connection, Dialect, Table
+    from sqlalchemy import ColumnElement, Connection, Dialect, Select, Table
     from sqlalchemy.sql.compiler import SQLCompiler
 
 
@@ -81,6 +82,27 @@ def insert_many(connection: Connection, table: Table, rows: Sequence[Mapping[str
     sql, order = _insert_sql(connection.dialect.name, table, tuple(rows[0]))
     encoded = [_encoded(connection, table, name, [row[name] for row in rows]) for name in order]
     connection.exec_driver_sql(sql, list(zip(*encoded, strict=True)))
+
+
+def pages(connection: Connection, query: Select[Any], size: int) -> Iterator[Sequence[Any]]:
+    """The rows of a query, *size* at a time, as the driver gives them.
+
+    For columns that need no conversion: numbers, texts, booleans. A row of SQLAlchemy's costs more than it
+    costs to find and read it. SQLite goes on looking meanwhile; of PostgreSQL's answer, all is in memory.
+    """
+    compiled: Any = query.compile(dialect=connection.dialect, compile_kwargs={"render_postcompile": True})
+    values: Any = compiled.params
+    if compiled.positiontup is not None:
+        values = [_for_sqlite(values[name]) for name in compiled.positiontup]
+    connection.exec_driver_sql("SELECT 1").close()  # begins the transaction, if nothing did so yet
+    with closing(connection.connection.cursor()) as cursor:
+        cursor.execute(str(compiled), values)
+        while page := cursor.fetchmany(size):
+            yield page
+
+
+def _for_sqlite(value: object) -> object:
+    return _sqlite_time(value) if isinstance(value, datetime) else value
 
 
 @lru_cache(maxsize=64)

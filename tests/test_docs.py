@@ -14,7 +14,11 @@ from pathlib import Path
 import click
 import pytest
 
+from newsletter import migrations
 from newsletter.cli import newsletter
+from subscribers import SubscriberStore, open_engine
+from subscribers.segments import FIELD_NAMES
+from subscribers.segments.terms import FUNCTIONS
 
 ROOT = Path(__file__).resolve().parent.parent
 _spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
@@ -24,6 +28,7 @@ generate = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(generate)
 
 COMMANDS = list(generate.walk(newsletter, ("newsletter",)))
+SEGMENTS = (ROOT / "docs" / "segments.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -64,6 +69,54 @@ def test_the_readme_commands_run(tmp_path: Path) -> None:
     done = subprocess.run(
         ["sh", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
+    assert done.returncode == 0, done.stderr
+
+
+EXPRESSIONS = [
+    expression.replace("\\|", "|") for expression in re.findall(r"^\| `(.+?)` \|", SEGMENTS, re.MULTILINE)
+]
+
+
+def test_every_example_of_a_segment_is_one(tmp_path: Path) -> None:
+    """Each expression of the page on segments is understood, said in words, and answered."""
+    engine = open_engine(f"sqlite:///{tmp_path}/list.db")
+    migrations.upgrade(engine)
+    store = SubscriberStore(engine)
+    attributes = ["country", "score", "premium", "city", "company", "renewal"]
+    for name in ("builders", "dach"):
+        store.save_segment(name, '"x" in tags')
+
+    assert len(EXPRESSIONS) >= 30
+    for expression in EXPRESSIONS:
+        segment = store.parse_segment(expression, attributes)
+        assert segment.words()
+        assert store.count(segment) == 0
+    engine.dispose()
+
+
+def test_every_part_of_the_language_is_documented() -> None:
+    """What is known of functions, fields and tests is on the page."""
+    for word in (*FUNCTIONS, *FIELD_NAMES, "startswith", "endswith", "defined", "none", "lower", "not in"):
+        assert word in SEGMENTS, word
+
+
+def test_the_commands_about_segments_run(tmp_path: Path) -> None:
+    """Each command of the page exits with 0, one after the other, on a list that has the attribute."""
+    (tmp_path / "newsletter.toml").write_text(
+        '[publication]\nname = "N"\nfrom = "N <n@example.com>"\nurl = "https://n.example.com"\n'
+        '[subscribers]\nattributes = ["country"]\n',
+        encoding="utf-8",
+    )
+    environment = {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "HOME": str(tmp_path),
+        "LANG": "C.UTF-8",
+    }
+    script = "set -e\n" + "\n".join(blocks(SEGMENTS))
+    done = subprocess.run(
+        ["sh", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+
     assert done.returncode == 0, done.stderr
 
 

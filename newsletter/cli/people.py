@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from newsletter.cli import imported, keeping, output
+from newsletter.cli.patience import looking
 from newsletter.cli.session import Session, confirm, json_option, pass_session
 from newsletter.errors import UsageError
 from subscribers import Consent, ConsentKind, infer_value
@@ -165,11 +166,12 @@ def list_(
       newsletter subscribers list --where '"builders" in tags' --limit 5
     """
     chosen = session.segment(segment, expression)
-    people = list(session.store.list(chosen, limit=limit))
+    with looking(session, chosen):
+        people = list(session.store.list(chosen, limit=limit))
+        total = session.store.count(chosen)
     if as_json:
         output.document([_brief(person) for person in people])
         return
-    total = session.store.count(chosen)
     if not total:
         output.say(_nobody(session, chosen))
         return

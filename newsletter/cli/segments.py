@@ -5,7 +5,10 @@ from __future__ import annotations
 import click
 
 from newsletter.cli import output
+from newsletter.cli.patience import looking
 from newsletter.cli.session import Session, json_option, pass_session
+from newsletter.errors import UsageError
+from subscribers.indexing import create_index, indexes, remove_index
 
 
 @click.group()
@@ -27,11 +30,14 @@ def add(session: Session, name: str, expression: str) -> None:
     """Save a segment, or give its name a new expression.
 
     \b
-    Example:
+    Examples:
       newsletter segments add dach 'country in ["DE", "AT", "CH"]'
+      newsletter segments add dach-readers 'segment("dach") and opened_within(90)'
     """
     declared = session.publication.settings.subscribers.attributes
-    count = session.store.count(session.store.save_segment(name, expression, declared))
+    segment = session.store.save_segment(name, expression, declared)
+    with looking(session, segment):
+        count = session.store.count(segment)
     output.say(f"saved: {name}, {output.plural(count, 'subscriber')} today")
     if not count:
         output.warn(f"segment `{name}` matches nobody")
@@ -68,17 +74,30 @@ def show(session: Session, name: str, *, as_json: bool) -> None:
       newsletter segments show dach
     """
     segment = session.store.segment(name)
-    count = session.store.count(segment)
-    sample = [person.email for person in session.store.sample(segment)]
+    with looking(session, segment):
+        count = session.store.count(segment)
+        sample = [person.email for person in session.store.sample(segment)]
     if as_json:
-        output.document({"name": name, "expression": segment.source, "count": count, "sample": sample})
+        output.document(
+            {
+                "name": name,
+                "expression": segment.source,
+                "words": segment.words(),
+                "count": count,
+                "sample": sample,
+                "names": sorted(segment.names),
+                "named_by": list(session.store.segments_naming(name)),
+            }
+        )
         return
+    named_by = session.store.segments_naming(name)
     output.table(
         ("", ""),
         [
             ("expression", segment.source),
             ("in words", segment.words()),
             ("count", f"{count:,}"),
+            *([("named by", named_by)] if named_by else []),
             *(("", email) for email in sample),
         ],
     )
@@ -88,7 +107,7 @@ def show(session: Session, name: str, *, as_json: bool) -> None:
 @click.argument("name")
 @pass_session
 def remove(session: Session, name: str) -> None:
-    """Forget a saved segment; nobody is unsubscribed by it.
+    """Forget a saved segment that no other names; nobody is unsubscribed by it.
 
     \b
     Example:
@@ -96,6 +115,42 @@ def remove(session: Session, name: str) -> None:
     """
     session.store.remove_segment(name)
     output.say(f"removed: {name}")
+
+
+@segments.command()
+@click.argument("field", required=False)
+@click.option("--remove", is_flag=True, help="Remove the index on this field.")
+@json_option
+@pass_session
+def index(session: Session, field: str | None, *, remove: bool, as_json: bool) -> None:
+    """Make segments that ask for FIELD faster, by an index; without FIELD, list the indexes.
+
+    Others can go on reading meanwhile, and on PostgreSQL also writing.
+
+    \b
+    Examples:
+      newsletter segments index country
+      newsletter segments index country --remove
+      newsletter segments index
+    """
+    declared = session.publication.settings.subscribers.attributes
+    attributes = {*session.store.attribute_names(), *declared}
+    if field is None and remove:
+        raise UsageError("it is not said which index to remove", hint="name its field")
+    if field is not None and remove:
+        remove_index(session.engine, field, attributes)
+        output.say(f"removed: the index on {field}")
+    elif field is not None:
+        create_index(session.engine, field, attributes)
+        output.say(f"indexed: {field}")
+    found = indexes(session.engine, attributes)
+    if as_json:
+        output.document([{"field": index.field, "ready": index.ready} for index in found])
+    elif field is None and not found:
+        output.say("no field has an index yet; `newsletter segments index FIELD` makes one")
+    elif field is None:
+        states = {True: "ready", False: "not finished: make it again"}
+        output.table(("field", "state"), ((index.field, states[index.ready]) for index in found))
 
 
 COMMANDS = (segments,)

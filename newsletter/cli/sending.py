@@ -13,6 +13,7 @@ from newsletter.checks import Severity, check_edition
 from newsletter.cli import output
 from newsletter.cli.dispatches import report_document, report_table
 from newsletter.cli.exits import FINDINGS, INTERRUPTED, TROUBLED
+from newsletter.cli.patience import looking
 from newsletter.cli.progress import delivering
 from newsletter.cli.session import Session, confirm, json_option, pass_session
 from newsletter.delivery import Audience, DispatchState, Means, plan_dispatch, run_dispatch, status
@@ -141,7 +142,8 @@ def send(
             dry_run=dry,
         )
 
-    foreseen = plan(dry=True)
+    with looking(session, audience.segment):
+        foreseen = plan(dry=True)
     if foreseen.state is DispatchState.FINISHED:
         output.say(f"{foreseen.dispatch} is finished; `--again` would begin anew")
         if joined := _planned(lambda: plan(dry=True, newcomers=True)):

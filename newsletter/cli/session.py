@@ -16,7 +16,7 @@ from newsletter.editions import find_issue, press
 from newsletter.errors import NewsletterError, UsageError
 from newsletter.messages import Composer, Envelope, Message, Recipient, personal_links
 from newsletter.migrations import open_database
-from subscribers import SubscriberStore, Tokens, normalise, parse_segment
+from subscribers import SubscriberStore, Tokens, normalise
 from subscribers.topics import count_topics
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class Session:
         if name and expression:
             raise UsageError("`--segment` and `--where` exclude each other", hint="give one of them")
         if expression:
-            return parse_segment(expression, self.attributes())
+            return self.store.parse_segment(expression, self.attributes())
         return self.store.segment(name) if name else None
 
     def topic(self, slug: str) -> TopicCount:

@@ -26,8 +26,11 @@ class Audience:
 
     @property
     def key(self) -> str:
-        """What tells two audiences apart: the expression, however it was named, and the topic."""
-        expression = " ".join((self.segment or EVERYONE).source.split())
+        """What tells two audiences apart: the expression, however it was named, and the topic.
+
+        The segments that it names are written out: another audience is meant once one of them has changed.
+        """
+        expression = " ".join((self.segment or EVERYONE).whole.split())
         return f"topic {self.topic}: {expression}" if self.topic else expression
 
     def without(self, excluded: Mapping[str, Segment]) -> Audience:

@@ -105,9 +105,9 @@ def plan_dispatch(
         if not dry_run:
             freezer.begin(name, edition, audience, provider, sender)
         received = None if again else Received(connection, edition.slug)
-        for candidate in store.candidates(connection, audience.segment, topic=audience.topic):
-            seen = received is not None and received.holds(candidate.id)
-            freezer.add(candidate.id, candidate.barrier or (ALREADY_RECEIVED if seen else None))
+        for subscriber_id, barrier in store.candidates(connection, audience.segment, topic=audience.topic):
+            seen = received is not None and received.holds(subscriber_id)
+            freezer.add(subscriber_id, barrier or (ALREADY_RECEIVED if seen else None))
         freezer.end()
         if freezer.planned == 0:
             raise _nobody(audience, freezer)

@@ -11,17 +11,23 @@ from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from newsletter.errors import NewsletterError, did_you_mean
+from subscribers import SegmentError, parse_segment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
     from jinja2.runtime import Context
 
+    from subscribers import Segment
+
 #: Every value that a Jinja filter may make of another here ends quickly and needs little memory.
 FILTERS = frozenset(
     "abs capitalize count d default first float int join last length list lower max min replace"  # noqa: SIM905
     " reverse round sort string sum title trim truncate unique upper urlencode".split()
 )
+
+#: What a condition may call, as a segment may; nothing else can be called.
+DAYS_AGO = "days_ago"
 
 #: What an expression may do wrong with values of an unexpected type.
 _EVALUATION_ERRORS = (TemplateError, TypeError, ValueError, ArithmeticError, LookupError)
@@ -47,6 +53,14 @@ class Missing(StrictUndefined):
     __hash__ = object.__hash__  # type: ignore[assignment]
 
 
+def _begins(value: object, text: str) -> bool:
+    return isinstance(value, str) and value.startswith(text)
+
+
+def _ends(value: object, text: str) -> bool:
+    return isinstance(value, str) and value.endswith(text)
+
+
 class _Sandbox(ImmutableSandboxedEnvironment):
     """No attributes but keys of mappings, no calls, no globals, and no products of unbounded size."""
 
@@ -54,6 +68,8 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         super().__init__(undefined=Missing)
         self.intercepted_binops = frozenset({"*", "**", "%"})
         self.globals.clear()
+        # Jinja has no such tests; the language of segments does.
+        self.tests.update(startswith=_begins, endswith=_ends)
         self.filters = {name: filter_ for name, filter_ in self.filters.items() if name in FILTERS}
 
     def getattr(self, obj: Any, attribute: str) -> Any:  # noqa: ANN401 - Jinja's signature
@@ -84,7 +100,46 @@ def compiled(expression: str) -> Callable[..., Any]:
 
     The function gives a `Missing` where a field has no value, and raises what evaluating raises.
     """
+    if DAYS_AGO in expression and _segment(expression) is not None:
+        return condition_of(expression)
     return _shortcut(expression) or _ENVIRONMENT.compile_expression(expression, undefined_to_none=False)
+
+
+@lru_cache(maxsize=1024)
+def condition_of(expression: str) -> Callable[..., Any]:
+    """*expression* as `compiled` gives it, for where only its truth counts.
+
+    What a segment can ask is answered as a segment answers it, so that a reader who is in the segment gets
+    what stands under the same condition in an issue. All else is Jinja's.
+    """
+    segment = _segment(expression)
+    if segment is None:
+        return compiled(expression)
+
+    def holds(*, subscriber: Mapping[str, object], **_roots: object) -> bool:
+        return segment.matches(subscriber)
+
+    return holds
+
+
+def _segment(expression: str) -> Segment | None:
+    """The expression as a segment, if it is one that needs nothing but the fields of the subscriber."""
+    if any(name not in ("subscriber", DAYS_AGO) for name in _names(expression)):
+        return None
+    try:
+        segment = parse_segment(expression)
+    except SegmentError:
+        return None
+    return None if segment.asks_events() else segment
+
+
+def _names(expression: str) -> set[str]:
+    try:
+        return {
+            node.name for node in _every(nodes.Output([parse(expression)])) if isinstance(node, nodes.Name)
+        }
+    except ExpressionError:
+        return {""}
 
 
 def parse(expression: str) -> nodes.Expr:
@@ -127,8 +182,10 @@ def check(expression: str, known: Mapping[str, Callable[[str], str | None]]) -> 
         ExpressionError: with a hint.
     """
     tree = parse(expression)
+    dated = DAYS_AGO in expression and _segment(expression) is not None
     for node in _every(nodes.Output([tree])):
-        _check_node(node, expression, tuple(known))
+        if not (dated and isinstance(node, nodes.Call)):
+            _check_node(node, expression, tuple(known))
     for root, name in references(tree):
         hint = known[root](name)
         if hint is not None:

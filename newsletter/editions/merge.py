@@ -11,7 +11,7 @@ from html import escape
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from newsletter.editions.expressions import Missing, compiled, evaluate
+from newsletter.editions.expressions import Missing, compiled, condition_of, evaluate
 from newsletter.editions.language import long_date
 from newsletter.errors import IssueError, NewsletterError
 
@@ -146,7 +146,9 @@ class Evaluator:
     def __init__(self, edition: Edition) -> None:
         self._edition = edition
         self._slots = [
-            (slot, compiled(slot.expression), slot.kind == "value")
+            (slot, compiled(slot.expression), True)
+            if slot.kind == "value"
+            else (slot, condition_of(slot.expression), False)
             for slot in edition.slots
             if slot.expression
         ]

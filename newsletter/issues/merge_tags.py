@@ -35,8 +35,13 @@ _WORDS = frozenset(
 )
 _LONGEST = 500
 
+#: What a condition may call, beside `ROOTS`; as in a segment.
+_FUNCTIONS = ("days_ago",)
+
 #: Not optimised: the optimiser would compute constants such as ``9 ** 9 ** 9`` while checking.
 _ENVIRONMENT = Environment(optimized=False, autoescape=True)
+# Jinja has no such tests; the language of segments, which is that of conditions, does.
+_ENVIRONMENT.tests.update(startswith=str.startswith, endswith=str.endswith)
 
 
 def is_rooted(expression: str) -> bool:
@@ -53,7 +58,7 @@ def roots(expression: str) -> set[str]:
     Raises:
         TemplateSyntaxError: it is no Jinja expression.
     """
-    return {name.name for name in _parse(expression).find_all(nodes.Name)}
+    return {name.name for name in _parse(expression).find_all(nodes.Name)} - {*_FUNCTIONS}
 
 
 def fields(expression: str, root: str = "subscriber") -> set[str]:
@@ -91,7 +96,7 @@ def check_tag(tag: MergeTag, path: Path | None) -> None:
             hint="write it as in Jinja, or put `\\` before the brace if it is text",
         ) from error
     for name in tree.find_all(nodes.Name):
-        if name.name not in ROOTS:
+        if name.name not in (*ROOTS, *_FUNCTIONS):
             raise IssueError(
                 f"`{tag.source}` speaks of `{name.name}`, which is not known",
                 where=where,

@@ -9,9 +9,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import Enum
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+from subscribers.engagement import EventKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Operator = Literal["==", "!=", "<", "<=", ">", ">="]
+Deed = Literal["received", "opened", "clicked"]
+
+#: The events that show a deed. What was opened or clicked had arrived; not every provider tells of arrivals.
+EVENTS: dict[Deed, tuple[EventKind, ...]] = {
+    "received": (EventKind.DELIVERED, EventKind.OPENED, EventKind.CLICKED),
+    "opened": (EventKind.OPENED,),
+    "clicked": (EventKind.CLICKED,),
+}
+#: The deeds that only a person can do; what a proxy or a scanner does shows only that a message arrived.
+PERSONAL: frozenset[Deed] = frozenset({"opened", "clicked"})
 
 
 class Kind(Enum):
@@ -33,6 +48,8 @@ class Field:
 
     name: str
     kind: Kind
+    #: Whether it is asked for in small letters.
+    lower: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,6 +121,15 @@ class Contains:
 
 
 @dataclass(frozen=True)
+class Affix:
+    """A field's text begins, or ends, with this text."""
+
+    field: Field
+    text: str
+    at_end: bool
+
+
+@dataclass(frozen=True)
 class Known:
     """A field has a value."""
 
@@ -117,7 +143,24 @@ class Truthy:
     field: Field
 
 
-Node = Always | AllOf | AnyOf | Not | Compare | OneOf | Contains | Known | Truthy
+@dataclass(frozen=True)
+class Engaged:
+    """Some message was received, opened or clicked: of one issue, or within so many days up to today."""
+
+    deed: Deed
+    issue: str | None = None
+    days: int | None = None
+
+
+@dataclass(frozen=True)
+class Named:
+    """The subscriber is in another segment, which meant *node* when this one was read."""
+
+    name: str
+    node: Node
+
+
+Node = Always | AllOf | AnyOf | Not | Compare | OneOf | Contains | Affix | Known | Truthy | Engaged | Named
 
 #: The fields that every subscriber has; any other name is an attribute.
 FIELDS = {
@@ -131,3 +174,39 @@ FIELDS = {
     "tags": Field("tags", Kind.WORDS),
     "topics": Field("topics", Kind.WORDS),
 }
+
+
+def sought(node: Node) -> Iterator[Field]:
+    """The fields that are asked what they are, by which people can be found; not what they are not."""
+    match node:
+        case AllOf(parts) | AnyOf(parts):
+            for part in parts:
+                yield from sought(part)
+        case Named(_, part):
+            yield from sought(part)
+        case Compare(field, operator, _) if operator != "!=" and not field.lower:
+            yield field
+        case OneOf(field, _) if not field.lower:
+            yield field
+
+
+def asks_events(node: Node) -> bool:
+    """Whether a deed is asked for anywhere in the tree."""
+    match node:
+        case AllOf(parts) | AnyOf(parts):
+            return any(asks_events(part) for part in parts)
+        case Not(part) | Named(_, part):
+            return asks_events(part)
+    return isinstance(node, Engaged)
+
+
+def extent(node: Node) -> tuple[int, int]:
+    """How deep the tree is, and how many questions it asks, those of the segments that it names too."""
+    match node:
+        case AllOf(parts) | AnyOf(parts):
+            extents = [extent(part) for part in parts]
+            return 1 + max(depth for depth, _ in extents), sum(questions for _, questions in extents)
+        case Not(part) | Named(_, part):
+            depth, questions = extent(part)
+            return depth + 1, questions
+    return 1, 1

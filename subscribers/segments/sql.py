@@ -1,37 +1,44 @@
-"""Answers a segment in SQL: one condition on subscriber rows, the same on SQLite and PostgreSQL.
+"""Turns a segment into a condition on subscriber rows, the same on SQLite and PostgreSQL.
 
 A condition never gives NULL, so that ``NOT`` of it is its exact opposite: each question about an attribute
 is joined with the question of its type, which is asked in a form that is false, not unknown, without a value.
-
-The name of an attribute is part of the statement, never a bound value: only so can an index on the
-attribute be used, under PostgreSQL's generic plans too. `ATTRIBUTE_NAME` is what makes that safe.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import (
     Boolean,
     ColumnElement,
-    Double,
     Text,
     and_,
     bindparam,
     false,
     func,
-    literal_column,
+    literal,
     not_,
     or_,
     select,
     true,
 )
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.functions import FunctionElement
 
-from subscribers.attributes import ATTRIBUTE_NAME
+from subscribers.engagement import EVENT
+from subscribers.segments.elements import (
+    Ending,
+    Position,
+    attribute_is,
+    attribute_number,
+    attribute_text,
+    by_code_point,
+    lowered,
+    number,
+)
 from subscribers.segments.nodes import (
+    EVENTS,
+    PERSONAL,
+    Affix,
     AllOf,
     Always,
     AnyOf,
@@ -39,9 +46,11 @@ from subscribers.segments.nodes import (
     Constant,
     Contains,
     Day,
+    Engaged,
     Field,
     Kind,
     Known,
+    Named,
     Node,
     Not,
     OneOf,
@@ -49,9 +58,6 @@ from subscribers.segments.nodes import (
     Truthy,
 )
 from subscribers.tables import SUBSCRIBER, TAGS, TOPICS
-
-if TYPE_CHECKING:
-    from sqlalchemy.sql.compiler import SQLCompiler
 
 
 def condition(node: Node, today: date) -> ColumnElement[bool]:
@@ -73,10 +79,16 @@ def condition(node: Node, today: date) -> ColumnElement[bool]:
             return _one_of(field, [_at(value, today, field) for value in values])
         case Contains(field, text):
             return _contains(field, text)
+        case Affix(field, text, at_end):
+            return _affix(field, text, at_end=at_end)
         case Known(field):
             return _known(field)
         case Truthy(field):
             return _truthy(field)
+        case Engaged():
+            return _engaged(node, today)
+        case Named(_, part):
+            return condition(part, today)
 
 
 # A day stays one for a field of days, and is written as text for all others.
@@ -93,30 +105,31 @@ def _at(value: Constant, today: date, field: Field) -> _Value:
 def _compare(field: Field, operator: Operator, value: _Value) -> ColumnElement[bool]:
     if isinstance(value, date):
         return _compare_days(operator, value)
-    if field.kind is Kind.ATTRIBUTE:
+    if field.kind is Kind.ATTRIBUTE and not (field.lower and isinstance(value, str)):
         return _compare_attribute(field.name, operator, value)
     if not isinstance(value, str):
         return false()
+    if field.lower:
+        return _where_text(field, _text_of(field, value) == value)
     text = _text(field.name)
     if operator == "==":
         return text == value
-    return and_(_relate(_by_code_point(text), operator, value), text != "")
+    return and_(_relate(by_code_point(text), operator, value), text != "")
 
 
 def _compare_attribute(name: str, operator: Operator, value: str | float | bool) -> ColumnElement[bool]:
     if isinstance(value, bool):
-        return _attribute_is(name, "true" if value else "false")
+        return attribute_is(name, "true" if value else "false")
     if not isinstance(value, str):
-        return and_(_relate(_attribute_number(name), operator, float(value)), _attribute_is(name, "number"))
-    text = _attribute_text(name)
-    ordered = text if operator == "==" else _by_code_point(text)
-    return and_(_relate(ordered, operator, value), _attribute_is(name, "text"))
+        return and_(_relate(attribute_number(name), operator, number(value)), attribute_is(name, "number"))
+    text = attribute_text(name)
+    return and_(_relate(text, operator, value), attribute_is(name, "text"))
 
 
 def _compare_days(operator: Operator, day: date) -> ColumnElement[bool]:
     """Compare the day of joining, in UTC, as moments: so an index on the moment can be used."""
     joined: ColumnElement[datetime] = SUBSCRIBER.c.created_at
-    begin = datetime.combine(day, time.min, UTC)
+    begin = _midnight(day)
     end = begin + timedelta(days=1)
     match operator:
         case "<":
@@ -130,33 +143,52 @@ def _compare_days(operator: Operator, day: date) -> ColumnElement[bool]:
     return and_(joined >= begin, joined < end)
 
 
-def _relate(left: ColumnElement[Any], operator: Operator, right: _Value) -> ColumnElement[bool]:
+def _relate(
+    left: ColumnElement[Any], operator: Operator, right: _Value | ColumnElement[Any]
+) -> ColumnElement[bool]:
     return left.op(operator.replace("==", "="), is_comparison=True, return_type=Boolean())(right)
 
 
 def _one_of(field: Field, values: list[_Value]) -> ColumnElement[bool]:
     texts = [value for value in values if isinstance(value, str)]
-    if field.kind is not Kind.ATTRIBUTE:
-        return _text(field.name).in_(texts) if texts else false()
-    numbers = [
-        float(value) for value in values if isinstance(value, int | float) and not isinstance(value, bool)
-    ]
-    parts = [_compare_attribute(field.name, "==", value) for value in values if isinstance(value, bool)]
+    parts = []
     if texts:
-        parts.append(and_(_attribute_text(field.name).in_(texts), _attribute_is(field.name, "text")))
-    if numbers:
-        parts.append(and_(_attribute_number(field.name).in_(numbers), _attribute_is(field.name, "number")))
-    return or_(*parts)
+        parts.append(_where_text(field, _text_of(field, "".join(texts)).in_(texts)))
+    if field.kind is Kind.ATTRIBUTE:
+        parts += [_compare_attribute(field.name, "==", value) for value in values if isinstance(value, bool)]
+        numbers = [
+            number(value)
+            for value in values
+            if isinstance(value, int | float) and not isinstance(value, bool)
+        ]
+        if numbers:
+            is_one = attribute_number(field.name).in_(numbers)
+            parts.append(and_(is_one, attribute_is(field.name, "number")))
+    return or_(false(), *parts)
 
 
 def _contains(field: Field, text: str) -> ColumnElement[bool]:
     if field.kind is Kind.WORDS:
         return _bears(field.name, text)
     needle = bindparam(None, text, Text)
-    if field.kind is Kind.ATTRIBUTE:
-        found: ColumnElement[bool] = _Position(_attribute_text(field.name), needle) > 0
-        return and_(found, _attribute_is(field.name, "text"))
-    return _Position(_text(field.name), needle) > 0
+    return _where_text(field, Position(_text_of(field, text), needle) > 0)
+
+
+def _affix(field: Field, text: str, *, at_end: bool) -> ColumnElement[bool]:
+    whole = _text_of(field, text)
+    part = Ending(whole, literal(len(text))) if at_end else func.substr(whole, 1, len(text))
+    return _where_text(field, part == text)
+
+
+def _where_text(field: Field, asked: ColumnElement[bool]) -> ColumnElement[bool]:
+    """What is asked of a field's text, and false of an attribute that is none."""
+    return and_(asked, attribute_is(field.name, "text")) if field.kind is Kind.ATTRIBUTE else asked
+
+
+def _text_of(field: Field, letters: str) -> ColumnElement[str]:
+    """The field's text, fit for questions about these *letters*."""
+    text = attribute_text(field.name) if field.kind is Kind.ATTRIBUTE else _text(field.name)
+    return lowered(text, letters) if field.lower else text
 
 
 def _bears(field: str, word: str) -> ColumnElement[bool]:
@@ -168,11 +200,28 @@ def _bears(field: str, word: str) -> ColumnElement[bool]:
     return SUBSCRIBER.c.id.in_(bearers)
 
 
+def _engaged(asked: Engaged, today: date) -> ColumnElement[bool]:
+    """IN, as of words; every condition on the events is answered by one of their indexes."""
+    columns = EVENT.c
+    doers = select(columns.subscriber_id).where(columns.kind.in_(EVENTS[asked.deed]))
+    if asked.deed in PERSONAL:
+        doers = doers.where(columns.by_machine == false())
+    if asked.days is None:
+        doers = doers.where(columns.issue == asked.issue)
+    else:
+        doers = doers.where(columns.at >= _midnight(today - timedelta(days=asked.days)))
+    return SUBSCRIBER.c.id.in_(doers)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time.min, UTC)
+
+
 def _known(field: Field) -> ColumnElement[bool]:
     if field.kind is Kind.DAY:
         return true()
     if field.kind is Kind.ATTRIBUTE:
-        return _attribute_text(field.name).is_not(None)
+        return attribute_text(field.name).is_not(None)
     if field.kind is Kind.WORDS:
         vocabulary = TAGS if field.name == "tags" else TOPICS
         return SUBSCRIBER.c.id.in_(select(vocabulary.pairs.c.subscriber_id).where(vocabulary.held))
@@ -182,8 +231,8 @@ def _known(field: Field) -> ColumnElement[bool]:
 def _truthy(field: Field) -> ColumnElement[bool]:
     if field.kind is not Kind.ATTRIBUTE:
         return _known(field)
-    zero = and_(func.coalesce(_attribute_number(field.name), 1.0) == 0.0, _attribute_is(field.name, "number"))
-    return and_(_known(field), not_(_attribute_is(field.name, "false")), not_(zero.self_group()))
+    zero = _compare_attribute(field.name, "==", 0)
+    return and_(_known(field), not_(attribute_is(field.name, "false")), not_(zero.self_group()))
 
 
 def _text(name: str) -> ColumnElement[str]:
@@ -194,126 +243,3 @@ def _text(name: str) -> ColumnElement[str]:
         return full
     column: ColumnElement[str] = SUBSCRIBER.c[name]
     return column
-
-
-def _attribute_text(name: str) -> ColumnElement[str]:
-    return _AttributeText(SUBSCRIBER.c.attributes, _literal(name))
-
-
-def _attribute_number(name: str) -> ColumnElement[float]:
-    return _AttributeNumber(SUBSCRIBER.c.attributes, _literal(name))
-
-
-def _attribute_is(name: str, kind: str) -> ColumnElement[bool]:
-    return _AttributeIs(SUBSCRIBER.c.attributes, _literal(name), literal_column(kind))
-
-
-def _literal(name: str) -> ColumnElement[Any]:
-    if not ATTRIBUTE_NAME.fullmatch(name):
-        raise ValueError(f"{name!r} is no attribute name")
-    return literal_column(name)
-
-
-def _by_code_point(text: ColumnElement[str]) -> ColumnElement[str]:
-    return _ByCodePoint(text)
-
-
-class _AttributeText(FunctionElement[str]):
-    """The value of an attribute as the database writes it as text; NULL when there is none."""
-
-    type = Text()
-    inherit_cache = True
-
-
-class _AttributeNumber(FunctionElement[float]):
-    """The value of an attribute that is a number; of any other, NULL or nonsense."""
-
-    type = Double()
-    inherit_cache = True
-
-
-class _AttributeIs(FunctionElement[bool]):
-    """Whether an attribute is ``text``, a ``number``, ``true`` or ``false``; never NULL."""
-
-    type = Boolean()
-    inherit_cache = True
-
-
-class _Position(FunctionElement[int]):
-    """Where one text begins in another, from 1, with regard to case; 0 if nowhere."""
-
-    inherit_cache = True
-
-
-class _ByCodePoint(FunctionElement[str]):
-    """A text that is ordered as Python orders texts, whatever the language of the database."""
-
-    type = Text()
-    inherit_cache = True
-
-
-def _parts(element: FunctionElement[Any], compiler: SQLCompiler) -> list[str]:
-    return [compiler.process(part) for part in element.clauses]
-
-
-@compiles(_AttributeText, "sqlite")
-@compiles(_AttributeNumber, "sqlite")
-def _value_sqlite(element: FunctionElement[Any], compiler: SQLCompiler, **_: object) -> str:
-    column, name = _parts(element, compiler)
-    return f"json_extract({column}, '$.{name}')"
-
-
-@compiles(_AttributeText, "postgresql")
-def _text_postgresql(element: FunctionElement[Any], compiler: SQLCompiler, **_: object) -> str:
-    column, name = _parts(element, compiler)
-    return f"({column} ->> '{name}')"
-
-
-@compiles(_AttributeNumber, "postgresql")
-def _number_postgresql(element: FunctionElement[Any], compiler: SQLCompiler, **_: object) -> str:
-    # CASE, since PostgreSQL may cast before it has looked at the type in another condition.
-    column, name = _parts(element, compiler)
-    number = f"({column} ->> '{name}')::double precision"
-    return f"CASE WHEN jsonb_typeof({column} -> '{name}') = 'number' THEN {number} END"
-
-
-_SQLITE_TYPES = {
-    "text": "('text')",
-    "number": "('integer', 'real')",
-    "true": "('true')",
-    "false": "('false')",
-}
-
-
-@compiles(_AttributeIs, "sqlite")
-def _is_sqlite(element: FunctionElement[Any], compiler: SQLCompiler, **_: object) -> str:
-    column, name, kind = _parts(element, compiler)
-    return f"coalesce(json_type({column}, '$.{name}'), '') IN {_SQLITE_TYPES[kind]}"
-
-
-@compiles(_AttributeIs, "postgresql")
-def _is_postgresql(element: FunctionElement[Any], compiler: SQLCompiler, **_: object) -> str:
-    column, name, kind = _parts(element, compiler)
-    if kind in ("true", "false"):
-        return f"coalesce({column} -> '{name}' = '{kind}'::jsonb, false)"
-    return f"coalesce(jsonb_typeof({column} -> '{name}'), '') = '{'string' if kind == 'text' else kind}'"
-
-
-@compiles(_Position, "sqlite")
-def _position_sqlite(element: FunctionElement[Any], compiler: SQLCompiler, **_: object) -> str:
-    return f"instr({', '.join(_parts(element, compiler))})"
-
-
-@compiles(_Position, "postgresql")
-def _position_postgresql(element: FunctionElement[Any], compiler: SQLCompiler, **_: object) -> str:
-    return f"strpos({', '.join(_parts(element, compiler))})"
-
-
-@compiles(_ByCodePoint, "sqlite")
-def _order_sqlite(element: FunctionElement[Any], compiler: SQLCompiler, **_: object) -> str:
-    return _parts(element, compiler)[0]
-
-
-@compiles(_ByCodePoint, "postgresql")
-def _order_postgresql(element: FunctionElement[Any], compiler: SQLCompiler, **_: object) -> str:
-    return f'({_parts(element, compiler)[0]} COLLATE "C")'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from subscribers.segments.nodes import (
+    Affix,
     AllOf,
     Always,
     AnyOf,
@@ -10,9 +11,12 @@ from subscribers.segments.nodes import (
     Constant,
     Contains,
     Day,
+    Deed,
+    Engaged,
     Field,
     Kind,
     Known,
+    Named,
     Node,
     Not,
     OneOf,
@@ -35,6 +39,8 @@ _DAYS = {
     ">": "joined after",
     ">=": "joined on or after",
 }
+_DEEDS: dict[Deed, str] = {"received": "received", "opened": "opened", "clicked": "clicked a link in"}
+_VERBS: dict[Deed, str] = {"received": "receive", "opened": "open", "clicked": "click a link in"}
 
 
 def in_words(node: Node) -> str:
@@ -55,10 +61,16 @@ def in_words(node: Node) -> str:
             return f"{_name(field)} is {_listed(values, 'or')}"
         case Contains(field, text):
             return f"{_holds(field)} “{text}”"
+        case Affix(field, text, at_end):
+            return f"{_name(field)} {'ends' if at_end else 'begins'} with “{text}”"
         case Known(field):
             return f"{_name(field)} {_verb(field)} known"
         case Truthy(field):
             return f"{_name(field)} {_verb(field)} set"
+        case Engaged(deed, issue, days):
+            return f"{_DEEDS[deed]} {_message(issue, days, 'a message')}"
+        case Named(name, part):
+            return f"is in the segment “{name}” ({in_words(part)})"
 
 
 def _negated(node: Node) -> str:
@@ -71,10 +83,18 @@ def _negated(node: Node) -> str:
             return f"{_name(field)} does not contain “{text}”"
         case OneOf(field, values):
             return f"{_name(field)} is neither {_listed(values, 'nor')}"
+        case Affix(field, text, at_end):
+            return f"{_name(field)} does not {'end' if at_end else 'begin'} with “{text}”"
         case Known(field):
             return f"{_name(field)} {_verb(field)} not known"
         case Truthy(field):
             return f"{_name(field)} {_verb(field)} not set"
+        case Engaged(deed, None, days):
+            return f"{_DEEDS[deed]} {_message(None, days, 'no message')}"
+        case Engaged(deed, issue, days):
+            return f"did not {_VERBS[deed]} {_message(issue, days, '')}"
+        case Named(name, part):
+            return f"is not in the segment “{name}” ({in_words(part)})"
     return f"not ({in_words(node)})"
 
 
@@ -89,8 +109,17 @@ def _listed(values: tuple[Constant, ...], conjunction: str) -> str:
     return f"{', '.join(shown[:-1])} {conjunction} {shown[-1]}"
 
 
+def _message(issue: str | None, days: int | None, some: str) -> str:
+    if issue is not None:
+        return f"the issue “{issue}”"
+    if not days:
+        return f"{some} today"
+    return f"{some} within the last {'day' if days == 1 else f'{days} days'}"
+
+
 def _name(field: Field) -> str:
-    return field.name.replace("_", " ")
+    name = field.name.replace("_", " ")
+    return f"{name}, in small letters," if field.lower else name
 
 
 def _verb(field: Field) -> str:

@@ -101,6 +101,22 @@ def test_a_segments_name_does_not_make_another_audience(engine: Engine) -> None:
     ).continued
 
 
+def test_a_dispatch_freezes_what_the_segments_meant_that_its_own_names(engine: Engine) -> None:
+    """A change of an inner segment changes no dispatch, and makes the outer one another audience."""
+    store = fill(engine, 3)
+    store.save_segment("inner", 'email == "reader1@example.com"')
+    store.save_segment("outer", 'segment("inner")')
+    provider = ScriptedProvider()
+    plan(engine, provider, Audience("segment `outer`", store.segment("outer")))
+    store.save_segment("inner", 'email in ["reader1@example.com", "reader2@example.com"]')
+
+    run(engine, provider)
+    second = plan(engine, provider, Audience("segment `outer`", store.segment("outer")))
+
+    assert set(provider.taken) == names(1)
+    assert (second.dispatch, second.planned, second.continued) == ("issue-2", 1, False)
+
+
 @pytest.mark.parametrize("finished", [True, False])
 def test_a_changed_issue_is_not_sent_to_the_same_audience_unasked(engine: Engine, finished: bool) -> None:
     fill(engine, 3)

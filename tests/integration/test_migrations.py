@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from alembic import command
-from sqlalchemy import JSON, Column, DateTime, Integer, LargeBinary, MetaData, inspect, select, text
+from sqlalchemy import JSON, Boolean, Column, DateTime, Integer, LargeBinary, MetaData, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import SQLModel
 
@@ -223,6 +223,8 @@ def example(column: Column[object]) -> object:
     kind = column.type
     if isinstance(kind, JSON):
         return {"country": "DE"}
+    if isinstance(kind, Boolean):
+        return True
     if isinstance(kind, LargeBinary):
         return b"\x00key"
     if isinstance(kind, DateTime):

@@ -51,10 +51,10 @@ def log(store: SubscriberStore, email: str = ANN) -> list[tuple[str, str, str]]:
 def barrier(store: SubscriberStore, topic: str = "") -> str | None:
     """What stands in the way of the only subscriber: the same when planned and when claimed."""
     with store.engine.connect() as connection:
-        (candidate,) = store.candidates(connection, None, topic=topic)
-        person = store.addressees(connection, [candidate.id], topic=topic)[candidate.id]
-    assert person.barrier == candidate.barrier
-    return candidate.barrier
+        ((subscriber_id, planned),) = store.candidates(connection, None, topic=topic)
+        person = store.addressees(connection, [subscriber_id], topic=topic)[subscriber_id]
+    assert person.barrier == planned
+    return planned
 
 
 def topics(store: SubscriberStore, email: str = ANN) -> tuple[tuple[str, ...], tuple[str, ...]]:

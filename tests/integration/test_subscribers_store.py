@@ -19,6 +19,7 @@ from subscribers import (
     Status,
     SubscriberStore,
     SuppressionReason,
+    mailable,
     parse_segment,
 )
 from subscribers.database import writing
@@ -44,7 +45,9 @@ def kinds(store: SubscriberStore, email: str = "ann@example.com") -> list[str]:
 
 def barriers(store: SubscriberStore) -> dict[str, str | None]:
     with store.engine.connect() as connection:
-        return {candidate.email_key: candidate.barrier for candidate in store.candidates(connection, None)}
+        barriers = dict(store.candidates(connection, None))
+        keys = connection.execute(select(SUBSCRIBER.c.id, SUBSCRIBER.c.email_key))
+        return {row.email_key: barriers[row.id] for row in keys}
 
 
 class TestAdding:
@@ -322,13 +325,29 @@ class TestDelivery:
             store.add(f"r{number}@example.com")
         seen = []
         with writing(store.engine) as connection:
-            for candidate in store.candidates(connection, parse_segment("true")):
-                seen.append(candidate.id)
-                row = {"key": bytes([candidate.id]), "scope": "", "reason": "", "at": MOMENT}
+            for subscriber_id, _ in store.candidates(connection, parse_segment("true")):
+                seen.append(subscriber_id)
+                row = {"key": bytes([subscriber_id]), "scope": "", "reason": "", "at": MOMENT}
                 connection.execute(SUPPRESSION.insert(), row)
 
         assert seen == sorted(seen)
         assert len(seen) == 30
+
+    @pytest.mark.parametrize("people", [0, 6, 7, 8, 20])
+    def test_candidates_come_once_each_however_they_are_fetched(
+        self, store: SubscriberStore, monkeypatch: pytest.MonkeyPatch, people: int
+    ) -> None:
+        """An answer that is fetched in parts is as whole as one that is not."""
+        monkeypatch.setattr(mailable, "_ANSWER_AT_ONCE", 7)
+        monkeypatch.setattr(mailable, "_ROWS_AT_A_TIME", 3)
+        ids = [store.add(f"r{number}@example.com")[0].id for number in range(people)]
+
+        with store.engine.connect() as connection:
+            found = list(
+                store.candidates(connection, parse_segment('"@" in email and joined >= "2020-01-01"'))
+            )
+
+        assert found == [(number, None) for number in ids]
 
     def test_an_addressee_has_what_is_known_and_nothing_else(self, store: SubscriberStore) -> None:
         profile, _ = store.add(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,6 +13,7 @@ from newsletter.editions.expressions import (
     Missing,
     check,
     compiled,
+    condition_of,
     evaluate,
     fold,
     is_constant,
@@ -18,6 +21,7 @@ from newsletter.editions.expressions import (
     parse,
     references,
 )
+from subscribers import SegmentError, parse_segment
 
 ANYTHING = {root: lambda _: None for root in ("subscriber", "links", "issue", "publication")}
 ANN = {"first_name": "Ann", "tags": ["pro", "early"], "age": 41}
@@ -129,6 +133,54 @@ def test_what_can_never_work_is_refused_with_a_hint(expression, what):
     with pytest.raises(ExpressionError, match=what) as raised:
         check(expression, ANYTHING)
     assert raised.value.hint
+
+
+@pytest.mark.parametrize(
+    ("expression", "truth"),
+    [
+        ('"pro" in subscriber.tags and subscriber.age >= 18', True),
+        ("subscriber.premium == 1", False),
+        ('not (subscriber.age > "x")', True),
+        ('"4" in subscriber.age', False),
+        ('subscriber.joined >= "2026-01-01"', True),
+        ("subscriber.joined > days_ago(30)", True),
+        ("subscriber.joined < days_ago(-1)", True),
+        ('subscriber.first_name is startswith("A")', True),
+        ('subscriber.first_name | lower == "ann"', True),
+        ("subscriber.nothing is defined", False),
+        ("subscriber.tags | length > 1", True),
+        ('subscriber.first_name ~ "x" == "Annx"', True),
+    ],
+)
+def test_a_condition_holds_as_a_segment_would(expression, truth):
+    """Where a segment can ask the same, it answers; all else is asked of Jinja."""
+    fields = {**ANN, "premium": True, "joined": datetime.now(UTC).date()}
+    check(expression, ANYTHING)
+
+    assert bool(condition_of(expression)(subscriber=fields, links={})) is truth
+    try:
+        assert parse_segment(expression).matches(fields) is truth
+    except SegmentError:
+        assert "length" in expression or "~" in expression
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "days_ago(30)",
+        "subscriber.joined > days_ago",
+        "subscriber.joined > days_ago()",
+        "subscriber.joined > days_ago(range(9))",
+        "subscriber.joined > days_ago(30) or subscriber.tags | length > days_ago(1)",
+        "joined > days_ago(30)",
+        "opened_within(90)",
+        'segment("builders")',
+        "days_ago.x == 1",
+    ],
+)
+def test_of_functions_a_condition_knows_days_ago_where_a_segment_would(expression):
+    with pytest.raises(ExpressionError):
+        check(expression, ANYTHING)
 
 
 def test_a_misspelt_filter_is_told_the_right_one():

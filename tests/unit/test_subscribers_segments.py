@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy.dialects import sqlite
 
-from subscribers import EVERYONE, SegmentError, parse_segment
+from subscribers import EVERYONE, Event, EventKind, SegmentError, parse_segment
+from subscribers.segments.parsing import DEEPEST, MOST_QUESTIONS
 
 TODAY = date(2026, 4, 11)
 ANN = {
@@ -71,6 +73,14 @@ ANN = {
         'country == "AT" or (country == "DE" and score > 5)',
         "true",
         'country\n  == "DE"',
+        'email is endswith("@example.com")',
+        'email is startswith "ann"',
+        'country is not startswith("A")',
+        'country | lower == "de"',
+        'country | lower in ["at", "de"]',
+        '"ann" in name | lower',
+        'first_name | lower is endswith("nn")',
+        'subscriber.country == "DE" and "pro" in subscriber.tags and not subscriber.lapsed',
     ],
 )
 def test_it_holds_of_ann(expression: str) -> None:
@@ -94,6 +104,11 @@ def test_it_holds_of_ann(expression: str) -> None:
         'premium in ["true"]',
         '"7" in score',
         "false",
+        'score is startswith("7")',
+        'unknown is endswith("x")',
+        'email is endswith("@EXAMPLE.com")',
+        "opened_within(36500)",
+        'received("2026-04-11")',
     ],
 )
 def test_it_does_not_hold_of_ann(expression: str) -> None:
@@ -114,6 +129,30 @@ def test_it_does_not_hold_of_ann(expression: str) -> None:
         ('(country == "DE"', 17, "too early"),
         ('country == "DE")', 16, "unexpected"),
         ("country | upper", 11, "filters"),
+        ('country | lower == "De"', 20, "no capitals"),
+        ("country | lower", 11, "compared with a text"),
+        ('"x" in tags | lower', 8, "no text"),
+        ('country | lower("x") == "de"', 11, "compared with a text"),
+        ('country | lower < "de"', 11, "neither more nor less"),
+        ("country is lower", 9, "not known"),
+        ('email.endswith("x")', 6, "no parts"),
+        ("email is endswith", 7, "one text"),
+        ("email is endswith(5)", 19, "needs a text"),
+        ('tags is endswith("x")', 6, "one text"),
+        ("opened_within()", 14, "number of days"),
+        ("opened_within(-1)", 14, "number of days"),
+        ("opened_within(36501)", 14, "number of days"),
+        ("opened(5)", 7, "needs the slug"),
+        ("opened()", 7, "needs the slug"),
+        ("open_within(5)", 12, "`open_within` is not known"),
+        ('segment("builders")', 1, "no other segment"),
+        ("segment(builders)", 9, "a value is expected"),
+        ("segment()", 8, "name of a segment"),
+        ('opened("x") == true', 7, "a comparison"),
+        ("subscriber == 1", 1, "not known"),
+        ("subscriber.contry == 1", 11, "`contry` is not known"),
+        ("subscriber.tags.x", 16, "no parts"),
+        ("other.country == 1", 6, "no parts"),
         ("country.upper()", 8, "no parts"),
         ("country.x == 1", 8, "no parts"),
         ('country["x"] == 1', 8, "no parts"),
@@ -194,6 +233,14 @@ def test_without_a_list_of_attributes_any_name_is_one() -> None:
         ("premium == true", "premium is true"),
         ("not (a == 1 and b == 2)", "not (a is 1 and b is 2)"),
         ("true", "everyone"),
+        ("opened_within(90)", "opened a message within the last 90 days"),
+        ("not clicked_within(1)", "clicked a link in no message within the last day"),
+        ("opened_within(0)", "opened a message today"),
+        ('received("a")', "received the issue “a”"),
+        ('not clicked("a")', "did not click a link in the issue “a”"),
+        ('email is endswith("@x.org")', "email ends with “@x.org”"),
+        ('email is not startswith("a")', "email does not begin with “a”"),
+        ('country | lower == "de"', "country, in small letters, is “de”"),
     ],
 )
 def test_it_can_be_said_in_english(expression: str, words: str) -> None:
@@ -208,6 +255,78 @@ def test_segments_can_be_left_out_of_a_segment() -> None:
     assert not rest.matches(ANN)
     assert rest.matches({"country": "AT", "tags": []})
     assert parse_segment(rest.source).node == rest.node
+
+
+def test_engagement_is_answered_from_the_events_of_the_subscriber() -> None:
+    opened = Event("smtp", "1", EventKind.OPENED, 1, datetime(2026, 4, 1, tzinfo=UTC), issue="spring")
+
+    def holds(expression: str) -> bool:
+        return parse_segment(expression).matches(ANN, TODAY, [opened])
+
+    assert holds('opened("spring") and received("spring") and opened_within(10)')
+    assert not holds('clicked("spring") or opened("summer") or opened_within(9)')
+
+
+#: What somebody would try who wants more than an answer about subscribers.
+HOSTILE = [
+    'country == "x\'; DROP TABLE subscriber; --"',
+    "(select secret from signing_key)",
+    "suppression_key == 1",
+    "public_id == 'x'",
+    "id == 1",
+    "subscriber.attributes == 1",
+    "subscriber.__class__.__mro__",
+    "subscriber.__class__ == 1",
+    "country.__class__.__mro__[1].__subclasses__()",
+    "self._TemplateReference__context",
+    "cycler.__init__.__globals__.os.popen('id').read()",
+    "range(999999999)",
+    "[x for x in range(9)]",
+    "country in range(9)",
+    "{% for x in y %}{% endfor %}",
+    "{{ 1 }}",
+    "lipsum()",
+    "country | map('upper')",
+    "country | attr('x')",
+    "country is callable",
+    "country ~ country",
+    "'a' * 999999999 in country",
+    "9 ** 9 ** 9 == score",
+    "score == 1_000_000_000_000_000_000_000",
+    "segment(segment('x'))",
+    "opened(opened('x'))",
+    "days_ago(days_ago(1))",
+    "joined > days_ago(9999999999)",
+    "country in [[1]]",
+    "country in {'a': 1}",
+    "country[0] == 'D'",
+    "country if country else country",
+    "subscriber['country'] == 1",
+    "not " * 2_400 + "true",
+    "(" * 4_000 + "true" + ")" * 4_000,
+    "[" * 4_000,
+    "true or " * 1_200 + "true",
+    " or ".join(f"country == 'a{number}'" for number in range(MOST_QUESTIONS + 1)),
+    "not (" * (DEEPEST + 1) + "country" + ")" * (DEEPEST + 1),
+    "country in [" + "1," * 1_001 + "1]",
+    "country == '" + "x" * 10_000 + "'",
+]
+
+
+@pytest.mark.parametrize("expression", HOSTILE, ids=range(len(HOSTILE)))
+def test_nothing_but_questions_about_subscribers_is_taken(expression: str) -> None:
+    """All are refused at once and in one line, but the first, which is an ordinary text to the database."""
+    known = {"country", "score"}
+    if "DROP" in expression:
+        sql = parse_segment(expression, known).clause(TODAY).compile(dialect=sqlite.dialect())
+        assert "DROP" not in str(sql)
+        return
+
+    with pytest.raises(SegmentError) as caught:
+        parse_segment(expression, known)
+
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 300
 
 
 @given(st.text(max_size=40) | st.text("country=<>\"'()[]{}%in and or not tags.|,01 \n", max_size=60))
