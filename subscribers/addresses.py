@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from email_validator import EmailNotValidError, validate_email
 from email_validator.rfc_constants import (
@@ -19,6 +19,9 @@ from email_validator.rfc_constants import (
 )
 
 from subscribers.errors import AddressError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 # RFC 5322 section 3.2.3, dot-atom-text, at most 64 octets (RFC 5321 section 4.5.3.1.1).
 _PLAIN_LOCAL = re.compile(
@@ -51,6 +54,32 @@ def normalise(address: str) -> Address:
     if _is_plain(local, domain) and (known := _plain_domain(domain)):
         return Address(f"{local}@{known}", f"{local.lower()}@{known}")
     return _ask(address)
+
+
+def normalise_all(
+    addresses: Sequence[str], fail: Callable[[int, str], None]
+) -> tuple[list[str], list[str]]:
+    """Both forms of many addresses that have no blanks around them, as `normalise` gives them.
+
+    *fail* is told the number and the reason of each that is none; its forms are empty.
+    """
+    emails, keys = [], []
+    for number, address in enumerate(addresses):
+        local, _, domain = address.rpartition("@")
+        known = _plain_domain(domain) if _is_plain(local, domain) else None
+        if known:
+            email = key = f"{local}@{known}"
+            if not local.islower():
+                key = email.lower()
+        else:
+            try:
+                email, key = normalise(address)
+            except AddressError as error:
+                email = key = ""
+                fail(number, error.what)
+        emails.append(email)
+        keys.append(key)
+    return emails, keys
 
 
 def _is_plain(local: str, domain: str) -> bool:

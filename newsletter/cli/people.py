@@ -12,7 +12,7 @@ from newsletter.cli import imported, output
 from newsletter.cli.session import Session, confirm, json_option, pass_session
 from newsletter.errors import UsageError
 from subscribers import Consent, ConsentKind, infer_value
-from subscribers.transfer import export_csv, import_csv
+from subscribers.transfer import export_csv, import_file
 
 if TYPE_CHECKING:
     from subscribers import Profile, Segment
@@ -119,7 +119,7 @@ def import_(
       newsletter subscribers import people.csv --map opted_out_of_calls="Opted out"
     """
     with imported.reading() as progress:
-        report = import_csv(
+        report = import_file(
             session.store,
             session.path(file),
             mapping=dict(_pair(text) for text in mapping),
