@@ -6,17 +6,24 @@ import csv
 import json
 import re
 from collections import defaultdict
-from typing import IO, TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import IO, TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import Text, and_, cast, select, true
+from sqlalchemy import Text, and_, cast, select, true, type_coerce
+from sqlalchemy.sql.functions import aggregate_strings
+from sqlalchemy.types import NullType
 
 from subscribers.attributes import Value, infer_value
 from subscribers.models import Status
 from subscribers.tables import SUBSCRIBER, TAGS, TOPICS
+from subscribers.transfer.collecting import uncollected
 from subscribers.transfer.fields import Reading, header_of
+from subscribers.transfer.inspecting import unguarded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from sqlalchemy import ColumnElement, Connection
 
@@ -24,12 +31,16 @@ if TYPE_CHECKING:
     from subscribers.store import SubscriberStore
     from subscribers.tables import Vocabulary
 
+    Kind = Literal["text", "doubtful text", "number", "yes or no", "json"]
+
 _PAGE = 5_000
-_FIELDS = ("email", "first_name", "last_name", "locale", "status", "tags", "topics", "joined")
+_TEXTS = ("email", "first_name", "last_name", "locale", "status")
+_FIELDS = (*_TEXTS, "tags", "topics", "joined")
 
 # What a spreadsheet would run as a formula (OWASP, CSV injection), behind any quotes that are there already.
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
-_A_FORMULA = re.compile(rf"(?:^|\n){_FORMULA.pattern}")
+_STARTS = frozenset("'=+-@\t\r")
+_first = itemgetter(slice(1))
 _NUMBER = re.compile(r"-[0-9]+(\.[0-9]+)?")
 
 
@@ -51,48 +62,79 @@ def export_csv(store: SubscriberStore, segment: Segment | None, out: IO[str]) ->
             connection.execution_options(isolation_level="REPEATABLE READ")
         readings = _readings(connection, where)
         rows = csv.writer(out)
-        rows.writerow([*_FIELDS, *(header_of(name, reading) for name, reading in readings.items())])
-        for page in _pages(connection, where):
-            rows.writerows(zip(*_columns(connection, page, readings), strict=True))
+        rows.writerow([*_FIELDS, *(_header(name, reading) for name, reading in readings.items())])
+        words = _Words(connection, TAGS), _Words(connection, TOPICS)
+        pages = _pages(connection, where)
+        while True:
+            with uncollected():
+                if not (page := next(pages, ())):
+                    break
+                rows.writerows(zip(*_columns(page, words, readings), strict=True))
             written += len(page)
     return written
 
 
 def _pages(connection: Connection, where: ColumnElement[bool]) -> Iterator[Sequence[Any]]:
     """Those who are exported, by id, some thousands at a time."""
-    # Cast, since parsing thousands of JSON texts at once is faster than each for itself.
-    columns = [cast(column, Text) if column.name == "attributes" else column for column in SUBSCRIBER.c]
-    query = select(*(column.label(name) for column, name in zip(columns, SUBSCRIBER.c.keys(), strict=True)))
-    query, last = query.where(where).order_by(SUBSCRIBER.c.id).limit(_PAGE), 0
-    while page := connection.execute(query.where(SUBSCRIBER.c.id > last)).all():
+    columns = SUBSCRIBER.c
+    # What the driver gives, without a call of Python for each value; texts of JSON are parsed by the thousand.
+    query = select(
+        columns.id,
+        *(columns[name] for name in _TEXTS),
+        type_coerce(columns.created_at, NullType),
+        cast(columns.attributes, Text),
+    )
+    query, last = query.where(where).order_by(columns.id).limit(_PAGE), 0
+    while page := connection.execute(query.where(columns.id > last)).all():
         yield page
-        last = page[-1].id
+        last = page[-1][0]
 
 
 def _columns(
-    connection: Connection, page: Sequence[Any], readings: Mapping[str, Reading]
+    page: Sequence[Any], words: Sequence[_Words], readings: Mapping[str, Reading]
 ) -> Iterator[Sequence[str]]:
     """The cells of a page, column by column, as a file may have them."""
-    column = dict(zip(page[0]._fields, zip(*page, strict=True), strict=True))
-    for name in ("email", "first_name", "last_name", "locale"):
-        yield _guarded(column[name])
-    yield column["status"]
-    for vocabulary in (TAGS, TOPICS):
-        yield _guarded(_words(connection, vocabulary, column["id"]))
-    yield [moment.isoformat() for moment in column["created_at"]]
-    attributes = _parsed(column["attributes"])
+    ids, *texts, joined, attributes = zip(*page, strict=True)
+    yield from (_guarded(column) for column in texts)
+    yield from (_guarded(some.of(ids)) for some in words)
+    yield list(map(_moment, joined))
+    known = _parsed(attributes)
     for name, reading in readings.items():
-        yield _guarded([_cell(known.get(name), reading) for known in attributes])
+        yield _guarded(_cells([some.get(name, "") for some in known], reading))
 
 
-def _words(connection: Connection, vocabulary: Vocabulary, ids: Sequence[int]) -> list[str]:
-    """The tags or topics of each, as one cell."""
-    table, pairs, word = vocabulary.words, vocabulary.pairs, vocabulary.words.c[vocabulary.word]
-    found: defaultdict[int, list[str]] = defaultdict(list)
-    query = select(pairs.c.subscriber_id, word).join(table, table.c.id == pairs.c[vocabulary.reference])
-    for who, text in connection.execute(query.where(pairs.c.subscriber_id.between(ids[0], ids[-1]))):
-        found[who].append(text)
-    return [";".join(map(_quoted, sorted(found[who]))) if who in found else "" for who in ids]
+def _moment(moment: str | datetime) -> str:
+    """A moment as the driver gives it, in ISO 8601: SQLite keeps it as text, in UTC."""
+    if isinstance(moment, str):
+        return moment.replace(" ", "T", 1).removesuffix(".000000") + "+00:00"
+    return moment.isoformat()
+
+
+@dataclass
+class _Words:
+    """The tags or topics of people, as one cell for each: who has the same ones has the same cell."""
+
+    connection: Connection
+    vocabulary: Vocabulary
+    texts: dict[int, str] = field(default_factory=dict)
+    cells: dict[str, str] = field(default_factory=dict)
+
+    def of(self, ids: Sequence[int]) -> Sequence[str]:
+        """The cells of these people, whose ids are in order."""
+        if not self.texts:
+            table = self.vocabulary.words
+            words = self.connection.execute(select(table.c.id, table.c[self.vocabulary.word]))
+            self.texts = {row[0]: row[1] for row in words}
+        pairs = self.vocabulary.pairs.c
+        numbers = cast(pairs[self.vocabulary.reference], Text)
+        query = select(pairs.subscriber_id, aggregate_strings(numbers, ",")).group_by(pairs.subscriber_id)
+        rows = self.connection.execute(query.where(pairs.subscriber_id.between(ids[0], ids[-1]))).all()
+        found = {row[0]: row[1] for row in rows}
+        for numbers_of_some in set(found.values()) - self.cells.keys():
+            words_of_some = sorted(self.texts[int(number)] for number in numbers_of_some.split(","))
+            self.cells[numbers_of_some] = ";".join(map(_quoted, words_of_some))
+        self.cells[""] = ""
+        return [self.cells[found.get(who, "")] for who in ids]
 
 
 def _parsed(texts: Sequence[str]) -> list[dict[str, Value]]:
@@ -102,43 +144,53 @@ def _parsed(texts: Sequence[str]) -> list[dict[str, Value]]:
 
 def _readings(connection: Connection, where: ColumnElement[bool]) -> dict[str, Reading]:
     """The attributes of those who are exported, by name, and how their cells must be read."""
-    kinds: defaultdict[str, set[str]] = defaultdict(set)
-    query = select(cast(SUBSCRIBER.c.attributes, Text)).where(where).execution_options(yield_per=_PAGE)
-    with connection.execute(query) as rows:
-        for page in rows.scalars().partitions():
+    kinds: defaultdict[str, set[Kind]] = defaultdict(set)
+    query, last = select(SUBSCRIBER.c.id, cast(SUBSCRIBER.c.attributes, Text)).where(where), 0
+    query = query.order_by(SUBSCRIBER.c.id).limit(_PAGE)
+    while page := connection.execute(query.where(SUBSCRIBER.c.id > last)).all():
+        with uncollected():
             values: defaultdict[str, list[Value]] = defaultdict(list)
-            for attributes in _parsed(page):
+            for attributes in _parsed([row[1] for row in page]):
                 for name, value in attributes.items():
                     values[name].append(value)
             for name, some in values.items():
                 kinds[name].update(_kinds(some))
+        last = page[-1][0]
     return {name: _reading(name, kinds[name]) for name in sorted(kinds)}
 
 
-def _reading(name: str, kinds: set[str]) -> Reading:
-    if len(kinds) == 1 and "" not in kinds and header_of(name, "inferred") == name:
+def _header(name: str, reading: Reading) -> str:
+    return name if reading in ("number", "yes or no") else header_of(name, reading)
+
+
+def _reading(name: str, kinds: set[Kind]) -> Reading:
+    if kinds == {"text"} and header_of(name, "inferred") == name:
         return "inferred"
-    return "text" if kinds <= {"text", ""} else "json"
+    if len(kinds) == 1 and kinds <= {"number", "yes or no"} and header_of(name, "inferred") == name:
+        return kinds.pop()
+    return "text" if kinds <= {"text", "doubtful text"} else "json"
 
 
-# A text that an import would take for a number, or for yes or no, if its whole column were of such.
-_TAKEN_FOR_ELSE = re.compile(r"^\s*'*(?:-?[0-9]+(?:\.[0-9]+)?|true|false)\s*$", re.IGNORECASE | re.MULTILINE)
-
-
-def _kinds(values: list[Value]) -> set[str]:
-    """What kinds of values these are; an empty kind if one would be read as another, though all are text."""
-    kinds = set()
+def _kinds(values: list[Value]) -> set[Kind]:
+    """What kinds of values these are; a text is doubtful that in a column of its like would be none."""
+    kinds: set[Kind] = set()
     texts = [value for value in values if isinstance(value, str)]
     if texts:
-        kinds.add("text")
-        if _TAKEN_FOR_ELSE.search("\n".join(texts)):
-            kinds.add("")
+        kinds.add("doubtful text" if any(map(_is_doubtful, set(texts))) else "text")
     if len(texts) < len(values):
-        others = {value for value in values if not isinstance(value, str)}
-        kinds |= {"yes or no" if isinstance(value, bool) else "number" for value in values if not isinstance(value, str)}
-        if not all(map(_is_inferred, others)):
+        others = {(type(value), value) for value in values if not isinstance(value, str)}
+        kinds |= {"yes or no" if kind is bool else "number" for kind, _ in others}
+        if not all(_is_inferred(value) for _, value in others):
             kinds.add("json")
     return kinds
+
+
+def _is_doubtful(text: str) -> bool:
+    return text[:1] in _DOUBTFUL and not isinstance(infer_value(unguarded(text.strip())), str)
+
+
+# How a text begins that might be a number, true or false, or such behind a quote or blanks.
+_DOUBTFUL = frozenset("-0123456789tTfF' ")
 
 
 def _is_inferred(value: Value) -> bool:
@@ -152,10 +204,15 @@ def _quoted(word: str) -> str:
     return f'"{word}"' if len(word) > 1 and word[0] == word[-1] == '"' else word
 
 
-def _cell(value: Value | None, reading: Reading) -> str:
-    if value is None:
-        return ""
-    return json.dumps(value, ensure_ascii=False) if reading == "json" else _text(value)
+def _cells(values: Sequence[Value], reading: Reading) -> Sequence[str]:
+    """The values of one attribute as cells; who has none has an empty text."""
+    if reading == "number":
+        return list(map(str, values))
+    if reading == "json":
+        return ["" if value == "" else json.dumps(value, ensure_ascii=False) for value in values]
+    if reading == "yes or no":
+        return [value if value == "" else _text(value) for value in values]
+    return [str(value) for value in values]
 
 
 def _text(value: Value) -> str:
@@ -166,6 +223,6 @@ def _text(value: Value) -> str:
 
 def _guarded(cells: Sequence[str]) -> Sequence[str]:
     """The cells, those that a spreadsheet would run with a quote in front."""
-    if not _A_FORMULA.search("\n".join(cells)):
+    if _STARTS.isdisjoint(map(_first, cells)):
         return cells
     return [f"'{cell}" if _FORMULA.match(cell) and not _NUMBER.fullmatch(cell) else cell for cell in cells]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import IO, TYPE_CHECKING
@@ -13,6 +11,7 @@ from subscribers.database import rehearsing, writing
 from subscribers.errors import TransferError
 from subscribers.models import ConsentKind
 from subscribers.transfer.checkpoints import Checkpoint
+from subscribers.transfer.collecting import uncollected
 from subscribers.transfer.failures import explained, is_database_error, is_overtaken
 from subscribers.transfer.fields import assign
 from subscribers.transfer.inspecting import inspect
@@ -161,7 +160,7 @@ class _Run:
         done, rows = 0, self.sheet.rows(self._broken)
         while chunk := _next_chunk(rows):
             done += len(chunk)
-            with _uncollected():
+            with uncollected():
                 records = self.reader.read(chunk, self.refused.add)
                 yield done, records
             self.report.invalid = self.refused.count
@@ -184,19 +183,3 @@ def _next_chunk(rows: Iterator[Row]) -> list[Row]:
         chunk += more
         size += sum(sum(map(len, cells)) for _, cells in more)
     return chunk
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Without the collector of cycles, for the fraction of a second that a chunk takes.
-
-    No cycle is made here; but the collector, called by the number of new objects, would look through the
-    whole chunk again and again, for a third of the time.
-    """
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collects:
-            gc.enable()
