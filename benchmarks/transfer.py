@@ -1,9 +1,10 @@
-"""Import and export against a hand-written program for the same rows, in one run: `python -m benchmarks.transfer`.
+"""Import and export against a hand-written program for the same rows: `python -m benchmarks.transfer`.
 
-Each contender is a process of its own on a new database with our tables, indexes and settings, so that its peak of
-memory is its own; contenders take turns. The floors know the file, check nothing twice and can neither go on after a
-kill nor tell what they did. They read the same CSV with `csv.reader`, match each address with one pattern, hash it,
-make a public id and the attributes' JSON, and write the same rows of subscribers, consent and tags:
+Each contender is a process of its own on a new database with our tables, indexes and settings, so that its
+peak of memory is its own; contenders take turns. The floors know the file, check nothing twice and can
+neither go on after a kill nor tell what they did. They read the same CSV with `csv.reader`, match each
+address with one pattern, hash it, make a public id and the attributes' JSON, and write the same rows of
+subscribers, consent and tags:
 
 - SQLite: `executemany` of an upsert, in one transaction, then `executemany` of consent and tags;
 - PostgreSQL: COPY to a temporary table, INSERT ... ON CONFLICT out of it, and the same for consent and tags;
@@ -66,8 +67,14 @@ def write_people(path: Path, rows: int) -> None:
             email = f"{name}@{chance.choice(domains)}" if chance.random() > 0.005 else "nobody"
             joined = f"20{chance.randrange(15, 26)}-0{chance.randrange(1, 10)}-1{chance.randrange(10)}"
             tags = chance.choice(("", "", "builders", "founders;fair"))
-            attributes = (chance.choice(("DE", "FR", "US")), chance.choice(("free", "paid")), chance.randrange(999))
-            out.writerow([email, name[:3].title(), f"Lee {chance.randrange(9999)}", *attributes, joined, tags])
+            attributes = (
+                chance.choice(("DE", "FR", "US")),
+                chance.choice(("free", "paid")),
+                chance.randrange(999),
+            )
+            out.writerow(
+                [email, name[:3].title(), f"Lee {chance.randrange(9999)}", *attributes, joined, tags]
+            )
 
 
 def ours_import(engine: Engine, path: Path) -> None:
@@ -121,7 +128,7 @@ def _driver(engine: Engine) -> Iterator[Any]:
         connection.close()
 
 
-def _server_side(driver: Any, query: str) -> Any:  # noqa: ANN401 - a driver's own objects
+def _server_side(driver: Any, query: str) -> Any:
     cursor = driver.cursor(name="floor")
     cursor.itersize = CHUNK
     return cursor.execute(query)
@@ -139,16 +146,26 @@ def _people(path: Path, stamp: Callable[[str], Any]) -> Iterator[tuple[tuple[Any
             key = email.lower()
             attributes = json.dumps({"country": country, "plan": plan, "score": int(score)})
             hashed = hmac.digest(secret, key.encode(), "sha256")
-            row = (number, secrets.token_urlsafe(16), email, key, hashed, first, last, "", "active", attributes)
+            row = (
+                number,
+                secrets.token_urlsafe(16),
+                email,
+                key,
+                hashed,
+                first,
+                last,
+                "",
+                "active",
+                attributes,
+            )
             yield (*row, stamp(joined), now), tags.split(";") if tags else []
 
 
-def _sqlite_import(driver: Any, path: Path) -> None:  # noqa: ANN401 - a driver's own objects
+def _sqlite_import(driver: Any, path: Path) -> None:
     people = _people(path, lambda text: f"{text[:10]} 00:00:00.000000")
     marks = ", ".join("?" * 12)
-    upsert = (
-        f"INSERT INTO subscriber ({COLUMNS}) VALUES ({marks}) ON CONFLICT (email_key) DO UPDATE SET {_UPDATES}"
-    )
+    conflict = f"ON CONFLICT (email_key) DO UPDATE SET {_UPDATES}"
+    upsert = f"INSERT INTO subscriber ({COLUMNS}) VALUES ({marks}) {conflict}"
     log = (
         "INSERT INTO consent_event (subscriber_id, kind, source, text, ip, user_agent, at) "
         "VALUES (?, 'imported', 'import', 'Signed up at the fair', '', '', ?)"
@@ -160,11 +177,13 @@ def _sqlite_import(driver: Any, path: Path) -> None:  # noqa: ANN401 - a driver'
         driver.executemany(upsert, [row for row, _ in chunk])
         driver.executemany(log, [(row[0], row[11]) for row, _ in chunk])
         pairs = sorted((number_of[tag], row[0]) for row, tags in chunk for tag in tags)
-        driver.executemany("INSERT OR IGNORE INTO subscriber_tag (tag_id, subscriber_id) VALUES (?, ?)", pairs)
+        driver.executemany(
+            "INSERT OR IGNORE INTO subscriber_tag (tag_id, subscriber_id) VALUES (?, ?)", pairs
+        )
     driver.execute("COMMIT")
 
 
-def _postgres_import(driver: Any, path: Path) -> None:  # noqa: ANN401 - a driver's own objects
+def _postgres_import(driver: Any, path: Path) -> None:
     people = _people(path, lambda text: f"{text[:10]} 00:00:00+00")
     with driver.transaction(), driver.cursor() as cursor:
         cursor.execute("CREATE TEMP TABLE staged (LIKE subscriber) ON COMMIT DROP")
@@ -200,14 +219,22 @@ def contend(name: str, url: str, path: Path) -> None:
     print(json.dumps([seconds, cpu, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
 
 
-def measure(path: Path, rows: int, rounds: int, new_database: Callable[[], str]) -> dict[str, list[float]]:
+def measure(path: Path, rounds: int, new_database: Callable[[], str]) -> dict[str, list[float]]:
     """The medians of each contender; an export reads what the import before it wrote."""
     found: dict[str, list[list[float]]] = {name: [] for name in CONTENDERS}
     for _ in range(rounds):
         for suffix in ("", "-floor"):
             url = new_database()
             for what in ("import", "export"):
-                command = [sys.executable, "-m", "benchmarks.transfer", "--contend", what + suffix, url, str(path)]
+                command = [
+                    sys.executable,
+                    "-m",
+                    "benchmarks.transfer",
+                    "--contend",
+                    what + suffix,
+                    url,
+                    str(path),
+                ]
                 done = subprocess.run(command, check=True, capture_output=True, text=True, env={**os.environ})
                 found[what + suffix].append(json.loads(done.stdout))
     return {name: [median(column) for column in zip(*runs, strict=True)] for name, runs in found.items()}
@@ -230,10 +257,10 @@ def main(rows: int = SMALL, rounds: int = 3, databases: tuple[str, ...] = ("sqli
         path = Path(folder) / "people.csv"
         write_people(path, rows)
         if "sqlite" in databases:
-            report("SQLite", rows, measure(path, rows, rounds, lambda: _new_sqlite(Path(folder))))
+            report("SQLite", rows, measure(path, rounds, lambda: _new_sqlite(Path(folder))))
         if "postgresql" in databases:
             with _postgres(Path(folder)) as new_database:
-                report("PostgreSQL", rows, measure(path, rows, rounds, new_database))
+                report("PostgreSQL", rows, measure(path, rounds, new_database))
 
 
 def _new_sqlite(folder: Path) -> str:

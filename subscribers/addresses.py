@@ -56,9 +56,7 @@ def normalise(address: str) -> Address:
     return _ask(address)
 
 
-def normalise_all(
-    addresses: Sequence[str], fail: Callable[[int, str], None]
-) -> tuple[list[str], list[str]]:
+def normalise_all(addresses: Sequence[str], fail: Callable[[int, str], None]) -> tuple[list[str], list[str]]:
     """Both forms of many addresses that have no blanks around them, as `normalise` gives them.
 
     *fail* is told the number and the reason of each that is none; its forms are empty.

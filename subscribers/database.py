@@ -15,7 +15,8 @@ from subscribers.errors import StoreError
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from sqlalchemy import URL, Connection, Engine
 
@@ -80,6 +81,32 @@ def rehearsing(engine: Engine) -> Iterator[Connection]:
             yield connection
         finally:
             transaction.rollback()
+
+
+@contextmanager
+def writing_repeatedly(engine: Engine) -> Iterator[Callable[[], AbstractContextManager[Connection]]]:
+    """As `writing`, many times over, for work that can be done again: no commit waits for the disk.
+
+    After a loss of power the last commits may be missing, as if they had never been. Any later commit by
+    `writing` makes all of them durable: SQLite's log and PostgreSQL's are each written in order.
+    """
+    with engine.connect().execution_options(**{_WRITES: True}) as connection:
+        sqlite = engine.dialect.name == "sqlite"
+        if sqlite:
+            _set_outside(connection, "synchronous = NORMAL")
+
+        @contextmanager
+        def write() -> Iterator[Connection]:
+            with connection.begin():
+                if not sqlite:
+                    connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+                yield connection
+
+        try:
+            yield write
+        finally:
+            if sqlite:
+                _set_outside(connection, "synchronous = FULL")
 
 
 @contextmanager
@@ -157,8 +184,13 @@ def _set_up_sqlite(dbapi_connection: sqlite3.Connection, _record: object) -> Non
 
 
 def _enforce_foreign_keys(connection: Connection, *, enforce: bool) -> None:
+    _set_outside(connection, f"foreign_keys = {'ON' if enforce else 'OFF'}")
+
+
+def _set_outside(connection: Connection, setting: str) -> None:
+    """Change one of SQLite's settings, which it obeys outside transactions only."""
     driver: Any = connection.connection.driver_connection
-    driver.execute(f"PRAGMA foreign_keys = {'ON' if enforce else 'OFF'}").close()
+    driver.execute(f"PRAGMA {setting}").close()
 
 
 def _begin_sqlite(connection: Connection) -> None:

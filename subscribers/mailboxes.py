@@ -1,4 +1,4 @@
-"""What the name of a mailbox gives reason to doubt: an office, a throw-away, a slip of the pen; never a refusal."""
+"""What the name of a mailbox gives reason to doubt: an office, a throw-away, a slip of the pen."""
 
 from __future__ import annotations
 

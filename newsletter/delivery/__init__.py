@@ -5,7 +5,7 @@ from newsletter.delivery.control import cancel, pause, resend, settle
 from newsletter.delivery.local import Means, Progress, run_dispatch
 from newsletter.delivery.models import DeliveryState, DispatchState
 from newsletter.delivery.plan import Plan, plan_dispatch
-from newsletter.delivery.report import STATES, LogLine, Status, log, status, statuses
+from newsletter.delivery.report import STATES, LogLine, Status, deliveries_of, log, status, statuses
 from newsletter.delivery.retry import Backoff
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Progress",
     "Status",
     "cancel",
+    "deliveries_of",
     "log",
     "pause",
     "plan_dispatch",

@@ -1,4 +1,4 @@
-"""What the cells of one column say, read all at once: the check that nearly all pass costs next to nothing."""
+"""What the cells of one column say, read all at once: a check that nearly all pass costs nothing."""
 
 from __future__ import annotations
 
@@ -41,8 +41,26 @@ _STATUSES = {str(status): status for status in Status if status is not Status.ER
 }  # fmt: skip
 
 # In English, German, French, Spanish and Italian.
-_YES = "yes y true t 1 on x ja j wahr oui o vrai si sí sì vero".split()
-_NO = "no n false f 0 off nein falsch non faux falso".split()
+_YES = [
+    "yes",
+    "y",
+    "true",
+    "t",
+    "1",
+    "on",
+    "x",
+    "ja",
+    "j",
+    "wahr",
+    "oui",
+    "o",
+    "vrai",
+    "si",
+    "sí",
+    "sì",
+    "vero",
+]
+_NO = ["no", "n", "false", "f", "0", "off", "nein", "falsch", "non", "faux", "falso"]
 ANSWERS = dict.fromkeys(_YES, True) | dict.fromkeys(_NO, False)
 _STATUSES |= {word: Status.ACTIVE if yes else Status.UNSUBSCRIBED for word, yes in ANSWERS.items()}
 
@@ -182,7 +200,7 @@ def _object(column: Column, prefix: str, cell: str) -> Mapping[str, Value]:
 
 
 def _flat(found: Mapping[str, object], prefix: str) -> dict[str, object]:
-    """An object's values under the names of attributes; an object within it lends its name to what it holds."""
+    """An object's values under the names of attributes; one within it lends its name to what it holds."""
     flat: dict[str, object] = {}
     for key, value in found.items():
         name = attribute_name(f"{prefix}{key}")

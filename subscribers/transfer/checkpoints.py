@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class ImportCheckpoint(SQLModel, table=True):
-    """An import that has not ended: what was asked (``key``, a hash), the rows that are done, what they were."""
+    """An import that has not ended: what was asked (``key``, a hash), and the rows that are done."""
 
     __tablename__ = "import_checkpoint"
     __table_args__ = {"sqlite_with_rowid": False}

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import re
+import shutil
 from collections import defaultdict
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import IO, TYPE_CHECKING, Any, Literal
+from tempfile import TemporaryFile
+from typing import IO, TYPE_CHECKING, Literal
 
 from sqlalchemy import Text, and_, cast, select, true, type_coerce
 from sqlalchemy.sql.functions import aggregate_strings
@@ -22,7 +25,7 @@ from subscribers.transfer.fields import Reading, header_of
 from subscribers.transfer.inspecting import unguarded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
     from datetime import datetime
 
     from sqlalchemy import ColumnElement, Connection
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     Kind = Literal["text", "doubtful text", "number", "yes or no", "json"]
 
 _PAGE = 5_000
+_BLOCK = 1 << 20
 _TEXTS = ("email", "first_name", "last_name", "locale", "status")
 _FIELDS = (*_TEXTS, "tags", "topics", "joined")
 
@@ -55,29 +59,70 @@ def export_csv(store: SubscriberStore, segment: Segment | None, out: IO[str]) ->
         How many subscribers were written.
     """
     where = and_(SUBSCRIBER.c.status != Status.ERASED, true() if segment is None else segment.clause())
-    written = 0
     with store.engine.connect() as connection:
-        # Both passes must see the same list; SQLite's transactions always do.
+        # All passes must see the same list; SQLite's transactions always do.
         if connection.dialect.name == "postgresql":
             connection.execution_options(isolation_level="REPEATABLE READ")
-        readings = _readings(connection, where)
-        rows = csv.writer(out)
-        rows.writerow([*_FIELDS, *(_header(name, reading) for name, reading in readings.items())])
-        words = _Words(connection, TAGS), _Words(connection, TOPICS)
-        pages = _pages(connection, where)
-        while True:
-            with uncollected():
-                if not (page := next(pages, ())):
-                    break
-                rows.writerows(zip(*_columns(page, words, readings), strict=True))
-            written += len(page)
-    return written
+        with TemporaryFile("w+", encoding="utf-8", newline="") as draft:
+            written = _drafted(connection, where, draft)
+            if written is not None:
+                draft.seek(0)
+                shutil.copyfileobj(draft, out, _BLOCK)
+                return written
+        return _write(connection, where, _readings(_pages(connection, where)), out) or 0
 
 
-def _pages(connection: Connection, where: ColumnElement[bool]) -> Iterator[Sequence[Any]]:
-    """Those who are exported, by id, some thousands at a time."""
+def _drafted(connection: Connection, where: ColumnElement[bool], draft: IO[str]) -> int | None:
+    """Write all under the header that the first page makes; None if a later one shows that it does not do.
+
+    The header comes first, but the last row may change it. That spares a second look at everybody, nearly
+    always; without room for the draft, there is one.
+    """
+    try:
+        first = next(_pages(connection, where), _NOBODY)
+        return _write(connection, where, _readings([first]), draft)
+    except OSError:
+        return None
+
+
+@dataclass(frozen=True)
+class _Page:
+    """Some thousands of those who are exported."""
+
+    ids: Sequence[int]
+    texts: Sequence[Sequence[str]]
+    joined: Sequence[str | datetime]
+    attributes: Sequence[Mapping[str, Value]]
+
+
+_NOBODY = _Page((), ((),) * len(_TEXTS), (), ())
+
+
+def _write(
+    connection: Connection, where: ColumnElement[bool], readings: Mapping[str, Reading], out: IO[str]
+) -> int | None:
+    """Write all under the header that *readings* make; None as soon as somebody's attributes need another."""
+    words = _Words(connection, TAGS), _Words(connection, TOPICS)
+    csv.writer(out).writerow([*_FIELDS, *(_header(name, reading) for name, reading in readings.items())])
+    kinds: defaultdict[str, set[Kind]] = defaultdict(set)
+    written, pages = 0, _pages(connection, where)
+    while True:
+        with uncollected():
+            if (page := next(pages, None)) is None:
+                return written
+            _note_kinds(page, kinds)
+            if {name: _reading(name, kinds[name]) for name in kinds}.items() - readings.items():
+                return None
+            block = io.StringIO(newline="")
+            csv.writer(block).writerows(zip(*_columns(page, words, readings), strict=True))
+            out.write(block.getvalue())
+        written += len(page.ids)
+
+
+def _pages(connection: Connection, where: ColumnElement[bool]) -> Iterator[_Page]:
+    """Those who are exported, by id."""
     columns = SUBSCRIBER.c
-    # What the driver gives, without a call of Python for each value; texts of JSON are parsed by the thousand.
+    # What the driver gives, without a call of Python for each value; JSON is parsed by the thousand.
     query = select(
         columns.id,
         *(columns[name] for name in _TEXTS),
@@ -85,22 +130,22 @@ def _pages(connection: Connection, where: ColumnElement[bool]) -> Iterator[Seque
         cast(columns.attributes, Text),
     )
     query, last = query.where(where).order_by(columns.id).limit(_PAGE), 0
-    while page := connection.execute(query.where(columns.id > last)).all():
-        yield page
-        last = page[-1][0]
+    while rows := connection.execute(query.where(columns.id > last)).all():
+        ids, *texts, joined, attributes = zip(*rows, strict=True)
+        yield _Page(ids, texts, joined, json.loads(f"[{','.join(attributes)}]"))
+        last = ids[-1]
 
 
 def _columns(
-    page: Sequence[Any], words: Sequence[_Words], readings: Mapping[str, Reading]
+    page: _Page, words: Sequence[_Words], readings: Mapping[str, Reading]
 ) -> Iterator[Sequence[str]]:
     """The cells of a page, column by column, as a file may have them."""
-    ids, *texts, joined, attributes = zip(*page, strict=True)
-    yield from (_guarded(column) for column in texts)
-    yield from (_guarded(some.of(ids)) for some in words)
-    yield list(map(_moment, joined))
-    known = _parsed(attributes)
+    yield from (_guarded(column) for column in page.texts)
+    yield from (_guarded(some.of(page.ids)) for some in words)
+    shown = {moment: _moment(moment) for moment in set(page.joined)}
+    yield [shown[moment] for moment in page.joined]
     for name, reading in readings.items():
-        yield _guarded(_cells([some.get(name, "") for some in known], reading))
+        yield _guarded(_cells([known.get(name, "") for known in page.attributes], reading))
 
 
 def _moment(moment: str | datetime) -> str:
@@ -137,56 +182,51 @@ class _Words:
         return [self.cells[found.get(who, "")] for who in ids]
 
 
-def _parsed(texts: Sequence[str]) -> list[dict[str, Value]]:
-    parsed: list[dict[str, Value]] = json.loads(f"[{','.join(texts)}]")
-    return parsed
-
-
-def _readings(connection: Connection, where: ColumnElement[bool]) -> dict[str, Reading]:
+def _readings(pages: Iterable[_Page]) -> dict[str, Reading]:
     """The attributes of those who are exported, by name, and how their cells must be read."""
     kinds: defaultdict[str, set[Kind]] = defaultdict(set)
-    query, last = select(SUBSCRIBER.c.id, cast(SUBSCRIBER.c.attributes, Text)).where(where), 0
-    query = query.order_by(SUBSCRIBER.c.id).limit(_PAGE)
-    while page := connection.execute(query.where(SUBSCRIBER.c.id > last)).all():
-        with uncollected():
-            values: defaultdict[str, list[Value]] = defaultdict(list)
-            for attributes in _parsed([row[1] for row in page]):
-                for name, value in attributes.items():
-                    values[name].append(value)
-            for name, some in values.items():
-                kinds[name].update(_kinds(some))
-        last = page[-1][0]
+    for page in pages:
+        _note_kinds(page, kinds)
     return {name: _reading(name, kinds[name]) for name in sorted(kinds)}
+
+
+def _note_kinds(page: _Page, kinds: defaultdict[str, set[Kind]]) -> None:
+    for name in set().union(*page.attributes):
+        kinds[name] |= _kinds([known[name] for known in page.attributes if name in known])
 
 
 def _header(name: str, reading: Reading) -> str:
     return name if reading in ("number", "yes or no") else header_of(name, reading)
 
 
-def _reading(name: str, kinds: set[Kind]) -> Reading:
-    if kinds == {"text"} and header_of(name, "inferred") == name:
-        return "inferred"
-    if len(kinds) == 1 and kinds <= {"number", "yes or no"} and header_of(name, "inferred") == name:
-        return kinds.pop()
+def _reading(name: str, kinds: Set[Kind]) -> Reading:
+    if len(kinds) == 1 and header_of(name, "inferred") == name:
+        (kind,) = kinds
+        if kind == "number" or kind == "yes or no":
+            return kind
+        if kind == "text":
+            return "inferred"
     return "text" if kinds <= {"text", "doubtful text"} else "json"
 
 
-def _kinds(values: list[Value]) -> set[Kind]:
+def _kinds(values: Sequence[Value]) -> set[Kind]:
     """What kinds of values these are; a text is doubtful that in a column of its like would be none."""
+    types, different = set(map(type, values)), set(values)
     kinds: set[Kind] = set()
-    texts = [value for value in values if isinstance(value, str)]
-    if texts:
-        kinds.add("doubtful text" if any(map(_is_doubtful, set(texts))) else "text")
-    if len(texts) < len(values):
-        others = {(type(value), value) for value in values if not isinstance(value, str)}
-        kinds |= {"yes or no" if kind is bool else "number" for kind, _ in others}
-        if not all(_is_inferred(value) for _, value in others):
+    if bool in types:
+        kinds.add("yes or no")
+    if types & {int, float}:
+        kinds.add("number")
+        if not all(_is_inferred(value) for value in different if not isinstance(value, str)):
             kinds.add("json")
+    if str in types:
+        starting = [value for value in different if isinstance(value, str) and value[:1] in _DOUBTFUL]
+        kinds.add("doubtful text" if any(map(_is_doubtful, starting)) else "text")
     return kinds
 
 
 def _is_doubtful(text: str) -> bool:
-    return text[:1] in _DOUBTFUL and not isinstance(infer_value(unguarded(text.strip())), str)
+    return not isinstance(infer_value(unguarded(text.strip())), str)
 
 
 # How a text begins that might be a number, true or false, or such behind a quote or blanks.
@@ -223,6 +263,6 @@ def _text(value: Value) -> str:
 
 def _guarded(cells: Sequence[str]) -> Sequence[str]:
     """The cells, those that a spreadsheet would run with a quote in front."""
-    if _STARTS.isdisjoint(map(_first, cells)):
+    if _STARTS.isdisjoint(map(_first, set(cells))):
         return cells
     return [f"'{cell}" if _FORMULA.match(cell) and not _NUMBER.fullmatch(cell) else cell for cell in cells]

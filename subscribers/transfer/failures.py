@@ -28,7 +28,7 @@ _CODES = {
     "57014": ("the server ended the statement", f"look at its limits, {_AGAIN}"),
 }
 
-# PostgreSQL's codes for a unique key that somebody else inserted meanwhile, and for two who wait for each other.
+# PostgreSQL's codes for a key that somebody else inserted meanwhile, and for two who wait for each other.
 _OVERTAKEN = {"23505", "40P01", "40001"}
 
 

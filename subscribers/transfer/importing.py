@@ -7,7 +7,7 @@ from itertools import islice
 from typing import IO, TYPE_CHECKING
 
 from subscribers.consent import Consent
-from subscribers.database import rehearsing, writing
+from subscribers.database import rehearsing, writing_repeatedly
 from subscribers.errors import TransferError
 from subscribers.models import ConsentKind
 from subscribers.transfer.checkpoints import Checkpoint
@@ -25,7 +25,10 @@ from subscribers.words import clean_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
+    from contextlib import AbstractContextManager
     from pathlib import Path
+
+    from sqlalchemy import Connection
 
     from subscribers.store import SubscriberStore
     from subscribers.transfer.inspecting import Inspection
@@ -37,7 +40,7 @@ if TYPE_CHECKING:
     Progress = Callable[[int, int], None]
 
 #: Rows that are written together; a run that is interrupted has written all chunks before.
-CHUNK = 5_000
+CHUNK = 10_000
 
 #: Cells whose text is longer than this in sum, in characters, begin a new chunk.
 _LARGEST_CHUNK = 32 * 1024 * 1024
@@ -59,15 +62,15 @@ def import_file(
     dry_run: bool = False,
     progress: Progress | None = None,
 ) -> ImportReport:
-    """Import a file, 5,000 rows to a transaction; running it again changes nothing.
+    """Import a file, 10,000 rows to a transaction; running it again changes nothing.
 
     A run that was killed has written whole chunks and recorded how many: the same file with the same mapping,
     tags, consent and preset goes on behind them. All of the file is looked at before anything is written.
 
     Args:
         store: the list.
-        source: a path (``-`` is standard input) or a stream. Comma, semicolon, tab or bar, the first row names
-            the columns; or JSON lines. UTF-8, UTF-16, or Windows-1252.
+        source: a path (``-`` is standard input) or a stream. Comma, semicolon, tab or bar, the first row
+            names the columns; or JSON lines. UTF-8, UTF-16, or Windows-1252.
         mapping: fields or attributes, each with the column it is read from, where the names do not tell.
         tags: given to everybody in the file who may be mailed.
         consent_text: why these people may be mailed; goes into the log of those who are new or changed.
@@ -129,9 +132,11 @@ class _Run:
         checkpoint = Checkpoint.of(engine, self.sheet.digest, options)
         self.report.restore(checkpoint.counts)
         self.report.resumed = checkpoint.done
-        for done, records in self._chunks(progress):
-            if done > checkpoint.done:
-                self._write(checkpoint, done, records)
+        with writing_repeatedly(engine) as transaction:
+            for done, records in self._chunks(progress):
+                if done > checkpoint.done:
+                    self._write(transaction, checkpoint, done, records)
+        # This commit waits for the disk, and all before it with it.
         checkpoint.forget(engine)
 
     def rehearse(self, progress: Progress | None) -> None:
@@ -140,12 +145,18 @@ class _Run:
             for _, records in self._chunks(progress):
                 self.report.count(records, self.merger.merge(connection, records))
 
-    def _write(self, checkpoint: Checkpoint, done: int, records: Records) -> None:
+    def _write(
+        self,
+        transaction: Callable[[], AbstractContextManager[Connection]],
+        checkpoint: Checkpoint,
+        done: int,
+        records: Records,
+    ) -> None:
         """Write one chunk and how far the import is, in one transaction."""
         before = self.report.counts()
         for remaining in reversed(range(_TRIES)):
             try:
-                with writing(self.store.engine) as connection:
+                with transaction() as connection:
                     self.report.count(records, self.merger.merge(connection, records))
                     checkpoint.save(connection, done, self.report.counts(), self.store.clock())
             except Exception as error:

@@ -1,4 +1,4 @@
-"""Looks through a whole file before anything is written: how many rows, and of which type each attribute is."""
+"""Looks through a whole file before anything is written: how many rows, and the type of each attribute."""
 
 from __future__ import annotations
 

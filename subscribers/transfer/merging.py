@@ -1,4 +1,4 @@
-"""Brings a chunk of records together with what the list knows: who is new, who changes, and who is left alone."""
+"""Brings a chunk of records together with what the list knows: who is new, who changes, who stays away."""
 
 from __future__ import annotations
 
@@ -81,6 +81,10 @@ class Merger:
         hashes = [suppression_key(self.secret, key) for key in records.keys]
         known = _read(connection, records.keys)
         suppressed = self._suppressed(connection, hashes)
+        writer = Writer(connection, self.consent, self.at)
+        if not known and not suppressed and len(set(records.keys)) == len(records):
+            writer.insert(records, hashes, range(len(records)))
+            return [Result.CREATED] * len(records)
         counts = Counter(records.keys)
         results, new, people = [], [], dict(known)
         for row, key in enumerate(records.keys):
@@ -90,7 +94,6 @@ class Merger:
             else:
                 results.append(self._take(people, records[row], row, suppressed=hashes[row] in suppressed))
         new += self._settle(records, [person for person in people.values() if not person.id])
-        writer = Writer(connection, self.consent, self.at)
         writer.insert(records, hashes, sorted(new))
         writer.update([_change(person) for person in known.values() if person.changed])
         return results
@@ -100,9 +103,7 @@ class Merger:
             return ()
         return reasons(connection, hashes)
 
-    def _take(
-        self, people: dict[str, _Person], record: Record, row: int, *, suppressed: bool
-    ) -> Result:
+    def _take(self, people: dict[str, _Person], record: Record, row: int, *, suppressed: bool) -> Result:
         person = people.get(record.key)
         if suppressed or (person is not None and person.status in GONE):
             return Result.SKIPPED
@@ -133,7 +134,13 @@ class Merger:
 
 def _change(person: _Person) -> Change:
     return Change(
-        person.id, person.texts, person.attributes, person.status, person.new_tags, person.new_topics, person.left
+        person.id,
+        person.texts,
+        person.attributes,
+        person.status,
+        person.new_tags,
+        person.new_topics,
+        person.left,
     )
 
 
@@ -160,7 +167,9 @@ def _same(known: Value | None, value: Value) -> bool:
 
 def _read(connection: Connection, keys: Collection[str]) -> dict[str, _Person]:
     # Locked, lest an unsubscribe that comes meanwhile be overwritten.
-    query = select(SUBSCRIBER).where(among(connection, SUBSCRIBER.c.email_key, keys)).order_by(SUBSCRIBER.c.id)
+    query = (
+        select(SUBSCRIBER).where(among(connection, SUBSCRIBER.c.email_key, keys)).order_by(SUBSCRIBER.c.id)
+    )
     rows = connection.execute(query.with_for_update()).all()
     if not rows:
         return {}

@@ -6,7 +6,6 @@ import codecs
 import hashlib
 import io
 import re
-import shutil
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -91,7 +90,9 @@ class TextFile:
         if not start.strip():
             raise TransferError("the file is empty", where=self.name, hint="a header and one row at least")
         self._refuse_magic(start)
-        named = next((encoding for bom, encoding in _BOMS.items() if start.startswith(bom)), _bare_utf16(start))
+        named = next(
+            (encoding for bom, encoding in _BOMS.items() if start.startswith(bom)), _bare_utf16(start)
+        )
         for encoding in [named] if named else ["utf-8", "windows-1252"]:
             binary.seek(0)
             if self._decodes(binary, encoding):
@@ -124,11 +125,8 @@ class TextFile:
 def _copy(stream: IO[bytes] | IO[str]) -> IO[bytes]:
     # The copy is closed by the stack that it is entered into.
     copy = TemporaryFile()  # noqa: SIM115
-    if isinstance(stream.read(0), str):
-        for block in iter(lambda: stream.read(_BLOCK), ""):
-            copy.write(str(block).encode())
-    else:
-        shutil.copyfileobj(stream, copy)
+    while block := stream.read(_BLOCK):
+        copy.write(block.encode() if isinstance(block, str) else block)
     copy.seek(0)
     return copy
 

@@ -119,7 +119,7 @@ class Delimited:
         while True:
             try:
                 for row in reader:
-                    if any(row):
+                    if row and (row[0] or any(row)):
                         yield reader.line_num + skipped, row
             except csv.Error as error:
                 line = reader.line_num + skipped

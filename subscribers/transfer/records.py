@@ -167,9 +167,14 @@ class RecordReader:
     def _split_names(self, names: list[str], texts: dict[str, list[str]]) -> None:
         """Whole names: the first word is the first name, unless the file has a column for that."""
         parts = [name.partition(" ") for name in names]
-        for field_, split in (("first_name", [part[0] for part in parts]), ("last_name", [part[2] for part in parts])):
+        for field_, split in (
+            ("first_name", [part[0] for part in parts]),
+            ("last_name", [part[2] for part in parts]),
+        ):
             told = texts.get(field_)
-            texts[field_] = split if told is None else [text or part for text, part in zip(told, split, strict=True)]
+            texts[field_] = (
+                split if told is None else [text or part for text, part in zip(told, split, strict=True)]
+            )
 
     def _words(
         self,

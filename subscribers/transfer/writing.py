@@ -134,9 +134,7 @@ class Writer:
             ],
         )
 
-    def _give_new(
-        self, vocabulary: Vocabulary, ids: Sequence[int], words: Sequence[tuple[str, ...]]
-    ) -> None:
+    def _give_new(self, vocabulary: Vocabulary, ids: Sequence[int], words: Sequence[tuple[str, ...]]) -> None:
         """Words for people who had none."""
         id_of = word_ids(self.connection, vocabulary, set().union(*set(words)))
         if not id_of:

@@ -99,8 +99,8 @@ def test_check_ends_with_4_only_for_errors(letter: Letter) -> None:
 
 def test_an_import_tells_its_keys_and_can_be_repeated(bare: Letter) -> None:
     """The second run of the same file changes nobody."""
-    first = bare.ok("subscribers", "import", "people.csv", "--json").json
-    second = bare.ok("subscribers", "import", "people.csv", "--json").json
+    first = bare.ok("subscribers", "import", "people.csv", "--consent", "test", "--json").json
+    second = bare.ok("subscribers", "import", "people.csv", "--consent", "test", "--json").json
 
     assert first == {
         "created": 4,
@@ -121,7 +121,7 @@ def test_an_import_sets_bad_rows_aside(bare: Letter) -> None:
     (bare.root / "people.csv").write_text(
         "email,first_name\nann@example.com,Ann\nnobody,Bob\n", encoding="utf-8"
     )
-    report = bare.ok("subscribers", "import", "people.csv", "--json").json
+    report = bare.ok("subscribers", "import", "people.csv", "--consent", "test", "--json").json
     rejects = Path(report["rejects_file"]).read_text(encoding="utf-8")
 
     assert (report["created"], report["invalid"]) == (1, 1)
@@ -132,7 +132,7 @@ def test_an_import_sets_bad_rows_aside(bare: Letter) -> None:
 def test_who_left_is_never_brought_back_by_an_import(letter: Letter) -> None:
     """The import says that somebody was skipped."""
     letter.ok("subscribers", "unsubscribe", "ann@example.com", "--yes")
-    report = letter.ok("subscribers", "import", "people.csv", "--json").json
+    report = letter.ok("subscribers", "import", "people.csv", "--consent", "test", "--json").json
 
     assert report["skipped"] == 1
     assert letter.ok("subscribers", "show", "ann@example.com", "--json").json["status"] == "unsubscribed"
@@ -145,7 +145,7 @@ def test_an_import_says_what_became_of_the_columns(bare: Letter) -> None:
         "jürgen@example.com,Bob,,,yes\n",
         encoding="utf-8",
     )
-    told = bare.ok("subscribers", "import", "people.csv")
+    told = bare.ok("subscribers", "import", "people.csv", "--consent", "test")
 
     assert told.out == ""
     assert (
@@ -194,7 +194,7 @@ def test_an_import_shows_on_a_terminal_how_far_it_is(bare: Letter) -> None:
     """And only there; the line is gone in the end."""
     ours, theirs = pty.openpty()
     subprocess.run(
-        bare.command("subscribers", "import", "people.csv"),
+        bare.command("subscribers", "import", "people.csv", "--consent", "test"),
         stdin=subprocess.DEVNULL, stderr=theirs, env=bare.env(), cwd=bare.root, check=True,
     )  # fmt: skip
     os.close(theirs)
@@ -202,7 +202,7 @@ def test_an_import_shows_on_a_terminal_how_far_it_is(bare: Letter) -> None:
     os.close(ours)
 
     assert "\r4 rows read\r\x1b[K" in seen
-    assert "rows read" not in bare.ok("subscribers", "import", "people.csv").err
+    assert "rows read" not in bare.ok("subscribers", "import", "people.csv", "--consent", "test").err
 
 
 def test_a_backup_is_not_written_over_a_file(letter: Letter) -> None:
@@ -436,7 +436,7 @@ def test_the_same_commands_work_on_postgresql(bare: Letter, new_postgres_url: Ca
     bare.environment["NEWSLETTER_DATABASE__URL"] = new_postgres_url("template1").replace("+psycopg", "")
     refused = bare.run("subscribers", "list")
     bare.ok("db", "upgrade")
-    bare.ok("subscribers", "import", "people.csv")
+    bare.ok("subscribers", "import", "people.csv", "--consent", "test")
     bare.ok("segments", "add", "everybody", '"@" in email')
     report = bare.ok("send", "plain", "--yes", "--json").json
 
