@@ -7,7 +7,7 @@ from email_validator import EmailNotValidError, validate_email
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from subscribers.addresses import normalise
+from subscribers.addresses import normalise, normalise_all
 from subscribers.errors import AddressError
 
 LOCAL_CHARACTERS = "abcXYZ059!#$%&'*+-/=?^_`{|}~.\" ü日\u0301(@"
@@ -35,6 +35,9 @@ ADDRESSES = st.builds("{}@{}".format, st.text(LOCAL_CHARACTERS, max_size=70), DO
         ("Jörg@Bücher.example", "Jörg@bücher.example", "jörg@xn--bcher-kva.example"),
         ("STRASSE@example.com", "STRASSE@example.com", "strasse@example.com"),
         ("Postmaster@example.com", "postmaster@example.com", "postmaster@example.com"),
+        ("o'hara+x@example.com", "o'hara+x@example.com", "o'hara+x@example.com"),
+        ("ann@xn--bcher-kva.example", "ann@bücher.example", "ann@xn--bcher-kva.example"),
+        ("ＡＮＮ@example.com", "ANN@example.com", "ann@example.com"),
     ],
 )
 def test_an_address_has_a_form_to_mail_and_a_form_to_compare(
@@ -89,3 +92,21 @@ def test_an_address_that_was_normalised_stays_as_it_is(text: str) -> None:
         return
 
     assert normalise(address.email) == address
+
+
+@given(st.lists(ADDRESSES, max_size=5))
+@example(["Ann@Example.com", "123@EXAMPLE.com", "JÖRG@Bücher.example", "postmaster@example.com", "", "a@b@c"])
+@settings(deadline=None, max_examples=200)
+def test_many_at_once_have_the_same_verdict_as_each(texts: list[str]) -> None:
+    texts = [text.strip() for text in texts]
+    failed: dict[int, str] = {}
+
+    emails, keys = normalise_all(texts, failed.__setitem__)
+
+    for number, text in enumerate(texts):
+        try:
+            expected: tuple[str, str] = normalise(text)
+        except AddressError as error:
+            assert failed[number] == error.what
+            expected = ("", "")
+        assert (emails[number], keys[number]) == expected
