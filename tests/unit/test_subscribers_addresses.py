@@ -37,7 +37,7 @@ ADDRESSES = st.builds("{}@{}".format, st.text(LOCAL_CHARACTERS, max_size=70), DO
         ("Postmaster@example.com", "postmaster@example.com", "postmaster@example.com"),
         ("o'hara+x@example.com", "o'hara+x@example.com", "o'hara+x@example.com"),
         ("ann@xn--bcher-kva.example", "ann@bücher.example", "ann@xn--bcher-kva.example"),
-        ("ＡＮＮ@example.com", "ANN@example.com", "ann@example.com"),
+        ('"ann.lee"@example.com', "ann.lee@example.com", "ann.lee@example.com"),
     ],
 )
 def test_an_address_has_a_form_to_mail_and_a_form_to_compare(
@@ -48,7 +48,16 @@ def test_an_address_has_a_form_to_mail_and_a_form_to_compare(
 
 @pytest.mark.parametrize(
     "text",
-    ["", "ann", "ann@", "@example.com", "a b@example.com", "ann@example.com\nBcc: x@y.org", "a@b@c.com"],
+    [
+        "",
+        "ann",
+        '"ann lee"@example.com',
+        "ann@",
+        "@example.com",
+        "a b@example.com",
+        "ann@example.com\nBcc: x@y.org",
+        "a@b@c.com",
+    ],
 )
 def test_what_is_no_address_is_refused_in_one_line(text: str) -> None:
     with pytest.raises(AddressError, match="no e-mail address") as caught:
@@ -69,9 +78,13 @@ def test_composed_and_decomposed_letters_are_the_same_address() -> None:
 @example("ann@example.com\n")
 @settings(deadline=None, max_examples=300)
 def test_the_verdict_is_email_validators(text: str) -> None:
-    """The quick way says yes and no exactly where the library does, and gives the same form."""
+    """The quick way says yes and no exactly where the library does, and gives the same form.
+
+    But for a name that needs quotes around it, which the standards allow and hardly a server takes.
+    """
     try:
-        expected = validate_email(text.strip(), check_deliverability=False).normalized
+        answer = validate_email(text.strip(), check_deliverability=False, allow_quoted_local=True)
+        expected = None if answer.local_part.startswith('"') else answer.normalized
     except EmailNotValidError:
         expected = None
 
