@@ -108,9 +108,10 @@ class Writer:
         if self.connection.dialect.name == "sqlite":
             last = self.connection.scalar(select(func.max(SUBSCRIBER.c.id))) or 0
             return range(last + 1, last + 1 + count)
-        sequence = func.pg_get_serial_sequence(SUBSCRIBER.name, "id")
-        numbers = select(func.nextval(sequence)).select_from(func.generate_series(1, count))
-        return sorted(self.connection.scalars(numbers))
+        sequence = self.connection.scalar(select(func.pg_get_serial_sequence(SUBSCRIBER.name, "id")))
+        numbers = func.array_agg(func.nextval(sequence), type_=ARRAY(SUBSCRIBER.c.id.type))
+        found = self.connection.scalar(select(numbers).select_from(func.generate_series(1, count)))
+        return sorted(found or ())
 
     def _log(self, ids: Sequence[int]) -> None:
         """The line of the log of each new person, by a single statement."""
@@ -119,6 +120,8 @@ class Writer:
         values = [literal(value, CONSENT_EVENT.c[name].type) for name, value in line.items()]
         if self.connection.dialect.name == "sqlite":
             who = select(SUBSCRIBER.c.id, *values).where(SUBSCRIBER.c.id.between(ids[0], ids[-1]))
+        elif ids[-1] - ids[0] == len(ids) - 1:
+            who = select(func.generate_series(ids[0], ids[-1]), *values)
         else:
             who = select(func.unnest(literal(list(ids), ARRAY(SUBSCRIBER.c.id.type))), *values)
         self.connection.execute(CONSENT_EVENT.insert().from_select(["subscriber_id", *line], who))
