@@ -21,7 +21,7 @@ from subscribers.profiles import Profile
 from subscribers.segments import EVERYONE, Segment, parse_segment
 from subscribers.store import SubscriberStore
 from subscribers.tokens import Tokens
-from subscribers.transfer import ImportReport, export_csv, import_csv
+from subscribers.transfer import ImportReport, export_csv, import_file
 
 __all__ = [
     "EVERYONE",
@@ -51,7 +51,7 @@ __all__ = [
     "candidates",
     "events_of",
     "export_csv",
-    "import_csv",
+    "import_file",
     "infer_value",
     "normalise",
     "now",

@@ -24,7 +24,7 @@ LARGEST_NUMBER = 2**53
 LONGEST_TEXT = 10_000
 
 _FIELDS = {"email", "first_name", "last_name", "name", "locale", "status", "joined", "tags", "topics"}
-_KEPT_APART = {"id", "public_id", "consent", "time_zone"}
+_KEPT_APART = {"id", "public_id", "consent", "time_zone", "attributes"}
 _WORDS_OF_EXPRESSIONS = {"and", "or", "not", "in", "is", "if", "else", "true", "false", "none"}
 _RESERVED = frozenset(_FIELDS | _KEPT_APART | _WORDS_OF_EXPRESSIONS | {"defined", "undefined", "days_ago"})
 
@@ -112,8 +112,7 @@ def _clean_value(name: str, value: object) -> Value | None:
     )
 
 
-_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,14})")
-_DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,14})\.[0-9]{1,15}")
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,15})?")
 _WORDS: dict[str, bool] = {"true": True, "false": False}
 
 
@@ -123,8 +122,21 @@ def infer_value(text: str) -> Value:
     ``5`` and ``-0.5`` are numbers; ``05``, ``+5``, ``1e5`` and ``2026-04-11`` stay text, as postcodes,
     telephone numbers and dates must.
     """
-    if _INTEGER.fullmatch(text):
-        return int(text)
-    if _DECIMAL.fullmatch(text):
-        return float(text)
+    if is_number(text):
+        return read_number(text)
     return _WORDS.get(text.lower(), text)
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is a number beyond doubt."""
+    return _NUMBER.fullmatch(text) is not None
+
+
+def is_yes_or_no(text: str) -> bool:
+    """Whether a text is ``true`` or ``false``, in whatever case."""
+    return text.lower() in _WORDS
+
+
+def read_number(text: str) -> int | float:
+    """The number that a text is."""
+    return float(text) if "." in text else int(text)

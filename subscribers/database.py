@@ -16,7 +16,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from subscribers.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from sqlalchemy import URL, Connection, Engine
 
@@ -83,6 +84,32 @@ def rehearsing(engine: Engine) -> Iterator[Connection]:
             yield connection
         finally:
             transaction.rollback()
+
+
+@contextmanager
+def writing_repeatedly(engine: Engine) -> Iterator[Callable[[], AbstractContextManager[Connection]]]:
+    """As `writing`, many times over, for work that can be done again: no commit waits for the disk.
+
+    After a loss of power the last commits may be missing, as if they had never been. Any later commit by
+    `writing` makes all of them durable: SQLite's log and PostgreSQL's are each written in order.
+    """
+    with engine.connect().execution_options(**{_WRITES: True}) as connection:
+        sqlite = engine.dialect.name == "sqlite"
+        if sqlite:
+            _set_outside(connection, "synchronous = NORMAL")
+
+        @contextmanager
+        def write() -> Iterator[Connection]:
+            with connection.begin():
+                if not sqlite:
+                    connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+                yield connection
+
+        try:
+            yield write
+        finally:
+            if sqlite:
+                _set_outside(connection, "synchronous = FULL")
 
 
 @contextmanager
@@ -182,9 +209,14 @@ def _set_up_sqlite(dbapi_connection: sqlite3.Connection, _record: object) -> Non
 
 def _enforce(connection: Connection, *, enforce: bool) -> None:
     """Whether SQLite minds what refers to a table that is made anew: foreign keys, and triggers of others."""
+    _set_outside(connection, f"foreign_keys = {'ON' if enforce else 'OFF'}")
+    _set_outside(connection, f"legacy_alter_table = {'OFF' if enforce else 'ON'}")
+
+
+def _set_outside(connection: Connection, setting: str) -> None:
+    """Change one of SQLite's settings, which it obeys outside transactions only."""
     driver: Any = connection.connection.driver_connection
-    driver.execute(f"PRAGMA foreign_keys = {'ON' if enforce else 'OFF'}").close()
-    driver.execute(f"PRAGMA legacy_alter_table = {'OFF' if enforce else 'ON'}").close()
+    driver.execute(f"PRAGMA {setting}").close()
 
 
 def _begin_sqlite(connection: Connection) -> None:

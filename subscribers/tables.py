@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import JSON, true
+from sqlalchemy import ARRAY, JSON, any_, func, literal, select, true
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlmodel import SQLModel
@@ -18,9 +18,9 @@ from subscribers import models
 from subscribers.columns import UtcTime
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from sqlalchemy import ColumnElement, Connection, Dialect, Select, Table
+    from sqlalchemy import Column, ColumnElement, Connection, Dialect, Select, Table
     from sqlalchemy.sql.compiler import SQLCompiler
 
 
@@ -71,6 +71,16 @@ def insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.I
     return postgresql.insert(table)
 
 
+def among(connection: Connection, column: Column[Any], values: Collection[str | int]) -> ColumnElement[bool]:
+    """The condition that a column of text or numbers has one of many values, as a single parameter.
+
+    A list of thousands would be one parameter each, and the statement would be written anew each time.
+    """
+    if connection.dialect.name == "sqlite":
+        return column.in_(select(func.json_each(json.dumps(list(values))).table_valued("value").c.value))
+    return column == any_(literal(list(values), ARRAY(column.type)))
+
+
 def insert_many(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
     """Insert rows that all have the same columns, leaving out those that are there already.
 
@@ -80,8 +90,48 @@ def insert_many(connection: Connection, table: Table, rows: Sequence[Mapping[str
     if not rows:
         return
     sql, order = _insert_sql(connection.dialect.name, table, tuple(rows[0]))
-    encoded = [_encoded(connection, table, name, [row[name] for row in rows]) for name in order]
-    connection.exec_driver_sql(sql, list(zip(*encoded, strict=True)))
+    columns = [encoded(connection, table, name, [row[name] for row in rows]) for name in order]
+    connection.exec_driver_sql(sql, list(zip(*columns, strict=True)))
+
+
+def insert_columns(connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]]) -> None:
+    """Insert rows that are given column by column, none of which may be there already.
+
+    SQLite takes them by executemany, PostgreSQL by COPY.
+    """
+    if connection.dialect.name == "sqlite":
+        sql, order = _insert_sql("sqlite", table, tuple(columns))
+        values = [encoded(connection, table, name, columns[name]) for name in order]
+        connection.exec_driver_sql(sql, list(zip(*values, strict=True)))
+    else:
+        _copy(connection, table, columns)
+
+
+def _copy(connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]]) -> None:
+    """COPY in its text format (https://www.postgresql.org/docs/current/sql-copy.html)."""
+    texts = [_copied(encoded(connection, table, name, values)) for name, values in columns.items()]
+    lines = "\n".join(map("\t".join, zip(*texts, strict=True)))
+    quote = connection.dialect.identifier_preparer.quote
+    names = ", ".join(quote(name) for name in columns)
+    driver: Any = connection.connection.driver_connection
+    with driver.cursor() as cursor, cursor.copy(f"COPY {quote(table.name)} ({names}) FROM STDIN") as copy:
+        copy.write(lines + "\n")
+
+
+def _copied(values: Sequence[Any]) -> Sequence[str]:
+    """The values of one column in the text format of COPY."""
+    first = next((value for value in values if value is not None), None)
+    if isinstance(first, bytes):
+        return ["\\\\x" + value.hex() for value in values]
+    if not isinstance(first, str):
+        return ["\\N" if value is None else str(value) for value in values]
+    joined = "".join(values)
+    if any(mark in joined for mark in "\\\t\n\r"):
+        return [value.translate(_COPY_ESCAPES) for value in values]
+    return values
+
+
+_COPY_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
 def pages(connection: Connection, query: Select[Any], size: int) -> Iterator[Sequence[Any]]:
@@ -121,14 +171,24 @@ def _positional(dialect: str) -> Dialect:
     return positional
 
 
-def _encoded(connection: Connection, table: Table, column: str, values: list[Any]) -> list[Any]:
+def encoded(connection: Connection, table: Table, column: str, values: Sequence[Any]) -> Sequence[Any]:
     """The values of one column as the driver takes them."""
     kind = table.c[column].type
     if isinstance(kind, JSON):
-        return [_JSON.encode(value) if value else "{}" for value in values]
+        return _encoded_objects(values)
     if isinstance(kind, UtcTime) and connection.dialect.name == "sqlite":
         return [_sqlite_time(value) for value in values]
     return values
+
+
+def _encoded_objects(values: Sequence[Any]) -> list[str]:
+    """JSON objects as text, all at once: more than twice as fast as one by one."""
+    if not values:
+        return []
+    texts = _JSON.encode(values)[2:-2].split("}, {")
+    if len(texts) != len(values):  # one of them has that within a text, or is nested
+        return [_JSON.encode(value) for value in values]
+    return [f"{{{text}}}" for text in texts]
 
 
 @lru_cache(maxsize=4096)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, select, true
 
 from subscribers.attributes import clean_text
 from subscribers.columns import now
 from subscribers.errors import FieldError
-from subscribers.tables import insert, insert_many
+from subscribers.tables import among, insert, insert_many
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
     from sqlalchemy import Connection
 
@@ -64,10 +64,20 @@ def word_ids(connection: Connection, vocabulary: Vocabulary, words: Collection[s
 
 def give_pairs(connection: Connection, vocabulary: Vocabulary, pairs: Collection[tuple[int, int]]) -> None:
     """Record pairs of word and subscriber, each by its id; those already known stay as they are."""
-    column, since = vocabulary.reference, now()
-    more = {"since": since} if "since" in vocabulary.pairs.c else {}
-    rows = [{column: word, "subscriber_id": who, **more} for word, who in sorted(pairs)]
+    columns = pair_columns(vocabulary, sorted(pairs))
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     insert_many(connection, vocabulary.pairs, rows)
+
+
+def pair_columns(vocabulary: Vocabulary, pairs: Sequence[tuple[int, int]]) -> dict[str, Sequence[Any]]:
+    """Pairs of word and subscriber as the columns of their table."""
+    columns: dict[str, Sequence[Any]] = {
+        vocabulary.reference: [word for word, _ in pairs],
+        "subscriber_id": [who for _, who in pairs],
+    }
+    if "since" in vocabulary.pairs.c:
+        columns["since"] = [now()] * len(pairs)
+    return columns
 
 
 def take_words(
@@ -93,7 +103,7 @@ def words_of(
     rows = connection.execute(
         select(pairs.c.subscriber_id, word)
         .join(table, table.c.id == pairs.c[vocabulary.reference])
-        .where(pairs.c.subscriber_id.in_(ids), true() if left else vocabulary.held)
+        .where(among(connection, pairs.c.subscriber_id, ids), true() if left else vocabulary.held)
     )
     found: defaultdict[int, list[str]] = defaultdict(list)
     for who, text in rows:

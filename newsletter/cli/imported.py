@@ -1,4 +1,4 @@
-"""What is seen of an import: how many rows were read, and then what became of rows and columns."""
+"""What is seen of an import: how far it is, and then what became of rows and columns."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from newsletter.cli import output
 from subscribers.transfer import FIELDS
@@ -18,35 +19,62 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def reading() -> Iterator[Callable[[int], None] | None]:
-    """What shows on a terminal how many rows were read; nothing elsewhere."""
+def reading() -> Iterator[Callable[[int, int], None] | None]:
+    """What shows on a terminal how many rows of how many are done, how fast, and for how long yet."""
     if not sys.stderr.isatty():
         yield None
         return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("looking through the file", total=None, rate="")
 
-    def show(rows: int) -> None:
-        click.echo(f"\r{output.plural(rows, 'row')} read", err=True, nl=False)
+        def show(done: int, total: int) -> None:
+            seconds = bar.tasks[0].elapsed or 0
+            rate = f"{done / seconds:,.0f} rows/s" if seconds else ""
+            bar.update(task, description="importing", total=total, completed=done, rate=rate)
 
-    try:
         yield show
-    finally:
-        click.echo("\r\x1b[K", err=True, nl=False)
 
 
 def as_document(report: ImportReport) -> dict[str, object]:
     """The report for programs."""
     return {
         **_rows(report),
+        "resumed": report.resumed,
         "unsubscribed": report.left,
         "beyond_ascii": report.beyond_ascii,
+        "role_addresses": report.doubts.roles,
+        "disposable_addresses": report.doubts.disposable,
+        "likely_typos": {
+            domain: {"meant": meant, "count": count} for domain, (meant, count) in report.doubts.typos.items()
+        },
+        "preset": report.preset or None,
         "columns": dict(report.columns),
+        "types": dict(report.kinds),
+        "ignored": list(report.ignored),
         "rejects_file": _rejects(report),
     }
 
 
 def tell(report: ImportReport) -> None:
     """The report for people."""
-    output.facts([*_rows(report).items(), ("rejects", _rejects(report)), ("columns", _columns(report))])
+    output.facts(
+        [
+            *_rows(report).items(),
+            ("rejects", _rejects(report)),
+            ("export of", report.preset),
+            ("columns", _columns(report)),
+            ("not kept", ", ".join(report.ignored)),
+        ]
+    )
+    if report.resumed:
+        output.say(f"went on behind {output.plural(report.resumed, 'row')} of an import that was broken off")
     if report.consent:
         names = ", ".join(f"`{name}`" for name in report.consent)
         output.say(f"{names} read as consent: {_people(report.left)} taken as unsubscribed, not to be mailed")
@@ -54,12 +82,34 @@ def tell(report: ImportReport) -> None:
         output.say(f"{_people(report.left)} taken as gone by their status, not to be mailed")
     if report.beyond_ascii:
         need = "needs" if report.beyond_ascii == 1 else "need"
-        addresses = output.plural(report.beyond_ascii, "address", "addresses")
-        output.say(f"{addresses} {need} SMTPUTF8, which not every mail server offers")
+        output.say(f"{_addresses(report.beyond_ascii)} {need} SMTPUTF8, which not every mail server offers")
+    _tell_doubts(report)
+
+
+def _tell_doubts(report: ImportReport) -> None:
+    doubts = report.doubts
+    if doubts.roles:
+        output.say(
+            f"{_addresses(doubts.roles)} of an office such as info@; offices complain more than people"
+        )
+    if doubts.disposable:
+        output.say(f"{_addresses(doubts.disposable)} at services of throw-away addresses")
+    typos = sorted(doubts.typos.items(), key=lambda told: -told[1][1])
+    for domain, (meant, count) in typos[:_TYPOS]:
+        output.say(f"{_addresses(count)} at {domain}: did they mean {meant}?")
+    if len(typos) > _TYPOS:
+        output.say(f"{output.plural(len(typos) - _TYPOS, 'more domain')} like that; all with `--json`")
+
+
+_TYPOS = 5
 
 
 def _people(count: int) -> str:
     return output.plural(count, "person", "people")
+
+
+def _addresses(count: int) -> str:
+    return output.plural(count, "address", "addresses")
 
 
 def _rows(report: ImportReport) -> dict[str, object]:
@@ -75,8 +125,6 @@ def _columns(report: ImportReport) -> str:
     """Which field came from which column, and what became an attribute of which kind."""
     fields = [f"{field} ← {column}" for column, field in report.columns.items() if field in FIELDS]
     attributes = [
-        f"{name} ({' or '.join(sorted(report.kinds.get(name, {'empty'})))})"
-        for name in report.columns.values()
-        if name not in FIELDS
+        f"{name} ({report.kinds.get(name, 'text')})" for name in report.columns.values() if name not in FIELDS
     ]
     return "; ".join([*fields, f"attributes: {', '.join(attributes)}"] if attributes else fields)

@@ -6,7 +6,7 @@ from newsletter.delivery.forgetting import files_of, forget_recipient
 from newsletter.delivery.local import Means, Progress, run_dispatch
 from newsletter.delivery.models import DeliveryState, DispatchState
 from newsletter.delivery.plan import Plan, plan_dispatch
-from newsletter.delivery.report import STATES, LogLine, Status, log, status, statuses
+from newsletter.delivery.report import STATES, LogLine, Status, deliveries_of, log, status, statuses
 from newsletter.delivery.retry import Backoff
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Progress",
     "Status",
     "cancel",
+    "deliveries_of",
     "files_of",
     "forget_recipient",
     "log",

@@ -112,6 +112,22 @@ def log(engine: Engine, name: str, state: str | None = None) -> Iterator[LogLine
             yield from _pending(connection, dispatch, domain)
 
 
+def deliveries_of(engine: Engine, subscriber_id: int) -> list[dict[str, object]]:
+    """What came of one subscriber in each dispatch, the oldest first, as plain values."""
+    query = (
+        select(
+            DISPATCH.c.name.label("dispatch"),
+            DISPATCH.c.slug.label("issue"),
+            *(DELIVERY.c[name] for name in ("state", "reason", "provider_id", "attempts", "at")),
+        )
+        .join(DISPATCH, DISPATCH.c.id == DELIVERY.c.dispatch_id)
+        .where(DELIVERY.c.subscriber_id == subscriber_id)
+        .order_by(DISPATCH.c.id)
+    )
+    with engine.connect() as connection:
+        return [dict(row._mapping) for row in connection.execute(query)]
+
+
 def find(connection: Connection, name: str) -> Row[Any]:
     """The row of the dispatch of that name.
 

@@ -3,29 +3,48 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import re
-from typing import IO, TYPE_CHECKING
+import shutil
+from collections import defaultdict
+from dataclasses import dataclass, field
+from operator import itemgetter
+from tempfile import TemporaryFile
+from typing import IO, TYPE_CHECKING, Literal
 
-from sqlalchemy import and_, select, true
+from sqlalchemy import Text, and_, cast, select, true, type_coerce
+from sqlalchemy.sql.functions import aggregate_strings
+from sqlalchemy.types import NullType
 
 from subscribers.attributes import Value, infer_value
 from subscribers.models import Status
-from subscribers.profiles import Profile, read_profiles
-from subscribers.tables import SUBSCRIBER
+from subscribers.tables import SUBSCRIBER, TAGS, TOPICS
+from subscribers.transfer.collecting import uncollected
 from subscribers.transfer.fields import Reading, header_of
+from subscribers.transfer.inspecting import unguarded
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+    from datetime import datetime
+
     from sqlalchemy import ColumnElement, Connection
 
     from subscribers.segments import Segment
     from subscribers.store import SubscriberStore
+    from subscribers.tables import Vocabulary
 
-_PAGE = 1_000
-_FIELDS = ("email", "first_name", "last_name", "locale", "status", "tags", "topics", "joined")
+    Kind = Literal["text", "doubtful text", "number", "yes or no", "json"]
+
+_PAGE = 5_000
+_BLOCK = 1 << 20
+_TEXTS = ("email", "first_name", "last_name", "locale", "status")
+_FIELDS = (*_TEXTS, "tags", "topics", "joined")
 
 # What a spreadsheet would run as a formula (OWASP, CSV injection), behind any quotes that are there already.
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_STARTS = frozenset("'=+-@\t\r")
+_first = itemgetter(slice(1))
 _NUMBER = re.compile(r"-[0-9]+(\.[0-9]+)?")
 
 
@@ -40,37 +59,178 @@ def export_csv(store: SubscriberStore, segment: Segment | None, out: IO[str]) ->
         How many subscribers were written.
     """
     where = and_(SUBSCRIBER.c.status != Status.ERASED, true() if segment is None else segment.clause())
-    written = last = 0
     with store.engine.connect() as connection:
-        # Both passes must see the same list; SQLite's transactions always do.
+        # All passes must see the same list; SQLite's transactions always do.
         if connection.dialect.name == "postgresql":
             connection.execution_options(isolation_level="REPEATABLE READ")
-        readings = _readings(connection, where)
-        rows = csv.writer(out)
-        rows.writerow([*_FIELDS, *(header_of(name, reading) for name, reading in readings.items())])
-        while page := read_profiles(connection, and_(where, SUBSCRIBER.c.id > last), limit=_PAGE):
-            rows.writerows(_row(profile, readings) for profile in page)
-            written, last = written + len(page), page[-1].id
-    return written
+        with TemporaryFile("w+", encoding="utf-8", newline="") as draft:
+            written = _drafted(connection, where, draft)
+            if written is not None:
+                draft.seek(0)
+                shutil.copyfileobj(draft, out, _BLOCK)
+                return written
+        return _write(connection, where, _readings(_pages(connection, where)), out) or 0
 
 
-def _readings(connection: Connection, where: ColumnElement[bool]) -> dict[str, Reading]:
+def _drafted(connection: Connection, where: ColumnElement[bool], draft: IO[str]) -> int | None:
+    """Write all under the header that the first page makes; None if a later one shows that it does not do.
+
+    The header comes first, but the last row may change it. That spares a second look at everybody, nearly
+    always; without room for the draft, there is one.
+    """
+    try:
+        first = next(_pages(connection, where), _NOBODY)
+        return _write(connection, where, _readings([first]), draft)
+    except OSError:
+        return None
+
+
+@dataclass(frozen=True)
+class _Page:
+    """Some thousands of those who are exported."""
+
+    ids: Sequence[int]
+    texts: Sequence[Sequence[str]]
+    joined: Sequence[str | datetime]
+    attributes: Sequence[Mapping[str, Value]]
+
+
+_NOBODY = _Page((), ((),) * len(_TEXTS), (), ())
+
+
+def _write(
+    connection: Connection, where: ColumnElement[bool], readings: Mapping[str, Reading], out: IO[str]
+) -> int | None:
+    """Write all under the header that *readings* make; None as soon as somebody's attributes need another."""
+    words = _Words(connection, TAGS), _Words(connection, TOPICS)
+    csv.writer(out).writerow([*_FIELDS, *(_header(name, reading) for name, reading in readings.items())])
+    kinds: defaultdict[str, set[Kind]] = defaultdict(set)
+    written, pages = 0, _pages(connection, where)
+    while True:
+        with uncollected():
+            if (page := next(pages, None)) is None:
+                return written
+            _note_kinds(page, kinds)
+            if {name: _reading(name, kinds[name]) for name in kinds}.items() - readings.items():
+                return None
+            block = io.StringIO(newline="")
+            csv.writer(block).writerows(zip(*_columns(page, words, readings), strict=True))
+            out.write(block.getvalue())
+        written += len(page.ids)
+
+
+def _pages(connection: Connection, where: ColumnElement[bool]) -> Iterator[_Page]:
+    """Those who are exported, by id."""
+    columns = SUBSCRIBER.c
+    # What the driver gives, without a call of Python for each value; JSON is parsed by the thousand.
+    query = select(
+        columns.id,
+        *(columns[name] for name in _TEXTS),
+        type_coerce(columns.created_at, NullType),
+        cast(columns.attributes, Text),
+    )
+    query, last = query.where(where).order_by(columns.id).limit(_PAGE), 0
+    while rows := connection.execute(query.where(columns.id > last)).all():
+        ids, *texts, joined, attributes = zip(*rows, strict=True)
+        yield _Page(ids, texts, joined, json.loads(f"[{','.join(attributes)}]"))
+        last = ids[-1]
+
+
+def _columns(
+    page: _Page, words: Sequence[_Words], readings: Mapping[str, Reading]
+) -> Iterator[Sequence[str]]:
+    """The cells of a page, column by column, as a file may have them."""
+    yield from (_guarded(column) for column in page.texts)
+    yield from (_guarded(some.of(page.ids)) for some in words)
+    shown = {moment: _moment(moment) for moment in set(page.joined)}
+    yield [shown[moment] for moment in page.joined]
+    for name, reading in readings.items():
+        yield _guarded(_cells([known.get(name, "") for known in page.attributes], reading))
+
+
+def _moment(moment: str | datetime) -> str:
+    """A moment as the driver gives it, in ISO 8601: SQLite keeps it as text, in UTC."""
+    if isinstance(moment, str):
+        return moment.replace(" ", "T", 1).removesuffix(".000000") + "+00:00"
+    return moment.isoformat()
+
+
+@dataclass
+class _Words:
+    """The tags or topics of people, as one cell for each: who has the same ones has the same cell."""
+
+    connection: Connection
+    vocabulary: Vocabulary
+    texts: dict[int, str] = field(default_factory=dict)
+    cells: dict[str, str] = field(default_factory=dict)
+
+    def of(self, ids: Sequence[int]) -> Sequence[str]:
+        """The cells of these people, whose ids are in order."""
+        if not self.texts:
+            table = self.vocabulary.words
+            words = self.connection.execute(select(table.c.id, table.c[self.vocabulary.word]))
+            self.texts = {row[0]: row[1] for row in words}
+        pairs = self.vocabulary.pairs.c
+        numbers = cast(pairs[self.vocabulary.reference], Text)
+        query = select(pairs.subscriber_id, aggregate_strings(numbers, ",")).group_by(pairs.subscriber_id)
+        rows = self.connection.execute(query.where(pairs.subscriber_id.between(ids[0], ids[-1]))).all()
+        found = {row[0]: row[1] for row in rows}
+        for numbers_of_some in set(found.values()) - self.cells.keys():
+            words_of_some = sorted(self.texts[int(number)] for number in numbers_of_some.split(","))
+            self.cells[numbers_of_some] = ";".join(map(_quoted, words_of_some))
+        self.cells[""] = ""
+        return [self.cells[found.get(who, "")] for who in ids]
+
+
+def _readings(pages: Iterable[_Page]) -> dict[str, Reading]:
     """The attributes of those who are exported, by name, and how their cells must be read."""
-    inferred: dict[str, bool] = {}
-    text: dict[str, bool] = {}
-    query = select(SUBSCRIBER.c.attributes).where(where).execution_options(yield_per=_PAGE)
-    with connection.execute(query) as rows:
-        for (attributes,) in rows:
-            for name, value in attributes.items():
-                inferred[name] = inferred.get(name, True) and _is_inferred(value)
-                text[name] = text.get(name, True) and isinstance(value, str)
-    return {name: _reading(name, inferred=inferred[name], text=text[name]) for name in sorted(inferred)}
+    kinds: defaultdict[str, set[Kind]] = defaultdict(set)
+    for page in pages:
+        _note_kinds(page, kinds)
+    return {name: _reading(name, kinds[name]) for name in sorted(kinds)}
 
 
-def _reading(name: str, *, inferred: bool, text: bool) -> Reading:
-    if inferred and header_of(name, "inferred") == name:
-        return "inferred"
-    return "text" if text else "json"
+def _note_kinds(page: _Page, kinds: defaultdict[str, set[Kind]]) -> None:
+    for name in set().union(*page.attributes):
+        kinds[name] |= _kinds([known[name] for known in page.attributes if name in known])
+
+
+def _header(name: str, reading: Reading) -> str:
+    return name if reading in ("number", "yes or no") else header_of(name, reading)
+
+
+def _reading(name: str, kinds: Set[Kind]) -> Reading:
+    if len(kinds) == 1 and header_of(name, "inferred") == name:
+        (kind,) = kinds
+        if kind == "number" or kind == "yes or no":
+            return kind
+        if kind == "text":
+            return "inferred"
+    return "text" if kinds <= {"text", "doubtful text"} else "json"
+
+
+def _kinds(values: Sequence[Value]) -> set[Kind]:
+    """What kinds of values these are; a text is doubtful that in a column of its like would be none."""
+    types, different = set(map(type, values)), set(values)
+    kinds: set[Kind] = set()
+    if bool in types:
+        kinds.add("yes or no")
+    if types & {int, float}:
+        kinds.add("number")
+        if not all(_is_inferred(value) for value in different if not isinstance(value, str)):
+            kinds.add("json")
+    if str in types:
+        starting = [value for value in different if isinstance(value, str) and value[:1] in _DOUBTFUL]
+        kinds.add("doubtful text" if any(map(_is_doubtful, starting)) else "text")
+    return kinds
+
+
+def _is_doubtful(text: str) -> bool:
+    return not isinstance(infer_value(unguarded(text.strip())), str)
+
+
+# How a text begins that might be a number, true or false, or such behind a quote or blanks.
+_DOUBTFUL = frozenset("-0123456789tTfF' ")
 
 
 def _is_inferred(value: Value) -> bool:
@@ -79,30 +239,20 @@ def _is_inferred(value: Value) -> bool:
     return type(found) is type(value) and found == value
 
 
-def _row(profile: Profile, readings: dict[str, Reading]) -> list[str]:
-    cells = [
-        profile.email,
-        profile.first_name,
-        profile.last_name,
-        profile.locale,
-        profile.status,
-        ";".join(map(_quoted, profile.tags)),
-        ";".join(map(_quoted, profile.topics)),
-        profile.created_at.isoformat(),
-        *(_cell(profile.attributes.get(name), reading) for name, reading in readings.items()),
-    ]
-    return [_guarded(cell) for cell in cells]
-
-
 def _quoted(word: str) -> str:
     """A word that has quotes around it, with another pair: the import takes one pair away."""
     return f'"{word}"' if len(word) > 1 and word[0] == word[-1] == '"' else word
 
 
-def _cell(value: Value | None, reading: Reading) -> str:
-    if value is None:
-        return ""
-    return json.dumps(value, ensure_ascii=False) if reading == "json" else _text(value)
+def _cells(values: Sequence[Value], reading: Reading) -> Sequence[str]:
+    """The values of one attribute as cells; who has none has an empty text."""
+    if reading == "number":
+        return list(map(str, values))
+    if reading == "json":
+        return ["" if value == "" else json.dumps(value, ensure_ascii=False) for value in values]
+    if reading == "yes or no":
+        return [value if value == "" else _text(value) for value in values]
+    return [str(value) for value in values]
 
 
 def _text(value: Value) -> str:
@@ -111,5 +261,8 @@ def _text(value: Value) -> str:
     return str(value)
 
 
-def _guarded(cell: str) -> str:
-    return f"'{cell}" if _FORMULA.match(cell) and not _NUMBER.fullmatch(cell) else cell
+def _guarded(cells: Sequence[str]) -> Sequence[str]:
+    """The cells, those that a spreadsheet would run with a quote in front."""
+    if _STARTS.isdisjoint(map(_first, set(cells))):
+        return cells
+    return [f"'{cell}" if _FORMULA.match(cell) and not _NUMBER.fullmatch(cell) else cell for cell in cells]

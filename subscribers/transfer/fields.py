@@ -12,11 +12,12 @@ from subscribers.attributes import is_attribute_name
 from subscribers.errors import AddressError, TransferError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
-Reading = Literal["inferred", "text", "json"]
-#: What a yes in a column about consent means; empty for a column about something else.
-Consenting = Literal["", "agreeing", "leaving"]
+#: How the cells of an attribute are read; ``inferred`` until all of them were seen (`inspecting`).
+Reading = Literal["inferred", "empty", "number", "yes or no", "text", "json", "object"]
+#: What a yes or a date in a column about consent means; empty for a column about something else.
+Consenting = Literal["", "agreeing", "leaving", "bouncing"]
 
 # English, German, French, Spanish, Italian, and what other newsletter services write; in lower case, with
 # blanks for hyphens and underscores. Of the names for one field the earlier is preferred.
@@ -63,8 +64,8 @@ _FIELD_OF_NAME = {name: field for field, names in _NAMES.items() for name in nam
 _RANK = {name: rank for names in _NAMES.values() for rank, name in enumerate(names.split("|"))}
 _READINGS: dict[str, Reading] = {"text": "text", "json": "json"}
 
-#: What a file can say of every subscriber.
-FIELDS = frozenset(_NAMES)
+#: What a file can say of every subscriber; ``attributes`` is a JSON object of many.
+FIELDS = frozenset(_NAMES) | {"attributes"}
 
 
 @dataclass(frozen=True)
@@ -87,13 +88,22 @@ class Column:
         return self.field not in FIELDS
 
 
-def assign(header: Sequence[str], mapping: Mapping[str, str], where: str) -> tuple[Column, ...]:
+def assign(
+    header: Sequence[str],
+    mapping: Mapping[str, str],
+    where: str,
+    *,
+    consents: Mapping[str, Consenting] | None = None,
+    ignored: Collection[str] = (),
+) -> tuple[Column, ...]:
     """Find out what each column means; columns without a name mean nothing.
 
     Args:
         header: the names of the columns.
         mapping: fields or attributes, and the column that each is to be read from.
         where: the file, for errors.
+        consents: further columns about consent, by their names in lower case.
+        ignored: columns that mean nothing, by their names in lower case.
 
     Raises:
         TransferError: no column of addresses, no header at all, or a mapping to what is not there.
@@ -105,7 +115,7 @@ def assign(header: Sequence[str], mapping: Mapping[str, str], where: str) -> tup
         known = ", ".join(name for name in header if name)[:200]
         hint = f"name it: `--map email=COLUMN`; the columns are {known}"
         raise TransferError("no column has e-mail addresses", where=where, hint=hint)
-    _add_attributes(header, chosen)
+    _add_attributes(header, chosen, consents or {}, ignored)
     return tuple(chosen[index] for index in sorted(chosen))
 
 
@@ -164,17 +174,23 @@ def _add_fields(header: Sequence[str], chosen: dict[int, Column]) -> None:
             taken.add(field)
 
 
-def _add_attributes(header: Sequence[str], chosen: dict[int, Column]) -> None:
+def _add_attributes(
+    header: Sequence[str],
+    chosen: dict[int, Column],
+    consents: Mapping[str, Consenting],
+    ignored: Collection[str],
+) -> None:
     taken = {column.field for column in chosen.values()}
     for index, name in enumerate(header):
-        if index in chosen or not name:
+        if index in chosen or not name or name.lower() in ignored:
             continue
         bare, _, suffix = name.rpartition(":")
         if suffix in _READINGS and is_attribute_name(bare) and bare not in taken:
             column = Column(index, name, bare, _READINGS[suffix])
         else:
             attribute = _unused(attribute_name(name) or f"column_{index + 1}", taken)
-            column = Column(index, name, attribute, consent=_CONSENTS.get(_plain(name), ""))
+            consent = consents.get(name.lower()) or _CONSENTS.get(_plain(name), "")
+            column = Column(index, name, attribute, consent=consent)
         chosen[index] = column
         taken.add(column.field)
 

@@ -1,174 +1,196 @@
-"""Imports subscribers from a CSV file; whoever left is never brought back by it."""
+"""Imports subscribers from a file; whoever left is never brought back, and a run that is killed can go on."""
 
 from __future__ import annotations
 
-import gc
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from typing import IO, TYPE_CHECKING
 
-from subscribers.consent import GONE, Consent
-from subscribers.database import rehearsing, writing
-from subscribers.errors import SubscribersError, TransferError
+from subscribers.consent import Consent
+from subscribers.database import rehearsing, writing_repeatedly
+from subscribers.errors import TransferError
 from subscribers.models import ConsentKind
+from subscribers.transfer.checkpoints import Checkpoint
+from subscribers.transfer.collecting import uncollected
+from subscribers.transfer.failures import explained, is_database_error, is_overtaken
 from subscribers.transfer.fields import assign
-from subscribers.transfer.merging import Merger, Result
+from subscribers.transfer.inspecting import inspect
+from subscribers.transfer.merging import Merger
+from subscribers.transfer.presets import preset_for, preset_named
 from subscribers.transfer.reading import Sheet
-from subscribers.transfer.records import read_record
+from subscribers.transfer.records import RecordReader
 from subscribers.transfer.rejects import Rejects
+from subscribers.transfer.reports import ImportReport
 from subscribers.words import clean_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Connection
 
     from subscribers.store import SubscriberStore
-    from subscribers.transfer.fields import Column
-    from subscribers.transfer.records import Record
+    from subscribers.transfer.inspecting import Inspection
+    from subscribers.transfer.presets import Preset
+    from subscribers.transfer.reading import Row
+    from subscribers.transfer.records import Records
+
+    #: Is told how many rows are done, and how many there are.
+    Progress = Callable[[int, int], None]
 
 #: Rows that are written together; a run that is interrupted has written all chunks before.
-CHUNK = 5_000
+CHUNK = 10_000
 
-_KINDS: dict[type, str] = {str: "text", int: "number", float: "number", bool: "yes or no"}
+#: Cells whose text is longer than this in sum, in characters, begin a new chunk.
+_LARGEST_CHUNK = 32 * 1024 * 1024
+_ROWS_AT_A_TIME = 50
 
-
-@dataclass
-class ImportReport:
-    """What became of the rows, each of which is counted once; blank rows are not.
-
-    ``columns`` tells of each column of the file which field or attribute it filled, ``consent`` which of
-    them were read as a yes or no to mail, and ``kinds`` what the values of each attribute are: ``text``,
-    ``number``, ``yes or no``. ``left`` of the rows said that somebody must not be mailed, and are counted as
-    created or updated, too; ``beyond_ascii`` have an address that needs SMTPUTF8. ``rejects_file`` has the
-    invalid rows, each with its line and the reason.
-    """
-
-    created: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    skipped: int = 0
-    invalid: int = 0
-    left: int = 0
-    beyond_ascii: int = 0
-    rejects_file: Path | None = None
-    columns: dict[str, str] = field(default_factory=dict)
-    consent: tuple[str, ...] = ()
-    kinds: dict[str, set[str]] = field(default_factory=dict)
-
-    @property
-    def rows(self) -> int:
-        """How many rows the file has."""
-        return self.created + self.updated + self.unchanged + self.skipped + self.invalid
+# How often a chunk is tried again because somebody else added one of its people meanwhile.
+_TRIES = 5
 
 
-def import_csv(
+def import_file(
     store: SubscriberStore,
     source: Path | IO[bytes] | IO[str],
     *,
     mapping: Mapping[str, str] | None = None,
     tags: Collection[str] = (),
     consent_text: str = "",
+    preset: str | None = None,
     rejects: Path | None = None,
     dry_run: bool = False,
-    progress: Callable[[int], None] | None = None,
+    progress: Progress | None = None,
 ) -> ImportReport:
-    """Import a file, 5,000 rows to a transaction; running it again changes nothing.
+    """Import a file, 10,000 rows to a transaction; running it again changes nothing.
+
+    A run that was killed has written whole chunks and recorded how many: the same file with the same mapping,
+    tags, consent and preset goes on behind them. All of the file is looked at before anything is written.
 
     Args:
         store: the list.
-        source: a path (``-`` is standard input) or a stream. Comma, semicolon, tab or bar; UTF-8, UTF-16 with
-            a byte order mark, or Windows-1252; the first row names the columns.
+        source: a path (``-`` is standard input) or a stream. Comma, semicolon, tab or bar, the first row
+            names the columns; or JSON lines. UTF-8, UTF-16, or Windows-1252.
         mapping: fields or attributes, each with the column it is read from, where the names do not tell.
         tags: given to everybody in the file who may be mailed.
-        consent_text: why these people may be mailed; goes into the log of those who are new.
+        consent_text: why these people may be mailed; goes into the log of those who are new or changed.
+        preset: the service that the file is an export of; by default found out by its columns.
         rejects: where to write rows that are invalid; by default beside the file, ``NAME.rejects.csv``.
         dry_run: read, check and count all, and write nothing.
-        progress: is told, after each chunk, how many rows were read.
+        progress: is told, after each chunk, how many rows are done and how many there are.
 
     Raises:
-        TransferError: the file cannot be read, or no column has addresses.
-        FieldError: a tag that cannot be one.
+        TransferError: the file cannot be read, no column has addresses, or the database cannot be written.
+        FieldError: a tag that cannot be one, or a preset that is none.
     """
     extra = tuple(clean_words(tags))
-    consent = Consent(ConsentKind.IMPORTED, source="import", text=consent_text)
-    merger = Merger(store.secret, consent, store.clock())
-    report = ImportReport()
-    with Sheet(source) as sheet, Rejects.beside(source, rejects, sheet.header, dry_run=dry_run) as refused:
-        columns = assign(sheet.header, mapping or {}, sheet.name)
-        report.columns = {column.header: column.field for column in columns}
-        report.consent = tuple(column.header for column in columns if column.consent)
-        rows = iter(sheet)
-        with _transactions(store.engine, dry_run=dry_run) as transaction:
-            while chunk := list(islice(rows, CHUNK)):
-                with _uncollected():
-                    records = list(_valid(chunk, columns, len(sheet.header), extra, refused))
-                    with transaction() as connection:
-                        results = merger.merge(connection, records)
-                    _count(report, records, results)
-                report.invalid = refused.count
-                if progress is not None:
-                    progress(report.rows)
-        if not report.rows:
+    with Sheet(source) as sheet:
+        chosen = preset_named(preset) if preset else preset_for(sheet.header)
+        inspection = _inspect(sheet, chosen, mapping or {})
+        if not inspection.rows:
             raise TransferError("the file has a header but no rows", where=sheet.name)
-        report.rejects_file = refused.finish()
+        report = ImportReport(preset=chosen.name)
+        report.describe(sheet.header, inspection.columns)
+        everyone = chosen.status_of(sheet.name)
+        reader = RecordReader(inspection.columns, len(sheet.header), extra, chosen.statuses, everyone)
+        options = [sorted((mapping or {}).items()), extra, consent_text, chosen.name, everyone]
+        consent = Consent(ConsentKind.IMPORTED, source="import", text=consent_text)
+        merger = Merger(store.secret, consent, store.clock())
+        with Rejects.beside(source, rejects, sheet.header, dry_run=dry_run) as refused:
+            run = _Run(store, sheet, reader, merger, report, refused, inspection.rows)
+            try:
+                run.rehearse(progress) if dry_run else run.perform(options, progress)
+            except Exception as error:
+                if not is_database_error(error):
+                    raise
+                raise explained(error, store.engine) from error
+            report.rejects_file = refused.finish()
     return report
 
 
-def _valid(
-    rows: Sequence[tuple[int, list[str]]],
-    columns: Sequence[Column],
-    width: int,
-    tags: tuple[str, ...],
-    refused: Rejects,
-) -> Iterator[Record]:
-    for line, cells in rows:
-        try:
-            if len(cells) > width and any(cells[width:]):
-                raise TransferError(f"{len(cells)} cells under a header of {width}")
-            record = read_record(columns, cells)
-        except SubscribersError as error:
-            refused.add(line, error.what, cells)
-        else:
-            record.tags += tags
-            yield record
+def _inspect(sheet: Sheet, preset: Preset, mapping: Mapping[str, str]) -> Inspection:
+    known = {**preset.mapping(sheet.header), **mapping}
+    columns = assign(sheet.header, known, sheet.name, consents=preset.consents, ignored=preset.ignored)
+    return inspect(sheet, columns)
 
 
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Without the collector of cycles, for the fraction of a second that a chunk takes.
+@dataclass(frozen=True)
+class _Run:
+    """One run of an import through the rows of a sheet, of which there are ``total``."""
 
-    No cycle is made here; but the collector, called by the number of new objects, would look through the
-    whole chunk again and again, for a third of the time.
-    """
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collects:
-            gc.enable()
+    store: SubscriberStore
+    sheet: Sheet
+    reader: RecordReader
+    merger: Merger
+    report: ImportReport
+    refused: Rejects
+    total: int
+
+    def perform(self, options: object, progress: Progress | None) -> None:
+        """Write chunk by chunk, behind those that an earlier run has written."""
+        engine = self.store.engine
+        checkpoint = Checkpoint.of(engine, self.sheet.digest, options)
+        self.report.restore(checkpoint.counts)
+        self.report.resumed = checkpoint.done
+        with writing_repeatedly(engine) as transaction:
+            for done, records in self._chunks(progress):
+                if done > checkpoint.done:
+                    self._write(transaction, checkpoint, done, records)
+        # This commit waits for the disk, and all before it with it.
+        checkpoint.forget(engine)
+
+    def rehearse(self, progress: Progress | None) -> None:
+        """Do all of it in one transaction that is undone."""
+        with rehearsing(self.store.engine) as connection:
+            for _, records in self._chunks(progress):
+                self.report.count(records, self.merger.merge(connection, records))
+
+    def _write(
+        self,
+        transaction: Callable[[], AbstractContextManager[Connection]],
+        checkpoint: Checkpoint,
+        done: int,
+        records: Records,
+    ) -> None:
+        """Write one chunk and how far the import is, in one transaction."""
+        before = self.report.counts()
+        for remaining in reversed(range(_TRIES)):
+            try:
+                with transaction() as connection:
+                    self.report.count(records, self.merger.merge(connection, records))
+                    checkpoint.save(connection, done, self.report.counts(), self.store.clock())
+            except Exception as error:
+                if not remaining or not is_overtaken(error):
+                    raise
+                self.report.restore(before)
+            else:
+                return
+
+    def _chunks(self, progress: Progress | None) -> Iterator[tuple[int, Records]]:
+        """Chunks of records, each with the number of rows down to its end."""
+        done, rows = 0, self.sheet.rows(self._broken)
+        while chunk := _next_chunk(rows):
+            done += len(chunk)
+            with uncollected():
+                records = self.reader.read(chunk, self.refused.add)
+                yield done, records
+            self.report.invalid = self.refused.count
+            if progress is not None:
+                progress(done, self.total)
+        self.report.invalid = self.refused.count
+
+    def _broken(self, line: int, reason: str) -> None:
+        self.refused.add(line, reason, ())
 
 
-def _count(report: ImportReport, records: Sequence[Record], results: Sequence[Result]) -> None:
-    for result in Result:
-        setattr(report, result.value, getattr(report, result.value) + results.count(result))
-    taken = [record for record, result in zip(records, results, strict=True) if result is not Result.SKIPPED]
-    report.left += sum(record.status in GONE for record in taken)
-    report.beyond_ascii += sum(not record.address.key.isascii() for record in taken)
-    for name, kind in {(name, type(value)) for record in taken for name, value in record.attributes.items()}:
-        report.kinds.setdefault(name, set()).add(_KINDS[kind])
-
-
-@contextmanager
-def _transactions(
-    engine: Engine, *, dry_run: bool
-) -> Iterator[Callable[[], AbstractContextManager[Connection]]]:
-    """A transaction for each chunk; for a dry run a single one, undone in the end."""
-    if not dry_run:
-        yield lambda: writing(engine)
-        return
-    with rehearsing(engine) as connection:
-        yield lambda: nullcontext(connection)
+def _next_chunk(rows: Iterator[Row]) -> list[Row]:
+    """The next rows: as many as belong together, fewer if they are huge, none at the end."""
+    chunk: list[Row] = []
+    size = 0
+    while len(chunk) < CHUNK and size < _LARGEST_CHUNK:
+        more = list(islice(rows, min(_ROWS_AT_A_TIME, CHUNK - len(chunk))))
+        if not more:
+            break
+        chunk += more
+        size += sum(sum(map(len, cells)) for _, cells in more)
+    return chunk

@@ -1,38 +1,51 @@
-"""Opens a file of rows: finds out how it is encoded and separated, and refuses what is no such file."""
+"""Reads the rows of a file: comma, semicolon, tab or bar between the cells, or one JSON object to a line."""
 
 from __future__ import annotations
 
-import codecs
 import csv
-import io
-import shutil
-import sys
+import json
 from contextlib import ExitStack
-from pathlib import Path
-from tempfile import TemporaryFile
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from subscribers.errors import TransferError
+from subscribers.transfer.opening import TextFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import io
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
     from types import TracebackType
     from typing import Self
 
-_BLOCK = 1 << 20
+    #: The line on which a row ends, counted from 1, and its cells.
+    Row = tuple[int, list[str]]
+
 _DELIMITERS = ",;\t|"
-_BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-_MAGIC = {
-    b"PK\x03\x04": "a spreadsheet or ZIP archive",
-    b"\xd0\xcf\x11\xe0": "an old Excel file",
-    b"\x1f\x8b": "compressed",
-    b"%PDF": "a PDF document",
-}
-_SAVE_AS_CSV = "save it as CSV, in UTF-8"
+
+#: The longest cell that is read at all, in characters; Python's own limit of 131,072 would end an import.
+LONGEST_CELL = 64 * 1024 * 1024
+
+
+def _ignore(_line: int, _reason: str) -> None:
+    """Nobody wants to hear of it."""
+
+
+class Rows(Protocol):
+    """Rows that can be read again: the names of their columns, and which columns hold text for certain."""
+
+    header: list[str]
+    texts: frozenset[int]
+    objects: frozenset[int]
+
+    def read(self, broken: Callable[[int, str], None]) -> Iterator[Row]:
+        """The rows that are not blank, from the first one on; *broken* is told of each that is none."""
 
 
 class Sheet:
-    """A file of rows, to be used as a context manager: its header, then its rows with their line numbers.
+    """A file of rows, to be used as a context manager: its header, then its rows, as often as needed.
+
+    ``digest`` is a hash of its bytes; ``texts`` and ``objects`` are the columns, counted from 0, that hold
+    text or JSON objects because the file says so, as only JSON does.
 
     Args:
         source: a path (``-`` is standard input), or a stream of bytes or text.
@@ -42,15 +55,16 @@ class Sheet:
     """
 
     def __init__(self, source: Path | IO[bytes] | IO[str]) -> None:
-        self.name = _name(source)
         self._stack = ExitStack()
+        file = self._stack.enter_context(TextFile(source))
+        self.name, self.digest = file.name, file.digest
         try:
-            text = self._open(source)
-            self._reader = csv.reader(text, delimiter=self._delimiter(text), strict=True)
-            self.header = [cell.strip() for cell in next(self._cells(), [])]
+            self._rows = _rows(file)
         except BaseException:
             self._stack.close()
             raise
+        self.header = self._rows.header
+        self.texts, self.objects = self._rows.texts, self._rows.objects
 
     def __enter__(self) -> Self:
         return self
@@ -60,95 +74,125 @@ class Sheet:
     ) -> None:
         self._stack.close()
 
-    def __iter__(self) -> Iterator[tuple[int, list[str]]]:
-        """The rows that are not blank, each with the line on which it ends, counted from 1."""
-        for row in self._cells():
-            yield self._reader.line_num + self._skipped, row
+    def rows(self, broken: Callable[[int, str], None] = _ignore) -> Iterator[Row]:
+        """The rows that are not blank, from the first one on; *broken* is told of each that is none.
 
-    def _cells(self) -> Iterator[list[str]]:
-        try:
-            for row in self._reader:
-                if any(row):
-                    yield row
-        except csv.Error as error:
-            line = self._reader.line_num + self._skipped
-            raise TransferError(
-                f"this row cannot be read: {error}",
-                where=f"{self.name}:{line}",
-                hint="look for an unclosed quote",
-            ) from error
+        Raises:
+            TransferError: a quote is opened and never closed.
+        """
+        return self._rows.read(broken)
 
-    def _open(self, source: Path | IO[bytes] | IO[str]) -> io.TextIOWrapper:
-        binary = self._stack.enter_context(self._binary(source))
-        encoding = self._encoding(binary)
-        binary.seek(0)
-        return self._stack.enter_context(io.TextIOWrapper(binary, encoding=encoding, newline=""))
 
-    def _binary(self, source: Path | IO[bytes] | IO[str]) -> IO[bytes]:
-        """A stream of bytes that can be read twice."""
-        if isinstance(source, Path) and str(source) != "-":
-            try:
-                return source.open("rb")
-            except OSError as error:
-                reason = (error.strerror or str(error)).lower()
-                raise TransferError(
-                    f"cannot be read: {reason}", where=self.name, hint="look at the path"
-                ) from error
-        stream = sys.stdin.buffer if isinstance(source, Path) else source
-        # The copy is closed by the stack that it is entered into.
-        copy = TemporaryFile()  # noqa: SIM115
-        first = stream.read(0)
-        if isinstance(first, str):
-            for block in iter(lambda: stream.read(_BLOCK), ""):
-                copy.write(str(block).encode())
-        else:
-            shutil.copyfileobj(stream, copy)
-        copy.seek(0)
-        return copy
+def _rows(file: TextFile) -> Rows:
+    start = file.text.read(4096).lstrip()
+    file.text.seek(0)
+    if start.startswith("["):
+        hint = "one object to a line: `jq -c '.[]' FILE`"
+        raise TransferError("this is a JSON list, not JSON lines", where=file.name, hint=hint)
+    return JsonLines(file) if start.startswith("{") else Delimited(file)
 
-    def _encoding(self, binary: IO[bytes]) -> str:
-        """How the file is encoded, after a look at all of it."""
-        start = binary.read(8)
-        if not start.strip():
-            raise TransferError("the file is empty", where=self.name, hint="a header and one row at least")
-        for magic, kind in _MAGIC.items():
-            if start.startswith(magic):
-                raise TransferError(f"this is no text file but {kind}", where=self.name, hint=_SAVE_AS_CSV)
-        named = next((encoding for bom, encoding in _BOMS.items() if start.startswith(bom)), None)
-        for encoding in [named] if named else ["utf-8", "windows-1252"]:
-            binary.seek(0)
-            if self._decodes(binary, encoding):
-                return encoding
-        raise TransferError("this is no text in UTF-8 or Windows-1252", where=self.name, hint=_SAVE_AS_CSV)
 
-    def _decodes(self, binary: IO[bytes], encoding: str) -> bool:
-        decoder = codecs.getincrementaldecoder(encoding)()
-        line = 1
-        try:
-            for block in iter(lambda: binary.read(_BLOCK), b""):
-                text = decoder.decode(block)
-                if "\0" in text:
-                    line += text.count("\n", 0, text.index("\0"))
-                    raise TransferError(
-                        "this is no text file: it has NUL characters",
-                        where=f"{self.name}:{line}",
-                        hint=_SAVE_AS_CSV,
-                    )
-                line += text.count("\n")
-            decoder.decode(b"", final=True)
-        except UnicodeDecodeError:
-            return False
-        return True
+class Delimited:
+    """Comma, semicolon, tab or bar between the cells, double quotes around them if need be (RFC 4180)."""
 
-    def _delimiter(self, text: io.TextIOWrapper) -> str:
-        """The character that separates most columns of the first line, or the one that ``sep=`` names."""
-        first = text.readline()
-        self._skipped = 0
-        if first.lower().startswith("sep=") and len(first.strip()) == 5:
-            self._skipped = 1
-            return first[4]
+    texts: frozenset[int] = frozenset()
+    objects: frozenset[int] = frozenset()
+
+    def __init__(self, file: TextFile) -> None:
+        self._file = file
+        csv.field_size_limit(max(csv.field_size_limit(), LONGEST_CELL))
+        self._delimiter, self._skipped = _delimiter(file.text)
+        self.header = [cell.strip() for cell in next(self._cells(_ignore), (0, []))[1]]
+
+    def read(self, broken: Callable[[int, str], None]) -> Iterator[Row]:
+        """The rows under the header."""
+        rows = self._cells(broken)
+        next(rows, None)
+        return rows
+
+    def _cells(self, broken: Callable[[int, str], None]) -> Iterator[Row]:
+        text, skipped = self._file.text, self._skipped
         text.seek(0)
-        return max(_DELIMITERS, key=lambda delimiter: _columns(first, delimiter))
+        for _ in range(skipped):
+            text.readline()
+        reader = csv.reader(text, delimiter=self._delimiter, strict=True)
+        while True:
+            try:
+                for row in reader:
+                    if row and (row[0] or any(row)):
+                        yield reader.line_num + skipped, row
+            except csv.Error as error:
+                line = reader.line_num + skipped
+                if "unexpected end of data" in str(error):
+                    raise self._unclosed(line) from error
+                broken(line, f"this row cannot be read: {error}")
+            else:
+                return
+
+    def _unclosed(self, line: int) -> TransferError:
+        return TransferError(
+            "a quote is opened and never closed, so the rows after it cannot be told apart",
+            where=f"{self._file.name}:{line}",
+            hint='look for a lone `"`, or for one within quotes that is not doubled',
+        )
+
+
+class JsonLines:
+    """One JSON object to a line (https://jsonlines.org); the names in all of them are the columns."""
+
+    def __init__(self, file: TextFile) -> None:
+        self._file = file
+        names: dict[str, int] = {}
+        texts, objects = set(), set()
+        for _, found in self._objects(_ignore):
+            for name, value in found.items():
+                index = names.setdefault(name, len(names))
+                if isinstance(value, str) and value:
+                    texts.add(index)
+                elif isinstance(value, dict):
+                    objects.add(index)
+        self.header = list(names)
+        self.texts, self.objects = frozenset(texts - objects), frozenset(objects)
+
+    def read(self, broken: Callable[[int, str], None]) -> Iterator[Row]:
+        """Each object as a row of cells."""
+        for line, found in self._objects(broken):
+            yield line, [_cell(found.get(name)) for name in self.header]
+
+    def _objects(self, broken: Callable[[int, str], None]) -> Iterator[tuple[int, dict[str, Any]]]:
+        self._file.text.seek(0)
+        for line, text in enumerate(self._file.text, 1):
+            if not text.strip():
+                continue
+            try:
+                found = json.loads(text)
+            except (ValueError, RecursionError):
+                found = None
+            if isinstance(found, dict):
+                yield line, found
+            else:
+                broken(line, "this line is no JSON object")
+
+
+def _cell(value: object) -> str:
+    """A JSON value as the cell of a CSV file: text as it is, a list of words with semicolons."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and not any(isinstance(item, dict | list) for item in value):
+        return ";".join(_cell(item) for item in value)
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _delimiter(text: io.TextIOWrapper) -> tuple[str, int]:
+    """What separates most columns of the first line, or what ``sep=`` names; and the lines to be skipped."""
+    first = text.readline()
+    if first.lower().startswith("sep=") and len(first.strip("\r\n")) == 5:
+        return first[4], 1
+    while first and not first.strip():
+        first = text.readline()
+    return max(_DELIMITERS, key=lambda delimiter: _columns(first, delimiter)), 0
 
 
 def _columns(line: str, delimiter: str) -> int:
@@ -156,9 +200,3 @@ def _columns(line: str, delimiter: str) -> int:
         return len(next(csv.reader([line], delimiter=delimiter), []))
     except csv.Error:
         return 0
-
-
-def _name(source: Path | IO[bytes] | IO[str]) -> str:
-    if isinstance(source, Path):
-        return "standard input" if str(source) == "-" else str(source)
-    return str(getattr(source, "name", "file"))

@@ -1,203 +1,237 @@
-"""What one row of a file says of one person, checked and cleaned; or why it says nothing."""
+"""What the rows of a file say of people, checked and cleaned, column by column; or why a row says nothing."""
 
 from __future__ import annotations
 
-import json
-import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from functools import lru_cache
-from typing import TYPE_CHECKING
+from itertools import compress
+from typing import TYPE_CHECKING, NamedTuple
 
-from subscribers.addresses import Address, normalise
-from subscribers.attributes import Value, clean_attributes, clean_text, infer_value
+from subscribers.addresses import normalise_all
 from subscribers.consent import GONE
-from subscribers.errors import FieldError
 from subscribers.models import Status
-from subscribers.words import clean_words
+from subscribers.transfer.cells import (
+    read_each,
+    read_moment,
+    read_objects,
+    read_texts,
+    read_values,
+    read_words,
+    refuses,
+    status_reader,
+    stripped,
+)
+from subscribers.transfer.inspecting import fitted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
+    from subscribers.attributes import Value
     from subscribers.transfer.fields import Column
+    from subscribers.transfer.reading import Row
 
-_GUARDED = re.compile(r"'+[=+\-@\t\r]")
-_BETWEEN_WORDS = re.compile(r"[,;|]")
+    #: Takes the line of a row, why it is refused, and its cells.
+    Refuse = Callable[[int, str, Sequence[str]], None]
 
-# The words of a file for a status; the second line as Mailchimp and others write them.
-_STATUS = {str(status): status for status in Status if status is not Status.ERASED} | {
-    "subscribed": Status.ACTIVE, "confirmed": Status.ACTIVE, "unconfirmed": Status.PENDING,
-    "cleaned": Status.BOUNCED, "opted out": Status.UNSUBSCRIBED,
-}  # fmt: skip
-
-# In English, German, French, Spanish and Italian.
-_YES = (
-    "yes",
-    "y",
-    "true",
-    "t",
-    "1",
-    "on",
-    "x",
-    "ja",
-    "j",
-    "wahr",
-    "oui",
-    "o",
-    "vrai",
-    "si",
-    "sí",
-    "sì",
-    "vero",
-)
-_NO = ("no", "n", "false", "f", "0", "off", "nein", "falsch", "non", "faux", "falso")
-_ANSWERS = dict.fromkeys(_YES, True) | dict.fromkeys(_NO, False)
-_STATUS |= {word: Status.ACTIVE if yes else Status.UNSUBSCRIBED for word, yes in _ANSWERS.items()}
+#: Fields of one line of text.
+TEXTS = ("first_name", "last_name", "locale")
 
 
-NOBODY = Address("", "")
+class Record(NamedTuple):
+    """One row: what it does not say is empty or None."""
+
+    email: str
+    key: str
+    texts: Mapping[str, str]
+    tags: Sequence[str]
+    topics: Sequence[str]
+    attributes: Mapping[str, Value]
+    status: Status | None
+    joined: datetime | None
 
 
 @dataclass(slots=True)
-class Record:
-    """One row: what it does not say is empty or None."""
+class Records:
+    """The rows of a chunk that say something, column by column, all of the same length."""
 
-    address: Address = NOBODY
-    texts: dict[str, str] = field(default_factory=dict)
-    tags: tuple[str, ...] = ()
-    topics: tuple[str, ...] = ()
-    attributes: dict[str, Value] = field(default_factory=dict)
-    status: Status | None = None
-    joined: datetime | None = None
+    emails: list[str]
+    keys: list[str]
+    texts: dict[str, list[str]]
+    tags: list[tuple[str, ...]]
+    topics: list[tuple[str, ...]]
+    attributes: list[dict[str, Value]]
+    statuses: list[Status | None]
+    joined: list[datetime | None]
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def __getitem__(self, row: int) -> Record:
+        """One row."""
+        return Record(
+            self.emails[row],
+            self.keys[row],
+            {name: texts[row] for name, texts in self.texts.items()},
+            self.tags[row],
+            self.topics[row],
+            self.attributes[row],
+            self.statuses[row],
+            self.joined[row],
+        )
+
+    def keep(self, wanted: Sequence[bool]) -> None:
+        """Forget the rows that are not *wanted*."""
+        for name in self.__slots__:
+            kept = getattr(self, name)
+            if isinstance(kept, dict):
+                setattr(self, name, {key: list(compress(values, wanted)) for key, values in kept.items()})
+            else:
+                setattr(self, name, list(compress(kept, wanted)))
 
 
-def read_record(columns: Sequence[Column], cells: Sequence[str]) -> Record:
-    """Read one row.
+@dataclass(frozen=True)
+class RecordReader:
+    """Reads rows under one header.
 
-    Raises:
-        SubscribersError: a cell cannot be what its column says; ``what`` is the reason.
+    ``statuses`` are words for a status beside those that everybody knows; ``everyone`` is the status of all
+    people in the file, if its name says so; ``tags`` are given to all of them.
     """
-    record = Record()
-    attributes: dict[str, object] = {}
-    left = False
-    for column in columns:
-        cell = cells[column.index].strip() if column.index < len(cells) else ""
-        if cell.startswith("'") and _GUARDED.match(cell):
-            cell = cell[1:]
-        if column.day_first:
-            cell = cell.replace("/", ".")
-        if column.is_attribute:
-            if cell:
-                attributes[column.field] = _attribute(column, cell)
-                left = left or (column.consent != "" and _refuses(column, cell))
-        elif cell or column.field == "email":
-            _READERS[column.field](record, cell)
-    if attributes:
-        record.attributes = clean_attributes(attributes)
-    if left and record.status not in GONE:
-        record.status = Status.UNSUBSCRIBED
-    return record
+
+    columns: Sequence[Column]
+    width: int
+    tags: tuple[str, ...] = ()
+    statuses: Mapping[str, Status] = field(default_factory=dict)
+    everyone: Status | None = None
+
+    def read(self, rows: Sequence[Row], refuse: Refuse) -> Records:
+        """Read a chunk of rows; *refuse* is told of those that cannot be what their columns say."""
+        refused: list[tuple[int, str, Sequence[str]]] = []
+        rows = self._fitted(rows, lambda *told: refused.append(told))
+        failed: dict[int, str] = {}
+        columns = list(zip(*(cells for _, cells in rows), strict=True)) or [()] * self.width
+        cells = {column: stripped(columns[column.index]) for column in self.columns} if rows else {}
+        records = self._records(cells, len(rows), failed)
+        if failed:
+            refused += [(rows[row][0], reason, rows[row][1]) for row, reason in failed.items()]
+            records.keep([row not in failed for row in range(len(rows))])
+        for told in sorted(refused):
+            refuse(*told)
+        return records
+
+    def _fitted(self, rows: Sequence[Row], refuse: Refuse) -> Sequence[Row]:
+        """The rows with as many cells as the header."""
+        if all(len(cells) == self.width for _, cells in rows):
+            return rows
+        kept = []
+        for line, cells in rows:
+            fit = cells if len(cells) == self.width else fitted(cells, self.width)
+            if fit is None:
+                refuse(line, f"{len(cells)} cells under a header of {self.width}", cells)
+            else:
+                kept.append((line, fit))
+        return kept
+
+    def _records(self, cells: Mapping[Column, list[str]], count: int, failed: dict[int, str]) -> Records:
+        def fail(row: int, reason: str) -> None:
+            failed.setdefault(row, reason)
+
+        of_field = {column.field: (column, texts) for column, texts in cells.items()}
+        emails, keys = self._addresses(of_field.get("email"), fail)
+        texts = {name: read_texts(of_field[name][1], name, fail) for name in TEXTS if name in of_field}
+        if "name" in of_field:
+            self._split_names(read_texts(of_field["name"][1], "name", fail), texts)
+        return Records(
+            emails,
+            keys,
+            {name: texts.get(name) or [""] * count for name in TEXTS},
+            [words + self.tags for words in self._words("tags", of_field, count, fail)],
+            self._words("topics", of_field, count, fail),
+            _attributes(cells, count, fail),
+            self._statuses(cells, count, fail),
+            _moments(of_field.get("joined"), count, fail),
+        )
+
+    def _addresses(
+        self, found: tuple[Column, list[str]] | None, fail: Callable[[int, str], None]
+    ) -> tuple[list[str], list[str]]:
+        if found is None:
+            return [], []
+        column, cells = found
+        again = "this is the header once more"
+
+        def failing(row: int, reason: str) -> None:
+            fail(row, again if cells[row] == column.header else reason)
+
+        return normalise_all(cells, failing)
+
+    def _split_names(self, names: list[str], texts: dict[str, list[str]]) -> None:
+        """Whole names: the first word is the first name, unless the file has a column for that."""
+        parts = [name.partition(" ") for name in names]
+        for field_, split in (
+            ("first_name", [part[0] for part in parts]),
+            ("last_name", [part[2] for part in parts]),
+        ):
+            told = texts.get(field_)
+            texts[field_] = (
+                split if told is None else [text or part for text, part in zip(told, split, strict=True)]
+            )
+
+    def _words(
+        self,
+        name: str,
+        of_field: Mapping[str, tuple[Column, list[str]]],
+        count: int,
+        fail: Callable[[int, str], None],
+    ) -> list[tuple[str, ...]]:
+        if name not in of_field:
+            return [()] * count
+        return read_each(of_field[name][1], read_words, (), fail)
+
+    def _statuses(
+        self, cells: Mapping[Column, list[str]], count: int, fail: Callable[[int, str], None]
+    ) -> list[Status | None]:
+        statuses: list[Status | None] = [None] * count
+        for column, texts in cells.items():
+            if column.field == "status":
+                statuses = read_each(texts, status_reader(self.statuses), None, fail)
+        if self.everyone is not None:
+            statuses = [status if status in GONE else self.everyone for status in statuses]
+        for column, texts in cells.items():
+            if column.consent:
+                gone = Status.BOUNCED if column.consent == "bouncing" else Status.UNSUBSCRIBED
+                says = {text: refuses(column, text) for text in set(texts)}
+                statuses = [
+                    gone if says[text] and status not in GONE else status
+                    for text, status in zip(texts, statuses, strict=True)
+                ]
+        return statuses
 
 
-def _refuses(column: Column, cell: str) -> bool:
-    """Whether a cell of a column about consent says that somebody must not be mailed."""
-    answer = _ANSWERS.get(cell.casefold())
-    if column.consent == "agreeing":
-        return answer is False
-    return _is_moment(cell) if answer is None else answer
+def _moments(
+    found: tuple[Column, list[str]] | None, count: int, fail: Callable[[int, str], None]
+) -> list[datetime | None]:
+    if found is None:
+        return [None] * count
+    column, cells = found
+    texts = [cell.replace("/", ".") for cell in cells] if column.day_first else cells
+    return read_each(texts, read_moment, None, fail)
 
 
-def _attribute(column: Column, cell: str) -> object:
-    if column.reading == "text":
-        return cell
-    if column.reading == "inferred":
-        return infer_value(cell)
-    try:
-        return json.loads(cell)
-    except ValueError as error:
-        raise FieldError(f"`{column.header}`: this is no JSON value") from error
-
-
-def _read_email(record: Record, cell: str) -> None:
-    record.address = normalise(cell)
-
-
-def _text_reader(name: str) -> Callable[[Record, str], None]:
-    def read(record: Record, cell: str) -> None:
-        record.texts[name] = clean_text(cell, name)
-
-    return read
-
-
-def _read_name(record: Record, cell: str) -> None:
-    """A whole name: its first word is the first name, unless the file has a column for that."""
-    first, _, last = clean_text(cell, "name").partition(" ")
-    record.texts.setdefault("first_name", first)
-    record.texts.setdefault("last_name", last)
-
-
-def _read_tags(record: Record, cell: str) -> None:
-    record.tags = _words(cell)
-
-
-def _read_topics(record: Record, cell: str) -> None:
-    record.topics = _words(cell)
-
-
-@lru_cache(maxsize=4096)
-def _words(cell: str) -> tuple[str, ...]:
-    return tuple(clean_words(_unquoted(word) for word in _BETWEEN_WORDS.split(cell)))
-
-
-def _unquoted(word: str) -> str:
-    """A word without the quotes in which Mailchimp puts each tag."""
-    word = word.strip()
-    return word[1:-1] if len(word) > 1 and word[0] == word[-1] == '"' else word
-
-
-def _read_status(record: Record, cell: str) -> None:
-    record.status = _STATUS.get(cell.casefold())
-    if record.status is None:
-        raise FieldError(f"`{cell[:40]}` is no status; to keep it, map the column to an attribute")
-
-
-def _read_joined(record: Record, cell: str) -> None:
-    record.joined = _moment(cell)
-
-
-@lru_cache(maxsize=4096)
-def _moment(text: str) -> datetime:
-    for parse in _DATES:
-        try:
-            moment = parse(text)
-            return (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment).astimezone(UTC)
-        except (ValueError, OverflowError):
-            continue
-    raise FieldError(f"`{text[:40]}` is no date such as 2026-04-11")
-
-
-def _is_moment(text: str) -> bool:
-    try:
-        _moment(text.replace("/", "."))
-    except FieldError:
-        return False
-    return True
-
-
-def _strptime(form: str) -> Callable[[str], datetime]:
-    return lambda text: datetime.strptime(text, form).replace(tzinfo=UTC)
-
-
-_DATES = (datetime.fromisoformat, _strptime("%d.%m.%Y"), _strptime("%d.%m.%Y %H:%M"))
-
-_READERS: dict[str, Callable[[Record, str], None]] = {
-    "email": _read_email,
-    "first_name": _text_reader("first_name"),
-    "last_name": _text_reader("last_name"),
-    "name": _read_name,
-    "locale": _text_reader("locale"),
-    "tags": _read_tags,
-    "topics": _read_topics,
-    "status": _read_status,
-    "joined": _read_joined,
-}
+def _attributes(
+    cells: Mapping[Column, list[str]], count: int, fail: Callable[[int, str], None]
+) -> list[dict[str, Value]]:
+    objects = [column for column in cells if column.reading == "object" or column.field == "attributes"]
+    plain = [column for column in cells if column.is_attribute and column not in objects]
+    names = [column.field for column in plain]
+    values = [read_values(column, cells[column], fail) for column in plain]
+    if values:
+        found = [
+            {name: value for name, value in zip(names, row, strict=True) if value is not None}
+            for row in zip(*values, strict=True)
+        ]
+    else:
+        found = [{} for _ in range(count)]
+    for column in objects:
+        for attributes, more in zip(found, read_objects(column, cells[column], fail), strict=True):
+            attributes.update(more)
+    return found

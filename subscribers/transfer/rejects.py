@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import csv
+import os
+import shutil
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING
 
 from subscribers.errors import TransferError
@@ -43,8 +47,8 @@ class Rejects:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._file is not None:
-            self._file.close()
-            self._part.unlink(missing_ok=True)
+            with suppress(OSError):
+                self._file.close()
 
     def add(self, line: int, reason: str, cells: Sequence[str]) -> None:
         """Take one row.
@@ -56,8 +60,10 @@ class Rejects:
         if self.path is None:
             return
         try:
-            if self._writer is None:
-                self._file = self._part.open("w", encoding="utf-8", newline="")
+            if self._file is None:
+                # Without a name until it is complete, so that nothing of it stays behind when this is killed.
+                folder = self.path.parent
+                self._file = TemporaryFile("w+", encoding="utf-8", newline="", dir=folder)  # noqa: SIM115
                 self._writer = csv.writer(self._file)
                 self._writer.writerow(["line", "reason", *self.header])
             self._writer.writerow([line, reason, *cells])
@@ -68,17 +74,16 @@ class Rejects:
         """Put the file in its place: its path, or None if no row was refused or nothing is to be written."""
         if self._file is None or self.path is None:
             return None
+        part = self.path.with_name(f"{self.path.name}.{os.getpid()}.part")
         try:
-            self._file.close()
-            self._part.replace(self.path)
+            self._file.seek(0)
+            with part.open("w", encoding="utf-8", newline="") as file:
+                shutil.copyfileobj(self._file, file)
+            part.replace(self.path)
         except OSError as error:
+            part.unlink(missing_ok=True)
             raise self._unwritable(error) from error
         return self.path
-
-    @property
-    def _part(self) -> Path:
-        path = self.path or Path("rejects")
-        return path.with_name(path.name + ".part")
 
     def _unwritable(self, error: OSError) -> TransferError:
         reason = (error.strerror or str(error)).lower()

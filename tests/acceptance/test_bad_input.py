@@ -99,7 +99,7 @@ def test_a_list_that_cannot_be_imported_is_told(bare: Letter, content: bytes | N
     else:
         (bare.root / "people.csv").write_bytes(content)
 
-    assert_told(bare, ("subscribers", "import", "people.csv"), 1, place)
+    assert_told(bare, ("subscribers", "import", "people.csv", "--consent", "test"), 1, place)
     assert bare.ok("subscribers", "list", "--json").json == []
 
 

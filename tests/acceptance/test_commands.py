@@ -99,8 +99,8 @@ def test_check_ends_with_4_only_for_errors(letter: Letter) -> None:
 
 def test_an_import_tells_its_keys_and_can_be_repeated(bare: Letter) -> None:
     """The second run of the same file changes nobody."""
-    first = bare.ok("subscribers", "import", "people.csv", "--json").json
-    second = bare.ok("subscribers", "import", "people.csv", "--json").json
+    first = bare.ok("subscribers", "import", "people.csv", "--consent", "test", "--json").json
+    second = bare.ok("subscribers", "import", "people.csv", "--consent", "test", "--json").json
 
     assert first == {
         "created": 4,
@@ -108,9 +108,16 @@ def test_an_import_tells_its_keys_and_can_be_repeated(bare: Letter) -> None:
         "unchanged": 0,
         "skipped": 0,
         "invalid": 0,
+        "resumed": 0,
         "unsubscribed": 0,
         "beyond_ascii": 0,
+        "role_addresses": 0,
+        "disposable_addresses": 0,
+        "likely_typos": {},
+        "preset": None,
         "columns": {name: name for name in ("email", "first_name", "country", "tags")},
+        "types": {"country": "text"},
+        "ignored": [],
         "rejects_file": None,
     }
     assert (second["created"], second["unchanged"]) == (0, 4)
@@ -121,7 +128,7 @@ def test_an_import_sets_bad_rows_aside(bare: Letter) -> None:
     (bare.root / "people.csv").write_text(
         "email,first_name\nann@example.com,Ann\nnobody,Bob\n", encoding="utf-8"
     )
-    report = bare.ok("subscribers", "import", "people.csv", "--json").json
+    report = bare.ok("subscribers", "import", "people.csv", "--consent", "test", "--json").json
     rejects = Path(report["rejects_file"]).read_text(encoding="utf-8")
 
     assert (report["created"], report["invalid"]) == (1, 1)
@@ -132,7 +139,7 @@ def test_an_import_sets_bad_rows_aside(bare: Letter) -> None:
 def test_who_left_is_never_brought_back_by_an_import(letter: Letter) -> None:
     """The import says that somebody was skipped."""
     letter.ok("subscribers", "unsubscribe", "ann@example.com", "--yes")
-    report = letter.ok("subscribers", "import", "people.csv", "--json").json
+    report = letter.ok("subscribers", "import", "people.csv", "--consent", "test", "--json").json
 
     assert report["skipped"] == 1
     assert letter.ok("subscribers", "show", "ann@example.com", "--json").json["status"] == "unsubscribed"
@@ -145,7 +152,7 @@ def test_an_import_says_what_became_of_the_columns(bare: Letter) -> None:
         "jürgen@example.com,Bob,,,yes\n",
         encoding="utf-8",
     )
-    told = bare.ok("subscribers", "import", "people.csv")
+    told = bare.ok("subscribers", "import", "people.csv", "--consent", "test")
 
     assert told.out == ""
     assert (
@@ -194,15 +201,67 @@ def test_an_import_shows_on_a_terminal_how_far_it_is(bare: Letter) -> None:
     """And only there; the line is gone in the end."""
     ours, theirs = pty.openpty()
     subprocess.run(
-        bare.command("subscribers", "import", "people.csv"),
+        bare.command("subscribers", "import", "people.csv", "--consent", "test"),
         stdin=subprocess.DEVNULL, stderr=theirs, env=bare.env(), cwd=bare.root, check=True,
     )  # fmt: skip
     os.close(theirs)
     seen = os.read(ours, 65_536).decode()
     os.close(ours)
 
-    assert "\r4 rows read\r\x1b[K" in seen
-    assert "rows read" not in bare.ok("subscribers", "import", "people.csv").err
+    assert "importing" in seen
+    assert "4/4" in seen
+    assert "rows/s" in seen
+    assert "importing" not in bare.ok("subscribers", "import", "people.csv", "--consent", "test").err
+
+
+def test_an_import_needs_a_reason_to_write_to_these_people(bare: Letter) -> None:
+    """Only a dry run does not; that shows the columns and types, and writes nothing."""
+    refused = bare.run("subscribers", "import", "people.csv")
+    told = bare.ok("subscribers", "import", "people.csv", "--dry-run")
+
+    assert (refused.code, "--consent" in refused.lines[1]) == (2, True)
+    assert "nothing was written" in told.err
+    assert "country (text)" in told.err
+    assert bare.ok("subscribers", "list", "--json").json == []
+
+
+def test_an_import_reads_standard_input_and_other_services(bare: Letter) -> None:
+    """A preset that does not fit is a usage error."""
+    lines = '{"email": "info@gmial.com", "metadata": {"city": "Bonn"}}\n'
+    done = bare.run("subscribers", "import", "-", "--consent", "Moved", stdin=lines)
+
+    assert done.code == 0, done.err
+    assert "1 address at gmial.com: did they mean gmail.com?" in done.err
+    assert "1 address of an office" in done.err
+    assert bare.ok("subscribers", "show", "info@gmial.com", "--json").json["attributes"] == {"city": "Bonn"}
+    assert bare.run("subscribers", "import", "people.csv", "--preset", "postbox", "--consent", "x").code == 2
+
+
+def test_adding_a_doubtful_address_warns(bare: Letter) -> None:
+    """And adds it."""
+    told = bare.ok("subscribers", "add", "info@hotmial.com")
+
+    assert "warning: info@hotmial.com is read by an office rather than a person" in told.lines
+    assert "did you mean `hotmail.com`?" in told.err
+
+
+def test_all_that_is_known_of_one_person_is_exported(letter: Letter) -> None:
+    """With what was sent; of somebody erased, only that the address is not mailed."""
+    letter.ok("send", "plain", "--all", "--yes")
+    ann = letter.ok("subscribers", "export", "--of", "ANN@example.com").json
+    letter.ok("subscribers", "erase", "ann@example.com", "--yes")
+    erased = letter.ok("subscribers", "export", "--of", "ann@example.com").json
+
+    assert (ann["email"], ann["tags"], ann["attributes"]) == (
+        "ann@example.com",
+        ["builders"],
+        {"country": "DE"},
+    )
+    assert (ann["suppressed"], ann["consent"][0]["text"]) == (None, "test")
+    assert [(sent["issue"], sent["state"]) for sent in ann["deliveries"]] == [("plain", "accepted")]
+    assert (erased["id"], erased["suppressed"], erased["deliveries"]) == (None, "erased", [])
+    assert letter.run("subscribers", "export", "--of", "nobody@example.com").code == 1
+    assert letter.run("subscribers", "export", "--of", "ann@example.com", "--segment", "everybody").code == 2
 
 
 def test_a_backup_is_not_written_over_a_file(letter: Letter) -> None:
@@ -255,7 +314,9 @@ def test_what_is_exported_can_be_imported(letter: Letter) -> None:
         "ann@example.com",
         "cho@example.net",
     ]
-    assert letter.ok("subscribers", "import", "again.csv", "--json").json["unchanged"] == 2
+    assert (
+        letter.ok("subscribers", "import", "again.csv", "--consent", "test", "--json").json["unchanged"] == 2
+    )
 
 
 def test_tags_and_erasure(letter: Letter) -> None:
@@ -436,7 +497,7 @@ def test_the_same_commands_work_on_postgresql(bare: Letter, new_postgres_url: Ca
     bare.environment["NEWSLETTER_DATABASE__URL"] = new_postgres_url("template1").replace("+psycopg", "")
     refused = bare.run("subscribers", "list")
     bare.ok("db", "upgrade")
-    bare.ok("subscribers", "import", "people.csv")
+    bare.ok("subscribers", "import", "people.csv", "--consent", "test")
     bare.ok("segments", "add", "everybody", '"@" in email')
     report = bare.ok("send", "plain", "--yes", "--json").json
 

@@ -2,19 +2,44 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from subscribers import TransferError, infer_value
-from subscribers.attributes import is_attribute_name
+from subscribers.attributes import is_attribute_name, is_number
 from subscribers.errors import SubscribersError
 from subscribers.transfer.fields import assign, attribute_name, header_of
-from subscribers.transfer.records import read_record
+from subscribers.transfer.records import Record, RecordReader
+
+if TYPE_CHECKING:
+    from subscribers.transfer.fields import Reading
 
 
 def meaning(header: list[str], mapping: dict[str, str] | None = None) -> dict[str, str]:
     return {column.header: column.field for column in assign(header, mapping or {}, "people.csv")}
+
+
+def read(header: list[str], cells: list[str]) -> Record:
+    """What one row says, each attribute as its own cell would have it; an error if it is refused."""
+    columns = tuple(
+        replace(column, reading=kind_of(cells[column.index])) if column.reading == "inferred" else column
+        for column in assign(header, {}, "people.csv")
+    )
+    refused: list[str] = []
+    records = RecordReader(columns, len(header)).read(
+        [(2, cells)], lambda _line, reason, _cells: refused.append(reason)
+    )
+    if refused:
+        raise SubscribersError(refused[0])
+    return records[0]
+
+
+def kind_of(cell: str) -> Reading:
+    return "number" if is_number(cell) else "text"
 
 
 @pytest.mark.parametrize(
@@ -106,15 +131,13 @@ def test_the_type_of_a_cell_is_inferred_only_where_it_is_certain(text: str, valu
 
 def test_a_row_says_what_its_cells_say() -> None:
     header = ["email", "name", "tags", "status", "joined", "country", "zip:text", "n:json"]
-    columns = assign(header, {}, "people.csv")
-
-    record = read_record(
-        columns,
+    record = read(
+        header,
         [" Ann@Example.com ", "Ann Marie Lee", "a; b,c|a", "Subscribed", "11.04.2026", "DE", "5", "7"],
     )
 
-    assert record.address.key == "ann@example.com"
-    assert record.texts == {"first_name": "Ann", "last_name": "Marie Lee"}
+    assert record.key == "ann@example.com"
+    assert record.texts == {"first_name": "Ann", "last_name": "Marie Lee", "locale": ""}
     assert record.tags == ("a", "b", "c")
     assert (record.status, str(record.joined)) == ("active", "2026-04-11 00:00:00+00:00")
     assert record.attributes == {"country": "DE", "zip": "5", "n": 7}
@@ -139,7 +162,7 @@ def test_a_cell_that_cannot_be_is_refused_with_the_reason(column: str, cell: str
     cells = [cell] if column == "email" else ["ann@example.com", cell]
 
     with pytest.raises(SubscribersError, match=says):
-        read_record(assign(header, {}, "people.csv"), cells)
+        read(header, cells)
 
 
 @given(st.text(max_size=80))
