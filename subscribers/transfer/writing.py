@@ -175,10 +175,7 @@ def new_public_ids(count: int) -> list[str]:
 
 
 def _defaults(count: int, told: Collection[str]) -> dict[str, list[Any]]:
-    """What the model has for all that an import says nothing of."""
+    """What the model has for all that an import says nothing of; what is not known at all is left to NULL."""
     blank = Subscriber(email="", email_key="", suppression_key=b"")
-    return {
-        column.name: [getattr(blank, column.name)] * count
-        for column in SUBSCRIBER.columns
-        if column.name not in told
-    }
+    values = {column.name: getattr(blank, column.name) for column in SUBSCRIBER.columns}
+    return {name: [value] * count for name, value in values.items() if name not in told and value is not None}

@@ -19,7 +19,7 @@ from newsletter.delivery import forget_recipient
 from newsletter.migrations import open_database
 from newsletter.public import create_app
 from subscribers import Status, SubscriberStore, SuppressionReason, Tokens
-from subscribers.transfer import import_csv
+from subscribers.transfer import import_file
 
 if TYPE_CHECKING:
     from acceptance.conftest import Letter
@@ -142,7 +142,7 @@ def test_no_log_at_info_has_an_address(letter: Letter, caplog: pytest.LogCapture
     publication = load_publication(letter.root)
     engine = open_database(publication)
     store = SubscriberStore(engine)
-    import_csv(store, letter.root / "people.csv")
+    import_file(store, letter.root / "people.csv")
     store.add("new@example.com", status=Status.PENDING)
     store.suppress("cho@example.net", SuppressionReason.BOUNCED)
     plan(engine, ScriptedProvider())

@@ -26,7 +26,7 @@ from subscribers.consent import change_status
 from subscribers.database import writing
 from subscribers.tables import CONSENT_EVENT, SUBSCRIBER, SUPPRESSION
 from subscribers.topics import add_topic, count_topics, remove_topic
-from subscribers.transfer import import_csv
+from subscribers.transfer import import_file
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -64,7 +64,7 @@ def topics(store: SubscriberStore, email: str = ANN) -> tuple[tuple[str, ...], t
 
 
 def bring_in(store: SubscriberStore, row: str) -> None:
-    import_csv(store, io.BytesIO(f"email,topics\n{row}\n".encode()))
+    import_file(store, io.BytesIO(f"email,topics\n{row}\n".encode()))
 
 
 class TestTheLog:
@@ -440,7 +440,7 @@ def perform(store: SubscriberStore, operation: str) -> None:
         case "import":
             bring_in(store, f"{ANN},ai")
         case "import as left":
-            import_csv(store, io.BytesIO(f"email,status\n{ANN},unsubscribed\n".encode()))
+            import_file(store, io.BytesIO(f"email,status\n{ANN},unsubscribed\n".encode()))
         case "erase":
             store.erase(ANN)
 

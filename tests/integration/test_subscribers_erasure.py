@@ -18,7 +18,7 @@ from subscribers import Consent, ConsentError, ConsentKind, Status, SubscriberSt
 from subscribers.database import writing
 from subscribers.retention import Expired, Policy, due, expire
 from subscribers.statistics import statistics
-from subscribers.transfer import import_csv
+from subscribers.transfer import import_file
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -126,9 +126,9 @@ def test_the_file_does_not_hold_who_was_erased(sqlite_engine: Engine, tmp_path: 
     """`secure_delete` overwrites what is freed, and the write-ahead log is cut off."""
     store = SubscriberStore(sqlite_engine)
     rows = "".join(f"reader{number}@example.com,Reader {number}\n" for number in range(people))
-    import_csv(store, io.BytesIO(f"email,first_name\n{rows}".encode()))
+    import_file(store, io.BytesIO(f"email,first_name\n{rows}".encode()))
     add_ann(store)
-    import_csv(store, io.BytesIO(f"email,first_name\n{rows.replace('reader', 'another')}".encode()))
+    import_file(store, io.BytesIO(f"email,first_name\n{rows.replace('reader', 'another')}".encode()))
     store.update(store.find(ANN).public_id, first_name="Annabel " * 40)  # type: ignore[union-attr]
     assert any(b"annabel" in file.read_bytes().lower() for file in tmp_path.glob("newsletter.db*"))
 
@@ -234,7 +234,9 @@ def test_statistics_tell_growth_and_churn_by_month(store: SubscriberStore, calen
     for name in ("a", "b", "c", "d", "e"):
         store.add(f"{name}@example.com", consent=Consent(source="command line"))
     store.add("never@example.com", consent=ASKED, status=Status.PENDING)
-    import_csv(store, io.BytesIO(b"email,joined,status\nold@example.com,2025-12-24,\ngone@example.com,,no\n"))
+    import_file(
+        store, io.BytesIO(b"email,joined,status\nold@example.com,2025-12-24,\ngone@example.com,,no\n")
+    )
     calendar.now = datetime(2026, 2, 10, tzinfo=UTC)
     store.unsubscribe("a@example.com", source="page")
     store.suppress("b@example.com", SuppressionReason.BOUNCED)

@@ -1,6 +1,6 @@
 """Events: what is learned of messages after they were handed over.
 
-Revision: 0003_events, after 0002_ledger.
+Revision: 0004_events, after 0003_consent.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Imports that have not ended, so that they can be continued.
 
-Revision: 0003_import_checkpoint, after 0002_ledger.
+Revision: 0005_import_checkpoint, after 0004_events.
 """
 
 from __future__ import annotations
