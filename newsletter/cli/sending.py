@@ -222,7 +222,7 @@ def run(session: Session, dispatch: str, provider: Provider, *, as_json: bool) -
         provider=provider,
         envelope=Envelope.of(settings.publication, slug),
         url=settings.publication.url,
-        rate=settings.delivery.messages_per_second,
+        limits=Limits.of(settings),
         media=session.publication.media,
     )
     try:

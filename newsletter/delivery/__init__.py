@@ -4,9 +4,11 @@ from newsletter.delivery.audience import Audience
 from newsletter.delivery.control import cancel, pause, resend, settle
 from newsletter.delivery.local import Means, Progress, run_dispatch
 from newsletter.delivery.models import DeliveryState, DispatchState
+from newsletter.delivery.pace import Limits
 from newsletter.delivery.plan import Plan, plan_dispatch
 from newsletter.delivery.report import STATES, LogLine, Status, log, status, statuses
 from newsletter.delivery.retry import Backoff
+from newsletter.delivery.schedule import Schedule
 
 __all__ = [
     "STATES",
@@ -14,10 +16,12 @@ __all__ = [
     "Backoff",
     "DeliveryState",
     "DispatchState",
+    "Limits",
     "LogLine",
     "Means",
     "Plan",
     "Progress",
+    "Schedule",
     "Status",
     "cancel",
     "log",

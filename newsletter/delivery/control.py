@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, insert, select, update
 
+from newsletter.delivery import circuit
+from newsletter.delivery.lanes import append_batch
 from newsletter.delivery.models import (
-    BATCH,
     DELIVERY,
     DISPATCH,
     SETTLEMENT,
-    BatchState,
     DeliveryState,
     DispatchState,
 )
@@ -35,8 +34,11 @@ SETTLED_AS = (DeliveryState.ACCEPTED, DeliveryState.FAILED)
 RESENDABLE = (DeliveryState.FAILED, DeliveryState.UNCERTAIN)
 
 
-def begin(engine: Engine, name: str, provider: str) -> Row[Any]:
+def begin(engine: Engine, name: str, provider: str, *, paused: bool = True) -> Row[Any] | None:
     """Let the batches of a planned, paused or interrupted dispatch be claimed; the dispatch's row.
+
+    A paused one is left alone, and the answer None, unless *paused*. If it was halted by its circuit, that
+    begins to count anew.
 
     Raises:
         DeliveryError: there is no such dispatch, it was cancelled, or planned for another provider.
@@ -54,6 +56,10 @@ def begin(engine: Engine, name: str, provider: str) -> Row[Any]:
                     where=name,
                     hint=f"add `--provider {row.provider}`",
                 )
+            if row.state == DispatchState.PAUSED and not paused:
+                return None
+            if row.halted:
+                circuit.close(connection, row.id)
             _set_state(connection, row.id, DispatchState.RUNNING)
     return row
 
@@ -164,14 +170,8 @@ def resend(
 
 def _put_back(connection: Connection, dispatch_id: int, ids: list[int], now: datetime) -> None:
     """New batches, after the last one, for recipients who are pending again."""
-    last = connection.scalar(
-        select(func.coalesce(func.max(BATCH.c.number), 0)).where(BATCH.c.dispatch_id == dispatch_id)
-    )
-    for number, start in enumerate(range(0, len(ids), LARGEST_BATCH), int(last or 0) + 1):
-        part = ids[start : start + LARGEST_BATCH]
-        values = {"ids": json.dumps(part, separators=(",", ":")), "pending": len(part), "ready_at": now}
-        fixed = {"called": 0, "tries": "{}", "state": BatchState.READY, "attempt": 0, "worker": ""}
-        connection.execute(insert(BATCH).values(dispatch_id=dispatch_id, number=number, **values, **fixed))
+    for start in range(0, len(ids), LARGEST_BATCH):
+        append_batch(connection, dispatch_id, ids[start : start + LARGEST_BATCH], now)
 
 
 def _chosen(

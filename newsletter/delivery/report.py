@@ -55,6 +55,14 @@ class Status:
     finished_at: datetime | None
     #: How many workers are at it now, as far as this machine can tell.
     workers: int
+    #: How many of the pending were not taken for now and are tried again.
+    deferred: int = 0
+    #: For when it was planned, as `Schedule.frozen` has it; empty: at once.
+    schedule: str = ""
+    #: When the next of the pending are due, if nobody is at this moment.
+    next_at: datetime | None = None
+    #: Why the program paused it by itself; empty if it did not.
+    halted: str = ""
 
     @property
     def troubled(self) -> bool:
@@ -148,8 +156,24 @@ def _status(connection: Connection, dispatch: Row[Any]) -> Status:
         created_at=dispatch.created_at,
         finished_at=dispatch.finished_at,
         workers=_workers(connection, dispatch.id),
+        deferred=_deferred(connection, dispatch.id),
+        schedule=dispatch.schedule,
+        next_at=_next_at(connection, dispatch.id),
+        halted=dispatch.halted,
         **counts,
     )
+
+
+def _deferred(connection: Connection, dispatch_id: int) -> int:
+    tries = select(BATCH.c.tries).where(BATCH.c.dispatch_id == dispatch_id, BATCH.c.tries != "{}")
+    return sum(len(json.loads(text)) for text in connection.scalars(tries))
+
+
+def _next_at(connection: Connection, dispatch_id: int) -> datetime | None:
+    """When the first of the batches that nobody holds may be claimed, if that is yet to come."""
+    free = (BATCH.c.dispatch_id == dispatch_id, BATCH.c.state == BatchState.READY)
+    moment = connection.scalar(select(func.min(BATCH.c.ready_at)).where(*free))
+    return moment if moment is not None and moment > now() else None
 
 
 def _workers(connection: Connection, dispatch_id: int) -> int:
