@@ -1,14 +1,15 @@
 """Dispatches: planned once, worked through batch by batch, every recipient with one recorded outcome."""
 
 from newsletter.delivery.audience import Audience
-from newsletter.delivery.control import cancel, pause, resend, settle
+from newsletter.delivery.control import cancel, pause, resend, settle, settle_by
+from newsletter.delivery.due import due_dispatches
 from newsletter.delivery.local import Means, Progress, run_dispatch
 from newsletter.delivery.models import DeliveryState, DispatchState
 from newsletter.delivery.pace import Limits
 from newsletter.delivery.plan import Plan, plan_dispatch
-from newsletter.delivery.report import STATES, LogLine, Status, log, status, statuses
+from newsletter.delivery.report import STATES, LogFilter, LogLine, Status, log, status, statuses
 from newsletter.delivery.retry import Backoff
-from newsletter.delivery.schedule import Schedule
+from newsletter.delivery.schedule import Schedule, parse_since
 
 __all__ = [
     "STATES",
@@ -17,6 +18,7 @@ __all__ = [
     "DeliveryState",
     "DispatchState",
     "Limits",
+    "LogFilter",
     "LogLine",
     "Means",
     "Plan",
@@ -24,12 +26,15 @@ __all__ = [
     "Schedule",
     "Status",
     "cancel",
+    "due_dispatches",
     "log",
+    "parse_since",
     "pause",
     "plan_dispatch",
     "resend",
     "run_dispatch",
     "settle",
+    "settle_by",
     "status",
     "statuses",
 ]

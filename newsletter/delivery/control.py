@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, insert, select, update
 
 from newsletter.delivery import circuit
+from newsletter.delivery.evidence import Evidence, settled_by
 from newsletter.delivery.lanes import append_batch
 from newsletter.delivery.models import (
     DELIVERY,
@@ -17,10 +18,11 @@ from newsletter.delivery.models import (
 )
 from newsletter.delivery.plan import LARGEST_BATCH
 from newsletter.delivery.recovery import close_cancelled
-from newsletter.delivery.report import SUBSCRIBER, find
+from newsletter.delivery.report import find
 from newsletter.errors import DeliveryError, UsageError
 from subscribers.columns import now as right_now
 from subscribers.database import writing
+from subscribers.tables import SUBSCRIBER
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -129,6 +131,24 @@ def settle(
         for row in rows:
             connection.execute(_row_of(update(DELIVERY), row).values(state=state, reason=reason, at=now))
     return len(rows)
+
+
+def settle_by(engine: Engine, name: str, evidence: Evidence, *, now: datetime | None = None) -> int:
+    """Settle as accepted those in doubt of whom there is evidence; how many there were.
+
+    Raises:
+        DeliveryError: there is no such dispatch.
+    """
+    now = now or right_now()
+    with writing(engine) as connection:
+        rows = _chosen(connection, find(connection, name), [DeliveryState.UNCERTAIN], None)
+        known = settled_by(evidence, [(row.email or "", row.delivery_id) for row in rows])
+        for row in rows:
+            if how := known.get(row.delivery_id):
+                _note(connection, [row], DeliveryState.ACCEPTED, how, now)
+                values = {"state": DeliveryState.ACCEPTED, "reason": how, "at": now}
+                connection.execute(_row_of(update(DELIVERY), row).values(**values))
+    return len(known)
 
 
 def resend(

@@ -91,4 +91,3 @@ def _by_domain(engine: Engine, lease: Lease, domains: Collection[str]) -> dict[s
         if (domain := domain_of.get(who)) in domains:
             apart[str(domain)].append(who)
     return dict(apart)
-

@@ -192,9 +192,7 @@ def outlook(
     with engine.connect() as connection:
         rows = connection.execute(open_batches).all()
     lanes = busy or {}
-    ready_at = [
-        max(row.ready_at, lanes.get(row.lane, now)) for row in rows if row.state == BatchState.READY
-    ]
+    ready_at = [max(row.ready_at, lanes.get(row.lane, now)) for row in rows if row.state == BatchState.READY]
     claimable = sum(moment <= now for moment in ready_at)
     return Outlook(claimable, len(rows) - claimable, min(ready_at, default=None))
 

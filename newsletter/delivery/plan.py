@@ -296,7 +296,14 @@ def _continued(connection: Connection, row: Row[Any]) -> Plan:
     state = DispatchState(row.state)
     excluded = excluded_of(connection, row.id)
     return Plan(
-        row.name, state, row.audience, row.candidates, row.planned, excluded, True, row.schedule  # noqa: FBT003
+        row.name,
+        state,
+        row.audience,
+        row.candidates,
+        row.planned,
+        excluded,
+        True,
+        row.schedule,  # noqa: FBT003
     )
 
 

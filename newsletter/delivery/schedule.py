@@ -140,6 +140,32 @@ class Due:
         return self._moments[name]
 
 
+def parse_since(text: str, now: datetime, zone: tzinfo) -> datetime:
+    """A moment in the past: ``15m``, ``2h`` or ``3d`` ago, a date, or as `Schedule.parse` reads it.
+
+    Raises:
+        UsageError: it is none.
+    """
+    units = {"m": "minutes", "h": "hours", "d": "days"}
+    if match := re.fullmatch(r"(\d{1,5})([mhd])", text.strip()):
+        return now - timedelta(**{units[match[2]]: int(match[1])})
+    match = _TIME.fullmatch(text.strip()) or _TIME.fullmatch(f"{text.strip()} 00:00")
+    try:
+        if match is None:
+            raise ValueError("is no time")
+        here = _zone(match["zone"]) if match["zone"] else zone
+        today = now.astimezone(here)
+        word = match["day"] or "today"
+        if word.lower() in _WEEKDAYS:
+            raise ValueError("is no time of which it is certain that it is past")
+        day = _day(word, time(), today) or today.date()
+        return datetime.combine(day, parse_time(match["time"]), here).astimezone(UTC)
+    except ValueError as error:
+        raise UsageError(
+            f"`{text}` {error}", hint="write `2h`, `today 08:00`, `2026-04-12` or `2026-04-12T08:00+02:00`"
+        ) from None
+
+
 def _zone(name: str) -> tzinfo:
     if name.upper() in ("Z", "UTC"):
         return UTC
