@@ -52,7 +52,7 @@ class QuietHours:
         return hours
 
     def end_after(self, moment: datetime) -> datetime | None:
-        """When the span ends (in UTC) that *moment*, in its own time zone, lies in; None if it lies in none."""
+        """When the span ends (in UTC) in which *moment*, in its own time zone, lies; or None."""
         now = moment.time()
         over_midnight = self.begin > self.end
         inside = now >= self.begin or now < self.end if over_midnight else self.begin <= now < self.end

@@ -1,4 +1,4 @@
-"""What a dry run foresees: whom a dispatch would skip, since a value is missing or the address cannot be written."""
+"""What a dry run foresees: whom a dispatch would skip, for want of a value or of a usable address."""
 
 from __future__ import annotations
 

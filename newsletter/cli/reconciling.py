@@ -106,7 +106,7 @@ def reconcile(
     output.say(f"settled: {settled}, to be tried again: {tried_again}")
     if evidence and (left := status(session.engine, dispatch).uncertain):
         output.say(
-            f"{output.plural(left, 'recipient')} still in doubt; `--accepted`, `--failed` or `--resend` decide"
+            f"{output.plural(left, 'recipient')} still in doubt: `--accepted`, `--failed` or `--resend`"
         )
     if tried_again:
         output.say(f"next: `newsletter resume {dispatch}`")

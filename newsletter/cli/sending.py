@@ -268,8 +268,8 @@ def _check_schedule(plan: Plan, schedule: Schedule | None) -> None:
 def _detached(standing: Status, *, as_json: bool) -> None:
     if as_json:
         output.document(report_document(standing))
-    name = standing.dispatch
-    output.say(f"planned; `newsletter run-due` hands it over when it is due, `newsletter cancel {name}` not")
+    output.say("planned; `newsletter run-due` hands it over when it is due")
+    output.say(f"`newsletter cancel {standing.dispatch}` gives it up")
 
 
 def _show_plan(

@@ -105,7 +105,7 @@ class Circuit:
 
 
 def halt(connection: Connection, dispatch_id: int, why: str) -> None:
-    """Pause a running dispatch and say why; one that somebody paused or cancelled meanwhile stays as it is."""
+    """Pause a running dispatch and say why; one that was paused or cancelled meanwhile is left so."""
     connection.execute(
         update(DISPATCH)
         .where(DISPATCH.c.id == dispatch_id, DISPATCH.c.state == DispatchState.RUNNING)

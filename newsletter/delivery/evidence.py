@@ -7,6 +7,7 @@ be incomplete: such a recipient stays in doubt until a person decides.
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import re
 import sys
@@ -143,13 +144,10 @@ def _lines(path: Path) -> Iterator[IO[str]]:
         yield sys.stdin
         return
     try:
-        opened = (
-            gzip.open(path, "rt", encoding="utf-8", errors="replace")
-            if path.suffix == ".gz"
-            else path.open(encoding="utf-8", errors="replace")
-        )
-        with opened as file:
-            yield file
+        with path.open("rb") as raw:
+            plain: Any = gzip.open(raw) if path.suffix == ".gz" else raw  # noqa: SIM115 - closed with raw
+            with io.TextIOWrapper(plain, encoding="utf-8", errors="replace") as file:
+                yield file
     except (OSError, EOFError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(

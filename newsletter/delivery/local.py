@@ -48,8 +48,8 @@ SELDOM = 60.0
 class Means:
     """What a run works with: where list and ledger are, who writes, and what takes the messages.
 
-    ``url`` is where the readers' web service is reachable and ``limits`` what the settings allow. ``media`` is
-    the folder of published images, from which those that are attached are read.
+    ``url`` is where the readers' web service is reachable and ``limits`` what the settings allow. ``media``
+    is the folder of published images, from which those that are attached are read.
     """
 
     engine: Engine

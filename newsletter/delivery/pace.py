@@ -30,8 +30,8 @@ _TOLERANCE = 1e-4
 class Limits:
     """What the settings allow.
 
-    ``rate`` and ``domains`` are in messages per second, ``warm_up`` in messages on the first, second, … day on
-    which anything is handed over; ``zone`` is where quiet hours and days are counted.
+    ``rate`` and ``domains`` are in messages per second, ``warm_up`` in messages on the first, second, … day
+    on which anything is handed over; ``zone`` is where quiet hours and days are counted.
     """
 
     rate: float | None = None
@@ -167,7 +167,7 @@ class Pace:
         return Grant(count, wait)
 
     def _wait(self, connection: Connection, name: str, rate: float, now: datetime) -> float:
-        """Seconds until what was let pass from a budget is paid for; its row is locked, and made if need be."""
+        """Seconds until what was let pass from a budget is paid for; its row is made and locked."""
         fresh = insert(connection, BUDGET).values(name=name, rate=rate, free_at=now.timestamp())
         connection.execute(fresh.on_conflict_do_nothing())
         row = connection.execute(select(BUDGET).where(BUDGET.c.name == name).with_for_update()).one()

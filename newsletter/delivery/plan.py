@@ -303,7 +303,7 @@ def _continued(connection: Connection, row: Row[Any]) -> Plan:
         row.planned,
         excluded,
         True,
-        row.schedule,  # noqa: FBT003
+        row.schedule,
     )
 
 

@@ -85,6 +85,6 @@ class Received:
             query = select(BATCH.c.number, BATCH.c.ids).where(
                 BATCH.c.dispatch_id == dispatch_id, BATCH.c.number.in_(part)
             )
-            ids_of = {number: ids for number, ids in self._connection.execute(query)}
+            ids_of = {row.number: row.ids for row in self._connection.execute(query)}
             for number in part:
                 yield from sorted(json.loads(ids_of[number]))

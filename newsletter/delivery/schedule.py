@@ -131,12 +131,11 @@ class Due:
 
     def _moment_in(self, name: object) -> datetime:
         if name not in self._moments:
-            assert self._schedule is not None
             try:
                 zone = find_zone(name) if isinstance(name, str) and name else None
             except ValueError:
                 zone = None
-            self._moments[name] = self._schedule.moment(self._now, zone)
+            self._moments[name] = self._schedule.moment(self._now, zone) if self._schedule else self._now
         return self._moments[name]
 
 
@@ -150,20 +149,17 @@ def parse_since(text: str, now: datetime, zone: tzinfo) -> datetime:
     if match := re.fullmatch(r"(\d{1,5})([mhd])", text.strip()):
         return now - timedelta(**{units[match[2]]: int(match[1])})
     match = _TIME.fullmatch(text.strip()) or _TIME.fullmatch(f"{text.strip()} 00:00")
+    hint = "write `2h`, `today 08:00`, `2026-04-12` or `2026-04-12T08:00+02:00`"
+    # Of a weekday it would not be certain which one is meant.
+    if match is None or (match["day"] or "").lower() in _WEEKDAYS:
+        raise UsageError(f"`{text}` is no time to look back to", hint=hint)
     try:
-        if match is None:
-            raise ValueError("is no time")
         here = _zone(match["zone"]) if match["zone"] else zone
         today = now.astimezone(here)
-        word = match["day"] or "today"
-        if word.lower() in _WEEKDAYS:
-            raise ValueError("is no time of which it is certain that it is past")
-        day = _day(word, time(), today) or today.date()
+        day = _day(match["day"], time(), today) or today.date()
         return datetime.combine(day, parse_time(match["time"]), here).astimezone(UTC)
     except ValueError as error:
-        raise UsageError(
-            f"`{text}` {error}", hint="write `2h`, `today 08:00`, `2026-04-12` or `2026-04-12T08:00+02:00`"
-        ) from None
+        raise UsageError(f"`{text}` {error}", hint=hint) from None
 
 
 def _zone(name: str) -> tzinfo:

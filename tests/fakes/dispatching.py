@@ -71,6 +71,7 @@ def plan(
     what: Edition | None = None,
     again: bool = False,
     dry_run: bool = False,
+    **options: object,
 ) -> Plan:
     return plan_dispatch(
         engine,
@@ -81,6 +82,7 @@ def plan(
         sender=ENVELOPE.sender,
         again=again,
         dry_run=dry_run,
+        **options,
     )
 
 

@@ -1,4 +1,4 @@
-"""Pacing: shared rates, warm-up days, the circuit; when a dispatch is due, why it was halted, lanes of batches.
+"""Pacing: shared rates, warm-up days, the circuit; when a dispatch is due, why it halted, lanes.
 
 Revision: 0003_pacing, after 0002_ledger.
 """
