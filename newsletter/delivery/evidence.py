@@ -58,7 +58,7 @@ def from_postfix(path: Path) -> Evidence:
     Raises:
         UsageError: the file cannot be read, or no line of it is Postfix's.
     """
-    ids: dict[str, str] = {}
+    message_in: dict[str, str] = {}
     taken: dict[str, str] = {}
     seen = False
     with _lines(path) as lines:
@@ -69,19 +69,17 @@ def from_postfix(path: Path) -> Evidence:
             seen = True
             queue, rest = match["queue"], match["rest"]
             if found := _MESSAGE_ID.match(rest):
-                ids[queue] = found[1]
-                taken.pop(queue, None)  # short queue ids come again
-            elif queue in ids and _TAKEN.search(rest):
+                message_in[queue] = _name(found[1])  # a queue id may come again, for another message
+            elif queue in message_in and _TAKEN.search(rest):
                 status = _STATUS.search(rest)
-                told = f"{status[1]} {status[2]}" if status else taken.get(queue, "queued")
-                taken[queue] = told
-                # Known by its message from now on, so that the queue id may be used for another.
-                taken[ids[queue]] = told
+                told = f"postfix: {status[1]} {status[2]}"[:300] if status else "postfix: queued"
+                if status or message_in[queue] not in taken:
+                    taken[message_in[queue]] = told
     if not seen:
         raise UsageError(
             "no line of it is Postfix's", where=str(path), hint="as `/var/log/mail.log`; or use `--delivered`"
         )
-    return {_name(name): f"postfix: {taken[name]}"[:300] for name in set(ids.values()) if name in taken}
+    return taken
 
 
 def from_sendgrid(path: Path) -> Evidence:
