@@ -88,29 +88,40 @@ def run_due(session: Session, *, as_json: bool) -> None:
       * * * * *  newsletter -C /srv/letter run-due
     """
     done: list[Status] = []
+    codes: list[int] = []
     for name in due_dispatches(session.engine):
-        means = _means(
-            session, name, make_provider(status(session.engine, name).provider, session.publication)
-        )
-        with delivering(name) as (stop, progress):
-            standing = run_dispatch(
-                means, name, stop=stop, progress=progress, patience=PATIENCE, paused=False
-            )
+        try:
+            standing, stopped = _run_while_due(session, name)
+        except NewsletterError as error:
+            # One that cannot be worked on keeps no other from being handed over.
+            output.error(error.what, where=error.where or name, hint=error.hint)
+            codes.append(error.exit_code)
+            continue
         done.append(standing)
-        if not as_json:
-            output.say(
-                f"{name}: {standing.state}, {standing.accepted:,} accepted, {standing.pending:,} pending"
-            )
         if standing.halted:
             output.warn(f"{name}: halted: {standing.halted}")
-        if stop.is_set():
-            raise SystemExit(INTERRUPTED)
+            codes.append(1)
+        elif standing.troubled and standing.state is DispatchState.FINISHED:
+            codes.append(TROUBLED)
+        if not as_json:
+            accepted, pending = f"{standing.accepted:,} accepted", f"{standing.pending:,} pending"
+            output.say(f"{name}: {standing.state}, {accepted}, {pending}")
+        if stopped:
+            codes = [INTERRUPTED]
+            break
     if as_json:
         output.document([report_document(standing) for standing in done])
-    if any(standing.halted for standing in done):
-        raise SystemExit(1)
-    if any(standing.troubled and standing.state is DispatchState.FINISHED for standing in done):
-        raise SystemExit(TROUBLED)
+    if codes:
+        raise SystemExit(codes[0])
+
+
+def _run_while_due(session: Session, name: str) -> tuple[Status, bool]:
+    """Hand over what is due of a dispatch; how it stands then, and whether a signal ended it early."""
+    provider = make_provider(status(session.engine, name).provider, session.publication)
+    means = _means(session, name, provider)
+    with delivering(name) as (stop, progress):
+        standing = run_dispatch(means, name, stop=stop, progress=progress, patience=PATIENCE, paused=False)
+    return standing, stop.is_set()
 
 
 def run(session: Session, dispatch: str, provider: Provider, *, as_json: bool) -> None:

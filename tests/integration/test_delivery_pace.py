@@ -152,6 +152,17 @@ def test_a_domain_has_a_rate_of_its_own_and_nobody_else_waits_for_it(engine: Eng
     assert gmail[-1] < 6
 
 
+def test_threads_that_sort_out_lanes_at_once_double_and_lose_nobody(engine: Engine) -> None:
+    two_domains(engine)
+    provider = ScriptedProvider(batch_size=3, concurrency=4)
+    plan(engine, provider)
+
+    ended = run(engine, provider, limits=Limits(rate=50.0, domains={"gmail.com": 5.0, "example.com": 9.0}))
+
+    assert (ended.accepted, ended.pending) == (20, 0)
+    assert set(provider.taken.values()) == {1}
+
+
 def test_a_domain_that_gets_a_rate_while_a_dispatch_is_paused_has_it_when_that_goes_on(
     engine: Engine,
 ) -> None:
