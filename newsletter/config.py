@@ -18,9 +18,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from newsletter.errors import ConfigError, did_you_mean
+from newsletter.measures import QuietHours, Share, find_zone, parse_rate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
@@ -30,8 +31,7 @@ _ADDRESS = r"[^\s<>@]+@[^\s<>@]+"
 _MAILBOX = re.compile(
     rf'\s*(?:(?P<name>"(?:[^"\\]|\\.)*"|[^<>]*?)\s*<(?P<address>{_ADDRESS})>|(?P<bare>{_ADDRESS}))\s*'
 )
-_RATE = re.compile(r"(\d+)\s*/\s*(second|minute|hour)")
-_SECONDS = {"second": 1, "minute": 60, "hour": 3600}
+_DOMAIN = re.compile(r"(?!-)[a-z0-9-]+(\.[a-z0-9-]+)+")
 
 
 def split_mailbox(mailbox: str) -> tuple[str, str]:
@@ -57,14 +57,31 @@ def _web_address(value: str) -> str:
     return value.rstrip("/")
 
 
-def _rate(value: str) -> str:
-    if not _RATE.fullmatch(value):
-        raise ValueError("is no rate; write `50/second`, `600/minute` or `5000/hour`")
-    return value
+def _as(parse: Callable[[str], object]) -> AfterValidator:
+    """A check that *parse* understands the text, which is kept as it was written."""
+
+    def check(value: str) -> str:
+        parse(value)
+        return value
+
+    return AfterValidator(check)
+
+
+def _domain(value: str) -> str:
+    """A domain in the form by which addresses are compared: ASCII, lower case."""
+    try:
+        domain = value.strip().rstrip(".").encode("idna").decode("ascii").lower()
+    except UnicodeError:
+        domain = ""
+    if not _DOMAIN.fullmatch(domain):
+        raise ValueError("is no domain; write `gmail.com`")
+    return domain
 
 
 Mailbox = Annotated[str, AfterValidator(_mailbox)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
+Rate = Annotated[str, _as(parse_rate)]
+Domain = Annotated[str, AfterValidator(_domain)]
 
 
 class _Section(BaseModel):
@@ -80,21 +97,21 @@ class PublicationSettings(_Section):
     url: WebAddress = "http://127.0.0.1:8000"
     postal_address: str = ""
     language: str = "en"
+    time_zone: Annotated[str, _as(find_zone)] = "UTC"
     theme: str = "digest"
     images: Literal["publish", "attach"] = "publish"
 
 
 class DeliverySettings(_Section):
-    """How messages leave."""
+    """How messages leave, and how fast: docs/sending.md."""
 
     provider: Literal["outbox", "smtp", "sendgrid"] = "outbox"
-    rate: Annotated[str, AfterValidator(_rate)] | None = None
-
-    @property
-    def messages_per_second(self) -> float | None:
-        """The rate as messages per second, or None when there is no limit."""
-        match = _RATE.fullmatch(self.rate) if self.rate else None
-        return int(match[1]) / _SECONDS[match[2]] if match else None
+    rate: Rate | None = None
+    domains: dict[Domain, Rate] = {}
+    warm_up: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    quiet_hours: Annotated[str, _as(QuietHours.parse)] | None = None
+    stop_after: Annotated[str, _as(Share.parse)] | None = None
+    stop_after_policy: Annotated[str, _as(Share.parse)] | None = None
 
 
 class OutboxSettings(_Section):

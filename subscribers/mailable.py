@@ -74,8 +74,8 @@ Candidate = tuple[int, str | None]
 class Addressee:
     """Somebody a message is for, as of now.
 
-    ``fields`` is what merge tags and segments may ask: email, first_name, last_name, name, locale, status,
-    joined (a date), tags and topics (lists, perhaps empty), and the attributes; what is not known is absent.
+    ``fields`` is what merge tags and segments may ask: email, first_name, last_name, name, locale, time_zone,
+    status, joined (a date), tags and topics (lists, perhaps empty), and the attributes; what is not known is absent.
     """
 
     id: int
@@ -127,6 +127,7 @@ def addressees(
             columns.first_name,
             columns.last_name,
             columns.locale,
+            columns.time_zone,
             columns.status,
             columns.created_at,
             columns.attributes,
@@ -155,6 +156,7 @@ def _fields(row: Row[Any], tags: list[str], topics: list[str]) -> dict[str, obje
         "last_name": row.last_name,
         "name": f"{row.first_name} {row.last_name}".strip(),
         "locale": row.locale,
+        "time_zone": row.time_zone,
         "status": row.status,
     }
     known = {name: value for name, value in fields.items() if value}

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 #: From the ground up; a room may import rooms of lower rows, and itself.
 ROWS: list[set[str]] = [
-    {"resources", "errors", "whole", "subscribers"},
+    {"resources", "errors", "measures", "whole", "subscribers"},
     {"config"},
     {"issues"},
     {"editions"},

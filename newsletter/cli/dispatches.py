@@ -1,46 +1,63 @@
-"""The commands that look at dispatches and steer them: `status`, `log`, `pause`, `cancel`, `reconcile`."""
+"""The commands that look at dispatches and steer them: `newsletter status`, `pause` and `cancel`."""
 
 from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
 
 from newsletter.cli import output
 from newsletter.cli.session import Session, confirm, json_option, pass_session
-from newsletter.delivery import (
-    STATES,
-    DeliveryState,
-    DispatchState,
-    Status,
-    cancel,
-    log,
-    pause,
-    resend,
-    settle,
-    status,
-    statuses,
-)
+from newsletter.delivery import DispatchState, Status, cancel, parse_since, pause, status, statuses
 from newsletter.errors import UsageError
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
 
 _COUNTS = ("accepted", "rejected", "failed", "skipped", "uncertain", "pending")
 
 
 @click.command(name="status")
 @click.argument("dispatch", required=False)
+@click.option(
+    "--state", type=click.Choice([state.value for state in DispatchState]), help="Only those in this state."
+)
+@click.option("--issue", "slug", metavar="SLUG", help="Only those of this issue.")
+@click.option("--since", metavar="TIME", help="Only those planned since then: `3d`, a date.")
 @json_option
 @pass_session
-def status_(session: Session, dispatch: str | None, *, as_json: bool) -> None:
+def status_(
+    session: Session,
+    dispatch: str | None,
+    state: str | None,
+    slug: str | None,
+    since: str | None,
+    *,
+    as_json: bool,
+) -> None:
     """Show how a dispatch stands, or all of them.
 
     \b
     Examples:
       newsletter status
       newsletter status 2026-04-11-1 --json
+      newsletter status --state paused --since 7d
     """
     if dispatch:
+        if state or slug or since:
+            raise UsageError(
+                "`--state`, `--issue` and `--since` choose from all dispatches", hint="name none"
+            )
         standing = status(session.engine, dispatch)
-        output.document(report_document(standing)) if as_json else report_table(standing)
+        output.document(report_document(standing)) if as_json else report_table(standing, session.zone)
         return
-    every = statuses(session.engine)
+    after = parse_since(since, datetime.now(UTC), session.zone) if since else None
+    every = [
+        each
+        for each in statuses(session.engine, slug)
+        if state in (None, each.state) and (after is None or each.created_at >= after)
+    ]
     if as_json:
         output.document([report_document(standing) for standing in every])
         return
@@ -48,28 +65,6 @@ def status_(session: Session, dispatch: str | None, *, as_json: bool) -> None:
     output.table(("dispatch", "state", "recipients", "outcomes"), rows, right=("recipients",))
     if not every:
         output.say("nothing was ever sent from here; `newsletter send ISSUE` begins")
-
-
-@click.command(name="log")
-@click.argument("dispatch")
-@click.option("--state", type=click.Choice(STATES), help="Only recipients in this state.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
-@pass_session
-def log_(session: Session, dispatch: str, state: str | None, *, as_json: bool) -> None:
-    """Print what came of each recipient.
-
-    \b
-    Examples:
-      newsletter log 2026-04-11-1
-      newsletter log 2026-04-11-1 --state uncertain --json
-    """
-    columns = ("email", "state", "reason", "provider_id", "message_id", "at", "attempts")
-    lines = log(session.engine, dispatch, state)
-    if as_json:
-        for line in lines:
-            output.json_line({name: getattr(line, name) for name in columns})
-        return
-    output.table(columns, ([getattr(line, name) for name in columns] for line in lines))
 
 
 @click.command(name="pause")
@@ -103,86 +98,9 @@ def cancel_(session: Session, dispatch: str, *, yes: bool) -> None:
     output.say(f"cancelled: {dispatch}")
 
 
-@click.command()
-@click.argument("dispatch")
-@click.option(
-    "--accepted",
-    multiple=True,
-    metavar="WHO",
-    help="An address or delivery id that did get it; `all` means all.",
-)
-@click.option(
-    "--failed",
-    multiple=True,
-    metavar="WHO",
-    help="An address or delivery id that did not get it; `all` means all.",
-)
-@click.option(
-    "--resend",
-    "again",
-    multiple=True,
-    metavar="WHO",
-    help="Try again, at the risk of a second mail; `all` means all.",
-)
-@click.option(
-    "--retry-failed", is_flag=True, help="Try those again who failed; nobody is mailed twice by it."
-)
-@click.option("--reason", default="settled by the operator", show_default=True, help="How it is known.")
-@json_option
-@pass_session
-def reconcile(
-    session: Session,
-    dispatch: str,
-    accepted: tuple[str, ...],
-    failed: tuple[str, ...],
-    again: tuple[str, ...],
-    reason: str,
-    *,
-    retry_failed: bool,
-    as_json: bool,
-) -> None:
-    """Settle recipients in doubt, by what you know; without options, name them.
-
-    \b
-    Examples:
-      newsletter reconcile 2026-04-11-1
-      newsletter reconcile 2026-04-11-1 --accepted ann@example.com --reason "in the relay's log"
-      newsletter reconcile 2026-04-11-1 --retry-failed
-    """
-    if not (accepted or failed or again or retry_failed):
-        for line in log(session.engine, dispatch, DeliveryState.UNCERTAIN):
-            output.data(f"{line.email}\t{line.message_id}")
-        if not status(session.engine, dispatch).uncertain:
-            output.say("nobody is in doubt")
-        return
-    if (
-        sum(choice == ("all",) for choice in (accepted, failed, again))
-        and sum(map(bool, (accepted, failed, again))) > 1
-    ):
-        raise UsageError(
-            "`all` leaves nobody for another option", hint="give one option with `all`, or name everybody"
-        )
-    settled = 0
-    for state, who in ((DeliveryState.ACCEPTED, accepted), (DeliveryState.FAILED, failed)):
-        if who:
-            settled += settle(session.engine, dispatch, state, who=_names(who), reason=reason)
-    tried_again = 0
-    if again:
-        tried_again = resend(
-            session.engine, dispatch, DeliveryState.UNCERTAIN, who=_names(again), reason=reason
-        )
-    if retry_failed:
-        tried_again += resend(session.engine, dispatch, DeliveryState.FAILED, reason=reason)
-    if as_json:
-        output.document(report_document(status(session.engine, dispatch)))
-        return
-    output.say(f"settled: {settled}, to be tried again: {tried_again}")
-    if tried_again:
-        output.say(f"next: `newsletter resume {dispatch}`")
-
-
 def report_document(standing: Status) -> dict[str, object]:
     """How a dispatch stands, as `send` and `status` print it in JSON."""
+    told = ("deferred", "schedule", "next_at", "halted")
     return {
         "dispatch": standing.dispatch,
         "state": standing.state,
@@ -191,10 +109,12 @@ def report_document(standing: Status) -> dict[str, object]:
         "recipients": standing.recipients,
         "excluded": dict(standing.excluded),
         **{name: getattr(standing, name) for name in _COUNTS},
+        # What does not hold is not told, so that the keys above are all that a usual dispatch has.
+        **{name: value for name in told if (value := getattr(standing, name))},
     }
 
 
-def report_table(standing: Status) -> None:
+def report_table(standing: Status, zone: tzinfo) -> None:
     """How a dispatch stands, in lines."""
     excluded = ", ".join(f"{count:,} {reason}" for reason, count in sorted(standing.excluded.items()))
     counts = [(name, f"{getattr(standing, name):,}") for name in _COUNTS if getattr(standing, name)]
@@ -208,10 +128,26 @@ def report_table(standing: Status) -> None:
             ("recipients", f"{standing.recipients:,}"),
             *([("excluded", excluded)] if excluded else []),
             *counts,
+            *([("deferred", f"{standing.deferred:,} of the pending")] if standing.deferred else []),
+            *([("due", when(standing.schedule, zone))] if standing.schedule else []),
+            *([("next at", local_time(standing.next_at, zone))] if standing.next_at else []),
+            *([("halted", standing.halted)] if standing.halted else []),
         ],
     )
     if standing.state is DispatchState.RUNNING and not standing.workers:
         output.say(f"nobody is working on it; `newsletter resume {standing.dispatch}` goes on")
+
+
+def local_time(moment: datetime, zone: tzinfo) -> str:
+    """A moment as people of the publication read it."""
+    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M %Z}"
+
+
+def when(schedule: str, zone: tzinfo) -> str:
+    """For when a dispatch is planned, in words: the ledger keeps a moment, or a local time."""
+    if not schedule or schedule.endswith("local"):
+        return schedule.replace(" local", " where each recipient lives")
+    return local_time(datetime.fromisoformat(schedule), zone)
 
 
 def _outcomes(standing: Status) -> str:
@@ -219,8 +155,4 @@ def _outcomes(standing: Status) -> str:
     return ", ".join(f"{count:,} {name}" for name, count in counts if count)
 
 
-def _names(who: tuple[str, ...]) -> tuple[str, ...] | None:
-    return None if who == ("all",) else who
-
-
-COMMANDS = (status_, log_, pause_, cancel_, reconcile)
+COMMANDS = (status_, pause_, cancel_)

@@ -6,24 +6,28 @@ import os
 import signal
 import sys
 import time
+from collections import deque
 from contextlib import contextmanager
 from threading import Event
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from newsletter.cli import output
 from newsletter.cli.exits import INTERRUPTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import datetime
     from types import FrameType
 
     from newsletter.delivery import Progress as Count
 
 #: Off a terminal, a line at most so often, in seconds.
 EVERY = 10.0
+#: The speed is that of so many seconds.
+SPAN = 30.0
 
 
 @contextmanager
@@ -63,29 +67,77 @@ def _bar(dispatch: str) -> Iterator[Callable[[Count], None]]:
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[told]}"),
-        TimeRemainingColumn(),
     )
+    speed = Speed()
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(dispatch, total=None, told="")
 
         def show(count: Count) -> None:
-            bar.update(task, total=count.recipients, completed=count.done, told=_told(count))
+            told = told_of(count, speed.of(count))
+            bar.update(task, total=count.recipients, completed=count.done, told=told)
 
         yield show
 
 
 @contextmanager
 def _lines(dispatch: str) -> Iterator[Callable[[Count], None]]:
-    last = time.monotonic()
-
-    def show(count: Count) -> None:
-        nonlocal last
-        if time.monotonic() - last >= EVERY:
-            last = time.monotonic()
-            output.say(f"{dispatch}: {count.done:,} of {count.recipients:,}; {_told(count)}")
-
-    yield show
+    lines = Lines(dispatch)
+    yield lines.show
 
 
-def _told(count: Count) -> str:
-    return ", ".join(f"{number:,} {state}" for state, number in count.outcomes.items() if number)
+class Lines:
+    """Tells how far a dispatch is in a line now and then, and at once when it begins to wait."""
+
+    def __init__(self, dispatch: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._dispatch = dispatch
+        self._clock = clock
+        self._speed = Speed(clock)
+        self._last = clock()
+        self._waits_until: datetime | None = None
+
+    def show(self, count: Count) -> None:
+        """A line, if it is time for one."""
+        speed = self._speed.of(count)
+        new_wait = count.waits_until is not None and count.waits_until != self._waits_until
+        self._waits_until = count.waits_until
+        if new_wait or (count.waits_until is None and self._clock() - self._last >= EVERY):
+            self._last = self._clock()
+            output.say(f"{self._dispatch}: {count.done:,} of {count.recipients:,}; {told_of(count, speed)}")
+
+
+class Speed:
+    """Outcomes per second over the last half minute; None while it cannot be told."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._seen: deque[tuple[float, int]] = deque()
+
+    def of(self, count: Count) -> float | None:
+        """The speed, as of now."""
+        now = self._clock()
+        self._seen.append((now, count.done))
+        while now - self._seen[0][0] > SPAN:
+            self._seen.popleft()
+        seconds, done = now - self._seen[0][0], count.done - self._seen[0][1]
+        return done / seconds if seconds >= 1 and done > 0 else None
+
+
+def told_of(count: Count, speed: float | None) -> str:
+    """What is told of a dispatch: outcomes, who waits to be tried again, the speed, and the time left."""
+    counts = {**count.outcomes, "deferred": count.deferred}
+    told = [f"{number:,} {state}" for state, number in counts.items() if number]
+    if count.waits_until is not None:
+        why = f" ({count.why})" if count.why else ""
+        told.append(f"waits until {count.waits_until.astimezone():%Y-%m-%d %H:%M %Z}{why}")
+    elif speed is not None:
+        told.append(f"{speed:,.1f}/s")
+        told.append(f"{_span((count.recipients - count.done) / speed)} left")
+    return ", ".join(told)
+
+
+def _span(seconds: float) -> str:
+    """A span of time, roughly: ``40 s``, ``12 min``, ``3 h 20 min``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

@@ -1,24 +1,26 @@
-"""The commands that hand messages over: `newsletter test`, `send` and `resume`."""
+"""The commands that hand an issue over: `newsletter test` and `send`."""
 
 from __future__ import annotations
 
 import secrets
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from newsletter.checks import Severity, check_edition
 from newsletter.cli import output
-from newsletter.cli.dispatches import report_document, report_table
-from newsletter.cli.exits import FINDINGS, INTERRUPTED, TROUBLED
+from newsletter.cli.dispatches import report_document, when
+from newsletter.cli.exits import FINDINGS
+from newsletter.cli.foresight import Foresight
 from newsletter.cli.patience import looking
-from newsletter.cli.progress import delivering
+from newsletter.cli.running import finish, run
 from newsletter.cli.session import Session, confirm, json_option, pass_session
-from newsletter.delivery import Audience, DispatchState, Means, plan_dispatch, run_dispatch, status
+from newsletter.delivery import Audience, DispatchState, Schedule, plan_dispatch, status
 from newsletter.editions import publish, read_attached
-from newsletter.errors import DeliveryError, NewsletterError, UsageError
+from newsletter.errors import DeliveryError, UsageError
 from newsletter.messages import Composer, Envelope, Recipient
 from newsletter.providers import PROVIDERS, Provider, Verdict, make_provider
 
@@ -94,6 +96,9 @@ def test(
 @provider_option
 @click.option("--again", is_flag=True, help="Begin anew, and mail also those who already received the issue.")
 @click.option("--newcomers", is_flag=True, help="After a finished dispatch: those who joined since.")
+@click.option("--at", "at", metavar="TIME", help="Not before `[DAY] HH:MM [ZONE]`, as `tomorrow 08:00`.")
+@click.option("--local", is_flag=True, help="With --at: at that time where each recipient lives.")
+@click.option("--detach", is_flag=True, help="Plan only; `newsletter run-due` hands over what is due.")
 @click.option("-n", "--dry-run", is_flag=True, help="Count and check; plan and hand over nothing.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @json_option
@@ -105,10 +110,13 @@ def send(
     expression: str | None,
     exclude: tuple[str, ...],
     provider_name: str | None,
+    at: str | None,
     *,
     everybody: bool,
     again: bool,
     newcomers: bool,
+    local: bool,
+    detach: bool,
     dry_run: bool,
     yes: bool,
     as_json: bool,
@@ -123,13 +131,16 @@ def send(
       newsletter send issues/2026-04-11.md
       newsletter send 2026-04-11 --segment builders --exclude staff --dry-run
       newsletter send 2026-04-11 --where 'country == "DE"' --yes
+      newsletter send 2026-04-11 --at "tomorrow 08:00" --local --detach
     """
     pressed = session.press(issue)
     gate(session, pressed)
     audience = _audience(session, pressed, segment, expression, exclude, everybody=everybody)
     provider = _provider(session, provider_name)
+    schedule = _schedule(session, at, local=local, detach=detach)
+    foresight = Foresight(session, pressed, provider) if dry_run else None
 
-    def plan(*, dry: bool, newcomers: bool = newcomers) -> Plan:
+    def plan(*, dry: bool, newcomers: bool = newcomers, look: Foresight | None = None) -> Plan:
         return plan_dispatch(
             session.engine,
             session.store,
@@ -140,55 +151,33 @@ def send(
             again=again,
             newcomers=newcomers,
             dry_run=dry,
+            schedule=schedule,
+            look=look,
         )
 
     with looking(session, audience.segment):
-        foreseen = plan(dry=True)
+        foreseen = plan(dry=True, look=foresight)
     if foreseen.state is DispatchState.FINISHED:
         output.say(f"{foreseen.dispatch} is finished; `--again` would begin anew")
         if joined := _planned(lambda: plan(dry=True, newcomers=True)):
             output.say(f"{output.plural(joined, 'subscriber')} joined since; `--newcomers` mails only them")
-        _finish(status(session.engine, foreseen.dispatch), as_json=as_json)
+        finish(status(session.engine, foreseen.dispatch), as_json=as_json, session=session)
         return
-    if dry_run:
-        _show_plan(pressed, foreseen, provider)
+    if foresight is not None:
+        _show_plan(session, pressed, foreseen, provider, foresight)
         if as_json:
-            output.document(_foreseen(session, pressed, foreseen))
+            output.document(_foreseen(session, pressed, foreseen, foresight))
         output.say("dry run; nothing was planned and nothing handed over")
         return
-    _show_plan(pressed, foreseen, provider)
+    _check_schedule(foreseen, schedule)
+    _show_plan(session, pressed, foreseen, provider)
     confirm(f"Send to {output.plural(foreseen.planned, 'subscriber')}?", yes=yes)
     publish(pressed.images, session.publication.media)
-    run(session, plan(dry=False).dispatch, provider, as_json=as_json)
-
-
-@click.command()
-@click.argument("dispatch")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-@json_option
-@pass_session
-def resume(session: Session, dispatch: str, *, yes: bool, as_json: bool) -> None:
-    """Go on with a dispatch that was paused or interrupted, with the edition that it froze.
-
-    \b
-    Example:
-      newsletter resume 2026-04-11-1
-    """
-    standing = status(session.engine, dispatch)
-    if standing.state is DispatchState.FINISHED:
-        output.say(f"{dispatch} is finished; there is nothing to go on with")
-        _finish(standing, as_json=as_json)
+    planned = plan(dry=False).dispatch
+    if detach:
+        _detached(status(session.engine, planned), as_json=as_json)
         return
-    provider = make_provider(standing.provider, session.publication)
-    output.facts(
-        [
-            ("dispatch", f"{dispatch} ({standing.state})"),
-            ("pending", f"{standing.pending:,}"),
-            ("provider", provider.describe()),
-        ]
-    )
-    confirm(f"Go on with {output.plural(standing.pending, 'subscriber')}?", yes=yes)
-    run(session, dispatch, provider, as_json=as_json)
+    run(session, planned, provider, as_json=as_json)
 
 
 def gate(session: Session, pressed: Pressed) -> None:
@@ -213,54 +202,6 @@ def gate(session: Session, pressed: Pressed) -> None:
             output.warn(f"{finding.place}: {finding.message}")
     if warnings := sum(finding.severity is Severity.WARNING for finding in found):
         output.warn(f"{output.plural(warnings, 'warning')}; `newsletter check {pressed.issue.slug}` tells")
-
-
-def run(session: Session, dispatch: str, provider: Provider, *, as_json: bool) -> None:
-    """Work on a dispatch until it is done or stopped, and leave with the exit code that says which."""
-    settings = session.publication.settings
-    slug = status(session.engine, dispatch).issue
-    means = Means(
-        engine=session.engine,
-        store=session.store,
-        tokens=session.tokens,
-        provider=provider,
-        envelope=Envelope.of(settings.publication, slug),
-        url=settings.publication.url,
-        rate=settings.delivery.messages_per_second,
-        media=session.publication.media,
-    )
-    try:
-        with delivering(dispatch) as (stop, progress):
-            standing = run_dispatch(means, dispatch, stop=stop, progress=progress)
-    except NewsletterError as error:
-        if pending := status(session.engine, dispatch).pending:
-            then = f"`newsletter resume {dispatch}` goes on with the {pending:,} who are pending"
-            error.hint = f"{error.hint}; then {then}" if error.hint else then
-        raise
-    if standing.pending:
-        # Whether by a signal here or by `pause` elsewhere: not everybody has an outcome.
-        what = "stopped" if stop.is_set() else str(standing.state)
-        output.say(
-            f"{what}; `newsletter resume {dispatch}` goes on with the {standing.pending:,} who are pending"
-        )
-        if as_json:
-            output.document(report_document(standing))
-        raise SystemExit(INTERRUPTED)
-    _finish(standing, as_json=as_json)
-
-
-def _finish(standing: Status, *, as_json: bool) -> None:
-    if as_json:
-        output.document(report_document(standing))
-    else:
-        report_table(standing)
-    if standing.uncertain:
-        output.warn(
-            f"{output.plural(standing.uncertain, 'recipient')} may or may not have been mailed:"
-            f" `newsletter log {standing.dispatch} --state uncertain` names them"
-        )
-    if standing.troubled:
-        raise SystemExit(TROUBLED)
 
 
 def _audience(
@@ -306,9 +247,46 @@ def _provider(session: Session, name: str | None) -> Provider:
     return make_provider(name or session.publication.settings.delivery.provider, session.publication)
 
 
-def _show_plan(pressed: Pressed, plan: Plan, provider: Provider) -> None:
+def _schedule(session: Session, at: str | None, *, local: bool, detach: bool) -> Schedule | None:
+    """When the messages are due, by the options.
+
+    Raises:
+        UsageError: they do not fit together, or TIME is none or past.
+    """
+    if at is None:
+        for option, given in (("--local", local), ("--detach", detach)):
+            if given:
+                raise UsageError(f"`{option}` needs `--at TIME`", hint='as `--at "tomorrow 08:00"`')
+        return None
+    return Schedule.parse(at, datetime.now(UTC), session.zone, local=local)
+
+
+def _check_schedule(plan: Plan, schedule: Schedule | None) -> None:
+    """Refuse to plan anew what is planned for another time.
+
+    Raises:
+        UsageError: it is.
+    """
+    if plan.continued and schedule and schedule.frozen(datetime.now(UTC)) != plan.schedule:
+        raise UsageError(
+            f"the dispatch is planned for {plan.schedule or 'now'} already",
+            where=plan.dispatch,
+            hint=f"leave `--at` away to go on with it, or end it with `newsletter cancel {plan.dispatch}`",
+        )
+
+
+def _detached(standing: Status, *, as_json: bool) -> None:
+    if as_json:
+        output.document(report_document(standing))
+    output.say("planned; `newsletter run-due` hands it over when it is due")
+    output.say(f"`newsletter cancel {standing.dispatch}` gives it up")
+
+
+def _show_plan(
+    session: Session, pressed: Pressed, plan: Plan, provider: Provider, foresight: Foresight | None = None
+) -> None:
+    skips = foresight.skips if foresight else {}
     excluded = ", ".join(f"{count:,} {reason}" for reason, count in sorted(plan.excluded.items()))
-    skipped = ", ".join(f"{count:,} {reason}" for reason, count in sorted(plan.skipped.items()))
     output.facts(
         [
             ("edition", f"{pressed.edition.slug}  {pressed.issue.title}"),
@@ -316,7 +294,8 @@ def _show_plan(pressed: Pressed, plan: Plan, provider: Provider) -> None:
             ("audience", plan.audience),
             ("recipients", f"{plan.planned:,}"),
             ("excluded", excluded),
-            ("to be skipped", skipped),
+            ("to be skipped", ", ".join(f"{count:,} {reason}" for reason, count in sorted(skips.items()))),
+            ("due", when(plan.schedule, session.zone)),
             ("provider", provider.describe()),
             ("dispatch", f"{plan.dispatch} ({'goes on' if plan.continued else 'new'})"),
         ]
@@ -331,11 +310,11 @@ def _planned(plan: Callable[[], Plan]) -> int:
         return 0
 
 
-def _foreseen(session: Session, pressed: Pressed, plan: Plan) -> dict[str, object]:
+def _foreseen(session: Session, pressed: Pressed, plan: Plan, foresight: Foresight) -> dict[str, object]:
     """A plan as `send --dry-run --json` prints it: a report, as it stands or with nothing done."""
     if plan.continued:
         return report_document(status(session.engine, plan.dispatch))
-    skipped = sum(plan.skipped.values())
+    skipped = foresight.skips.total()
     return {
         "dispatch": None,
         "state": "dry run",
@@ -346,7 +325,8 @@ def _foreseen(session: Session, pressed: Pressed, plan: Plan) -> dict[str, objec
         **dict.fromkeys(("accepted", "rejected", "failed", "uncertain"), 0),
         "skipped": skipped,
         "pending": plan.planned - skipped,
+        **({"would_skip": dict(foresight.skips)} if foresight.skips else {}),
     }
 
 
-COMMANDS = (test, send, resume)
+COMMANDS = (test, send)

@@ -14,6 +14,7 @@ import click
 from newsletter.config import Publication, load_publication
 from newsletter.editions import find_issue, press
 from newsletter.errors import NewsletterError, UsageError
+from newsletter.measures import find_zone
 from newsletter.messages import Composer, Envelope, Message, Recipient, personal_links
 from newsletter.migrations import open_database
 from subscribers import SubscriberStore, Tokens, normalise
@@ -21,6 +22,7 @@ from subscribers.topics import count_topics
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from zoneinfo import ZoneInfo
 
     from sqlalchemy import Engine
 
@@ -69,6 +71,11 @@ class Session:
     def tokens(self) -> Tokens:
         """What signs the links of the list."""
         return Tokens(self.engine)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone of the publication."""
+        return find_zone(self.publication.settings.publication.time_zone)
 
     def attributes(self) -> set[str] | None:
         """The names of the attributes that subscribers have, or None while nobody is known."""

@@ -1,13 +1,25 @@
 """Dispatches: planned once, worked through batch by batch, every recipient with one recorded outcome."""
 
 from newsletter.delivery.audience import Audience
-from newsletter.delivery.control import cancel, pause, resend, settle
+from newsletter.delivery.control import cancel, pause, resend, settle, settle_by
+from newsletter.delivery.due import due_dispatches
 from newsletter.delivery.forgetting import files_of, forget_recipient
 from newsletter.delivery.local import Means, Progress, run_dispatch
 from newsletter.delivery.models import DeliveryState, DispatchState
+from newsletter.delivery.pace import Limits
 from newsletter.delivery.plan import Plan, plan_dispatch
-from newsletter.delivery.report import STATES, LogLine, Status, deliveries_of, log, status, statuses
+from newsletter.delivery.report import (
+    STATES,
+    LogFilter,
+    LogLine,
+    Status,
+    deliveries_of,
+    log,
+    status,
+    statuses,
+)
 from newsletter.delivery.retry import Backoff
+from newsletter.delivery.schedule import Schedule, parse_since
 
 __all__ = [
     "STATES",
@@ -15,21 +27,27 @@ __all__ = [
     "Backoff",
     "DeliveryState",
     "DispatchState",
+    "Limits",
+    "LogFilter",
     "LogLine",
     "Means",
     "Plan",
     "Progress",
+    "Schedule",
     "Status",
     "cancel",
     "deliveries_of",
+    "due_dispatches",
     "files_of",
     "forget_recipient",
     "log",
+    "parse_since",
     "pause",
     "plan_dispatch",
     "resend",
     "run_dispatch",
     "settle",
+    "settle_by",
     "status",
     "statuses",
 ]

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, insert, select, update
 
+from newsletter.delivery import circuit
+from newsletter.delivery.evidence import Evidence, settled_by
+from newsletter.delivery.lanes import append_batch
 from newsletter.delivery.models import (
-    BATCH,
     DELIVERY,
     DISPATCH,
     SETTLEMENT,
-    BatchState,
     DeliveryState,
     DispatchState,
 )
 from newsletter.delivery.plan import LARGEST_BATCH
 from newsletter.delivery.recovery import close_cancelled
-from newsletter.delivery.report import SUBSCRIBER, find
+from newsletter.delivery.report import find
 from newsletter.errors import DeliveryError, UsageError
 from subscribers.columns import now as right_now
 from subscribers.database import writing
+from subscribers.tables import SUBSCRIBER
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -35,8 +36,11 @@ SETTLED_AS = (DeliveryState.ACCEPTED, DeliveryState.FAILED)
 RESENDABLE = (DeliveryState.FAILED, DeliveryState.UNCERTAIN)
 
 
-def begin(engine: Engine, name: str, provider: str) -> Row[Any]:
+def begin(engine: Engine, name: str, provider: str, *, paused: bool = True) -> Row[Any] | None:
     """Let the batches of a planned, paused or interrupted dispatch be claimed; the dispatch's row.
+
+    A paused one is left alone, and the answer None, unless *paused*. If it was halted by its circuit, that
+    begins to count anew.
 
     Raises:
         DeliveryError: there is no such dispatch, it was cancelled, or planned for another provider.
@@ -54,6 +58,10 @@ def begin(engine: Engine, name: str, provider: str) -> Row[Any]:
                     where=name,
                     hint=f"add `--provider {row.provider}`",
                 )
+            if row.state == DispatchState.PAUSED and not paused:
+                return None
+            if row.halted:
+                circuit.close(connection, row.id)
             _set_state(connection, row.id, DispatchState.RUNNING)
     return row
 
@@ -125,6 +133,24 @@ def settle(
     return len(rows)
 
 
+def settle_by(engine: Engine, name: str, evidence: Evidence, *, now: datetime | None = None) -> int:
+    """Settle as accepted those in doubt of whom there is evidence; how many there were.
+
+    Raises:
+        DeliveryError: there is no such dispatch.
+    """
+    now = now or right_now()
+    with writing(engine) as connection:
+        rows = _chosen(connection, find(connection, name), [DeliveryState.UNCERTAIN], None)
+        known = settled_by(evidence, [(row.email or "", row.delivery_id) for row in rows])
+        for row in rows:
+            if how := known.get(row.delivery_id):
+                _note(connection, [row], DeliveryState.ACCEPTED, how, now)
+                values = {"state": DeliveryState.ACCEPTED, "reason": how, "at": now}
+                connection.execute(_row_of(update(DELIVERY), row).values(**values))
+    return len(known)
+
+
 def resend(
     engine: Engine,
     name: str,
@@ -164,14 +190,8 @@ def resend(
 
 def _put_back(connection: Connection, dispatch_id: int, ids: list[int], now: datetime) -> None:
     """New batches, after the last one, for recipients who are pending again."""
-    last = connection.scalar(
-        select(func.coalesce(func.max(BATCH.c.number), 0)).where(BATCH.c.dispatch_id == dispatch_id)
-    )
-    for number, start in enumerate(range(0, len(ids), LARGEST_BATCH), int(last or 0) + 1):
-        part = ids[start : start + LARGEST_BATCH]
-        values = {"ids": json.dumps(part, separators=(",", ":")), "pending": len(part), "ready_at": now}
-        fixed = {"called": 0, "tries": "{}", "state": BatchState.READY, "attempt": 0, "worker": ""}
-        connection.execute(insert(BATCH).values(dispatch_id=dispatch_id, number=number, **values, **fixed))
+    for start in range(0, len(ids), LARGEST_BATCH):
+        append_batch(connection, dispatch_id, ids[start : start + LARGEST_BATCH], now)
 
 
 def _chosen(

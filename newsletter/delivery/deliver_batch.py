@@ -9,7 +9,7 @@ from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
-from newsletter.delivery import ledger, recovery
+from newsletter.delivery import lanes, ledger, recovery
 from newsletter.delivery.identity import delivery_id
 from newsletter.delivery.ledger import Entry, LeaseLostError
 from newsletter.delivery.models import DeliveryState
@@ -26,11 +26,14 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from newsletter.delivery.throttle import Throttle
+    from newsletter.delivery.circuit import Circuit
+    from newsletter.delivery.pace import Grant, Pace
     from newsletter.messages import Composer, Message
     from newsletter.providers import Connection, Provider
     from subscribers import Addressee, SubscriberStore
 
+#: What progress calls those who were not taken for now and wait to be tried again.
+DEFERRED = "deferred"
 #: What a verdict is called in the ledger; a deferred message has no outcome yet.
 _STATES = {
     Verdict.ACCEPTED: DeliveryState.ACCEPTED,
@@ -53,7 +56,9 @@ class Job:
     composer: Composer
     links: Callable[[str], Mapping[str, str]]
     provider: Provider
-    throttle: Throttle
+    pace: Pace
+    circuit: Circuit
+    wait: Callable[[float], object]
     stopping: Callable[[], bool]
     progress: Callable[[Counter[str]], None]
     topic: str = ""
@@ -66,22 +71,27 @@ def deliver_batch(job: Job, connection: Connection, worker: str) -> bool:
     """Claim one batch, hand over its messages window by window, and record what came of each.
 
     Returns:
-        False if there was no batch to claim.
+        False if there was no batch to claim, or nothing may leave for a while.
 
     Raises:
         ProviderError: the provider is gone; what was handed over is recorded, everybody else is free again.
     """
-    lease = ledger.claim(job.engine, job.dispatch_id, worker, job.clock())
+    busy = job.pace.busy_lanes()
+    lease = ledger.claim(job.engine, job.dispatch_id, worker, job.clock(), busy=busy)
     if lease is None:
         return False
     trouble: ProviderError | None = None
+    grant: Grant | None = None
     try:
+        lease = lanes.sort_out(job.engine, lease, job.pace.limits.domains, job.clock())
         while lease.untried and trouble is None and not job.stopping():
-            window = lease.untried[: job.throttle.window(job.provider.window)]
-            job.throttle.take(len(window))
-            if job.stopping():
+            window = lease.untried[: job.pace.window(job.provider.window, lease.lane)]
+            grant = job.pace.take(lease.lane, len(window))
+            if grant.wait:
+                job.wait(grant.wait)
+            if grant.count == 0 or job.stopping():
                 break
-            messages, skipped = compose(job, window)
+            messages, skipped = compose(job, window[: grant.count])
 
             authorised = ledger.authorise(job.engine, lease, list(messages), skipped, job.clock())
             if authorised is None:  # paused or cancelled
@@ -90,15 +100,16 @@ def deliver_batch(job: Job, connection: Connection, worker: str) -> bool:
             entries, deferred = judge(job, authorised, messages, outcomes, trouble)
             lease = ledger.record(job.engine, authorised, entries, deferred, job.clock())
 
-            job.progress(Counter(entry.state for entry in (*skipped, *entries)))
+            job.progress(_counts(authorised, (*skipped, *entries), deferred))
+            job.circuit.note(entries)
         if lease.ids:
-            recovery.release(job.engine, lease, job.clock(), ready_at=_when_to_retry(job, lease))
+            recovery.release(job.engine, lease, job.clock(), ready_at=_when_to_retry(job, lease, grant))
     except LeaseLostError:
         # Somebody took this worker for dead and named those in doubt. They hold the batch; nothing is ours.
         return True
     if trouble is not None:
         raise trouble
-    return True
+    return grant is None or grant.count > 0 or grant.lane
 
 
 def compose(job: Job, ids: Sequence[int]) -> tuple[dict[int, Message], list[Entry]]:
@@ -176,8 +187,18 @@ def _recipient(job: Job, person: Addressee) -> Recipient:
     return Recipient(person.email, name, person.fields, job.links(person.public_id))
 
 
-def _when_to_retry(job: Job, lease: ledger.Lease) -> datetime:
-    """Now, if somebody was not tried yet; else after the wait of who was deferred most often."""
+def _counts(lease: ledger.Lease, entries: Sequence[Entry], deferred: Sequence[int]) -> Counter[str]:
+    """How many got which outcome, and by how many more or fewer wait to be tried again."""
+    counts: Counter[str] = Counter(entry.state for entry in entries)
+    counts[DEFERRED] = sum(lease.tried(who) == 0 for who in deferred)
+    counts[DEFERRED] -= sum(lease.tried(entry.subscriber_id) > 0 for entry in entries)
+    return counts
+
+
+def _when_to_retry(job: Job, lease: ledger.Lease, grant: Grant | None) -> datetime:
+    """Now, if somebody was not tried yet, or when their lane is free; else after the longest wait due."""
+    if lease.untried and grant is not None and grant.lane and grant.until is not None:
+        return grant.until
     if lease.untried or not lease.deferred:
         return job.clock()
     most = max(lease.tried(who) for who in lease.deferred)

@@ -66,6 +66,8 @@ class Lease:
     untried: tuple[int, ...]
     deferred: tuple[int, ...] = ()
     tries: Mapping[int, int] | None = None
+    #: The domain of all recipients, if it has a rate of its own.
+    lane: str = ""
 
     @property
     def ids(self) -> tuple[int, ...]:
@@ -77,8 +79,13 @@ class Lease:
         return (self.tries or {}).get(subscriber_id, 0)
 
 
-def claim(engine: Engine, dispatch_id: int, worker: str, now: datetime) -> Lease | None:
-    """Lease the next batch of a running dispatch to *worker*, or None if none can be had now."""
+def claim(
+    engine: Engine, dispatch_id: int, worker: str, now: datetime, *, busy: Collection[str] = ()
+) -> Lease | None:
+    """Lease the next batch of a running dispatch to *worker*, or None if none can be had now.
+
+    Batches in *busy* lanes are left alone.
+    """
     waiting = (
         select(BATCH.c.number)
         .where(BATCH.c.dispatch_id == dispatch_id, BATCH.c.state == BatchState.READY, BATCH.c.ready_at <= now)
@@ -86,6 +93,8 @@ def claim(engine: Engine, dispatch_id: int, worker: str, now: datetime) -> Lease
         .limit(1)
         .with_for_update(skip_locked=True)
     )
+    if busy:
+        waiting = waiting.where(BATCH.c.lane.not_in(busy))
     statement = (
         update(BATCH)
         .where(
@@ -95,15 +104,14 @@ def claim(engine: Engine, dispatch_id: int, worker: str, now: datetime) -> Lease
             _is_running(dispatch_id),
         )
         .values(state=BatchState.LEASED, worker=worker, attempt=BATCH.c.attempt + 1, lease_until=now + LEASE)
-        .returning(BATCH.c.number, BATCH.c.attempt, BATCH.c.ids, BATCH.c.tries)
+        .returning(BATCH.c.number, BATCH.c.attempt, BATCH.c.ids, BATCH.c.tries, BATCH.c.lane)
     )
     with writing(engine) as connection:
         row = connection.execute(statement).first()
     if row is None:
         return None
-    return Lease(
-        dispatch_id, row.number, worker, row.attempt, tuple(json.loads(row.ids)), tries=parse_tries(row.tries)
-    )
+    ids, tries = tuple(json.loads(row.ids)), parse_tries(row.tries)
+    return Lease(dispatch_id, row.number, worker, row.attempt, ids, tries=tries, lane=row.lane)
 
 
 def authorise(
@@ -171,14 +179,20 @@ class Outlook:
     next_at: datetime | None
 
 
-def outlook(engine: Engine, dispatch_id: int, now: datetime) -> Outlook:
-    """What there is to do for a dispatch; nothing at all when it is not running."""
-    open_batches = select(BATCH.c.state, BATCH.c.ready_at).where(
+def outlook(
+    engine: Engine, dispatch_id: int, now: datetime, *, busy: Mapping[str, datetime] | None = None
+) -> Outlook:
+    """What there is to do for a dispatch; nothing at all when it is not running.
+
+    Batches in *busy* lanes can be claimed when these are free again.
+    """
+    open_batches = select(BATCH.c.state, BATCH.c.ready_at, BATCH.c.lane).where(
         BATCH.c.dispatch_id == dispatch_id, BATCH.c.state != BatchState.DONE, _is_running(dispatch_id)
     )
     with engine.connect() as connection:
         rows = connection.execute(open_batches).all()
-    ready_at = [row.ready_at for row in rows if row.state == BatchState.READY]
+    lanes = busy or {}
+    ready_at = [max(row.ready_at, lanes.get(row.lane, now)) for row in rows if row.state == BatchState.READY]
     claimable = sum(moment <= now for moment in ready_at)
     return Outlook(claimable, len(rows) - claimable, min(ready_at, default=None))
 

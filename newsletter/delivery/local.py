@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from random import Random
 from threading import Event, Lock
@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import DBAPIError
 
 from newsletter.delivery import ledger
+from newsletter.delivery.circuit import Circuit
 from newsletter.delivery.control import begin
-from newsletter.delivery.deliver_batch import Job, deliver_batch
+from newsletter.delivery.deliver_batch import DEFERRED, Job, deliver_batch
 from newsletter.delivery.identity import is_gone, worker_name
 from newsletter.delivery.models import DispatchState
+from newsletter.delivery.pace import PATIENT, Grant, Limits, Pace
 from newsletter.delivery.recovery import recover
 from newsletter.delivery.report import Status, status
 from newsletter.delivery.retry import Backoff
-from newsletter.delivery.throttle import Throttle
 from newsletter.editions import Edition, read_attached
 from newsletter.errors import DeliveryError, ProviderError
 from newsletter.messages import Composer, personal_links
@@ -38,15 +39,17 @@ if TYPE_CHECKING:
     from subscribers import SubscriberStore, Tokens
 
 #: How often, in seconds, a run that waits looks whether something has changed: a pause, a worker that died.
+#: When it waits for long, it looks less often, but at least so often.
 LOOK = 1.0
+SELDOM = 60.0
 
 
 @dataclass(frozen=True)
 class Means:
     """What a run works with: where list and ledger are, who writes, and what takes the messages.
 
-    ``url`` is where the readers' web service is reachable and ``rate`` in messages per second, or None for
-    no limit. ``media`` is the folder of published images, from which those that are attached are read.
+    ``url`` is where the readers' web service is reachable and ``limits`` what the settings allow. ``media``
+    is the folder of published images, from which those that are attached are read.
     """
 
     engine: Engine
@@ -55,7 +58,7 @@ class Means:
     provider: Provider
     envelope: Envelope
     url: str
-    rate: float | None = None
+    limits: Limits = field(default_factory=Limits)
     media: Path | None = None
     backoff: Backoff = field(default_factory=Backoff)
     clock: Callable[[], datetime] = right_now
@@ -64,10 +67,17 @@ class Means:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a dispatch has come: *recipients* in all, and the outcomes so far, by state."""
+    """How far a dispatch has come: *recipients* in all, and the outcomes so far, by state.
+
+    ``deferred`` recipients were not taken for now and are tried again. While nothing can be done,
+    ``waits_until`` says how long, and ``why``.
+    """
 
     recipients: int
     outcomes: Mapping[str, int]
+    deferred: int = 0
+    waits_until: datetime | None = None
+    why: str = ""
 
     @property
     def done(self) -> int:
@@ -82,6 +92,8 @@ def run_dispatch(
     stop: Event | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
     pause: Callable[[float], object] | None = None,
+    patience: float | None = None,
+    paused: bool = True,
 ) -> Status:
     """Work on a dispatch until every recipient has an outcome, it is paused or cancelled, or *stop* is set.
 
@@ -93,6 +105,8 @@ def run_dispatch(
         stop: set it to end early: what is in flight is finished and recorded, the rest can be resumed.
         progress: told how far it is, now and after each window; from several threads, one at a time.
         pause: waits for so many seconds; by default until then or *stop*.
+        patience: ends early when there is nothing to do for more seconds than that; None: waits.
+        paused: whether a paused dispatch is gone on with.
 
     Returns:
         How the dispatch stands now.
@@ -104,9 +118,11 @@ def run_dispatch(
     """
     stop = stop or Event()
     try:
-        dispatch = begin(means.engine, name, means.provider.name)
+        dispatch = begin(means.engine, name, means.provider.name, paused=paused)
+        if dispatch is None:
+            return status(means.engine, name)
         tally = _Tally(status(means.engine, name), progress)
-        run = _Run(means, name, dispatch.id, stop, pause or stop.wait, tally)
+        run = _Run(means, name, dispatch.id, stop, pause or stop.wait, tally, patience)
         if dispatch.state != DispatchState.FINISHED:
             run.work(dispatch.secret, dispatch.topic, _composer(means, Edition.from_json(dispatch.edition)))
         return status(means.engine, name)
@@ -129,17 +145,27 @@ class _Tally:
     def __init__(self, before: Status, tell: Callable[[Progress], None]) -> None:
         names = ("accepted", "rejected", "failed", "skipped", "uncertain")
         self._counts = Counter({name: getattr(before, name) for name in names})
+        self._deferred = before.deferred
         self._recipients = before.recipients
         self._tell = tell
         self._lock = Lock()
         self.recorded = 0
-        self._tell(Progress(self._recipients, dict(self._counts)))
+        self._tell(self._progress())
 
     def add(self, outcomes: Counter[str]) -> None:
         with self._lock:
+            # Other processes defer and settle, too, and only tell the ledger.
+            self._deferred = max(0, self._deferred + outcomes.pop(DEFERRED, 0))
             self.recorded += outcomes.total()
             self._counts.update(outcomes)
-            self._tell(Progress(self._recipients, dict(self._counts)))
+            self._tell(self._progress())
+
+    def wait(self, until: datetime, why: str) -> None:
+        with self._lock:
+            self._tell(replace(self._progress(), waits_until=until, why=why))
+
+    def _progress(self) -> Progress:
+        return Progress(self._recipients, dict(self._counts), self._deferred)
 
 
 class _Run:
@@ -153,8 +179,11 @@ class _Run:
         stop: Event,
         pause: Callable[[float], object],
         tally: _Tally,
+        patience: float | None,
     ) -> None:
         self._means = means
+        self._pace = Pace(means.engine, means.provider.name, means.limits, means.clock)
+        self._patience = patience
         self._name = name
         self._id = dispatch_id
         self._stop = stop
@@ -172,11 +201,14 @@ class _Run:
         failures = 0
         while not self._stop.is_set():
             self._recover(is_gone)
-            ahead = ledger.outlook(self._means.engine, self._id, self._means.clock())
+            busy = self._pace.busy_lanes()
+            ahead = ledger.outlook(self._means.engine, self._id, self._means.clock(), busy=busy)
             if ahead.claimable == ahead.held_or_waiting == 0:
                 break
-            if not ahead.claimable:
-                self._wait_until(ahead.next_at)
+            closed = self._pace.closed() if ahead.claimable else Grant(0, until=ahead.next_at)
+            if closed is not None:
+                if not self._wait_until(closed.until, closed.why):
+                    break
                 continue
             before = self._tally.recorded
             trouble = self._round(job, min(ahead.claimable, self._means.provider.concurrency))
@@ -188,10 +220,21 @@ class _Run:
                 self._pause(self._means.backoff.wait(failures, self._means.random))
         ledger.finish(self._means.engine, self._id, self._means.clock())
 
-    def _wait_until(self, moment: datetime | None) -> None:
-        """Until *moment*, but not for long: somebody may pause the dispatch, or another process may die."""
-        seconds = LOOK if moment is None else (moment - self._means.clock()).total_seconds()
-        self._pause(max(0.0, min(seconds, LOOK)))
+    def _wait_until(self, moment: datetime | None, why: str) -> bool:
+        """Wait until *moment*, but not for long: somebody may pause the dispatch, or another process may die.
+
+        Without a moment, others hold all that is left. False if it is too far off for the patience.
+        """
+        if moment is None:
+            self._pause(LOOK)
+            return self._patience is None
+        seconds = (moment - self._means.clock()).total_seconds()
+        if self._patience is not None and seconds > self._patience:
+            return False
+        if seconds > PATIENT:
+            self._tally.wait(moment, why)
+        self._pause(max(0.0, min(seconds, max(LOOK, min(SELDOM, seconds / 20)))))
+        return True
 
     def _round(self, job: Job, threads: int) -> ProviderError | None:
         """Threads that claim batches until none is left; the trouble that the provider made, if it did."""
@@ -242,7 +285,9 @@ class _Run:
             composer=composer,
             links=partial(_links, means, slug, topic),
             provider=means.provider,
-            throttle=Throttle(means.rate, self._pause),
+            pace=self._pace,
+            circuit=Circuit(means.engine, self._id, means.limits.stop_after, means.limits.stop_after_policy),
+            wait=self._pause,
             stopping=self._stopping,
             progress=self._tally.add,
             backoff=means.backoff,

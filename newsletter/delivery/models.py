@@ -61,7 +61,8 @@ class Dispatch(SQLModel, table=True):
     """One sending of one edition to one audience. ``edition`` is the edition's JSON, frozen.
 
     ``audience`` says in words who was meant and ``audience_key`` as an expression; ``topic`` is the one that
-    it is about, if any. ``secret`` is the key from which delivery ids are made.
+    it is about, if any. ``secret`` is the key from which delivery ids are made. ``schedule`` says for when it
+    was planned (nothing: at once), and ``halted`` why the program paused it by itself.
     """
 
     __tablename__ = "dispatch"
@@ -83,6 +84,8 @@ class Dispatch(SQLModel, table=True):
     state: str = Field(default=DispatchState.PLANNED, sa_column=Column(Text, nullable=False))
     candidates: int = Field(default=0, sa_column=Column(RowId, nullable=False))
     planned: int = Field(default=0, sa_column=Column(RowId, nullable=False))
+    schedule: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
+    halted: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
     created_at: datetime = Field(default_factory=now, sa_column=Column(UtcTime, nullable=False))
     finished_at: datetime | None = Field(default=None, sa_column=Column(UtcTime, nullable=True))
 
@@ -103,7 +106,8 @@ class Batch(SQLModel, table=True):
 
     ``ids`` is a JSON list of the recipients without an outcome, ``pending`` its length. The first ``called``
     of them may have been handed over; the others were not, provably. ``tries`` is a JSON object: how often a
-    recipient was deferred. ``attempt`` counts claims and fences: only who claimed last may write.
+    recipient was deferred. ``attempt`` counts claims and fences: only who claimed last may write. ``lane`` is
+    the domain of all its recipients, if that has a rate of its own.
     """
 
     __tablename__ = "batch"
@@ -118,6 +122,7 @@ class Batch(SQLModel, table=True):
     state: str = Field(default=BatchState.READY, sa_column=Column(Text, nullable=False))
     attempt: int = Field(default=0, sa_column=Column(RowId, nullable=False))
     worker: str = Field(default="", sa_column=Column(Text, nullable=False))
+    lane: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
     lease_until: datetime | None = Field(default=None, sa_column=Column(UtcTime, nullable=True))
     ready_at: datetime = Field(default_factory=now, sa_column=Column(UtcTime, nullable=False))
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, insert, select, text, update
@@ -21,7 +21,7 @@ from newsletter.delivery.models import (
     DispatchState,
 )
 from newsletter.delivery.received import Received
-from newsletter.delivery.survey import Survey
+from newsletter.delivery.schedule import Due, Schedule
 from newsletter.errors import DeliveryError
 from subscribers.columns import now as right_now
 from subscribers.database import writing
@@ -57,8 +57,8 @@ class Plan:
     excluded: Mapping[str, int]
     #: True if the dispatch was there before: it goes on where it stood.
     continued: bool
-    #: Of those planned, who would be skipped for want of a value, by reason; counted by a dry run only.
-    skipped: Mapping[str, int] = field(default_factory=dict)
+    #: For when it was planned, as `Schedule.frozen` has it; empty: at once.
+    schedule: str = ""
 
 
 def plan_dispatch(
@@ -72,6 +72,8 @@ def plan_dispatch(
     again: bool = False,
     newcomers: bool = False,
     dry_run: bool = False,
+    schedule: Schedule | None = None,
+    look: Callable[[Connection, Sequence[int]], None] | None = None,
     clock: Callable[[], datetime] = right_now,
 ) -> Plan:
     """Freeze *edition* and *audience* into a dispatch, or find the one that was made of them before.
@@ -85,7 +87,9 @@ def plan_dispatch(
         sender: the From of the messages, for the record.
         again: begin a new dispatch even if there was one, and mail those who already received the issue.
         newcomers: if the last dispatch to the audience is finished, begin one for those who joined since.
-        dry_run: only count, also those who would be skipped for want of a value; nothing is written.
+        dry_run: only count; nothing is written.
+        schedule: when the messages are due; None means at once.
+        look: in a dry run, is shown those who would be planned, batch by batch.
         clock: the present moment.
 
     Raises:
@@ -99,11 +103,13 @@ def plan_dispatch(
         if not again and (existing := _existing(connection, edition, audience, provider, newcomers)):
             return _continued(connection, existing)
         name = _new_name(connection, edition.slug)
-        survey = Survey(connection, store, edition)
-        look_at = survey.look_at if dry_run else None
-        freezer = _Freezer(connection, min(provider.batch_size, LARGEST_BATCH), clock(), look_at)
+        now = clock()
+        freezer = _Freezer(
+            connection, min(provider.batch_size, LARGEST_BATCH), Due(store, schedule, now), look
+        )
+        frozen = schedule.frozen(now) if schedule else ""
         if not dry_run:
-            freezer.begin(name, edition, audience, provider, sender)
+            freezer.begin(name, edition, audience, provider, sender, now, frozen)
         received = None if again else Received(connection, edition.slug)
         for subscriber_id, barrier in store.candidates(connection, audience.segment, topic=audience.topic):
             seen = received is not None and received.holds(subscriber_id)
@@ -111,44 +117,53 @@ def plan_dispatch(
         freezer.end()
         if freezer.planned == 0:
             raise _nobody(audience, freezer)
-    state, excluded = DispatchState.PLANNED, dict(freezer.excluded)
     return Plan(
-        name,
-        state,
-        audience.words,
-        freezer.candidates,
-        freezer.planned,
-        excluded,
+        dispatch=name,
+        state=DispatchState.PLANNED,
+        audience=audience.words,
+        candidates=freezer.candidates,
+        planned=freezer.planned,
+        excluded=dict(freezer.excluded),
         continued=False,
-        skipped=dict(survey.skipped),
+        schedule=frozen,
     )
 
 
 class _Freezer:
     """Takes candidates one by one; writes those without a barrier into batches, if a dispatch was begun.
 
-    Else each batch that would be is shown to *look_at*.
+    Those of one batch are due at the same moment.
     """
 
     def __init__(
         self,
         connection: Connection,
         batch_size: int,
-        now: datetime,
-        look_at: Callable[[Sequence[int]], None] | None = None,
+        due: Due,
+        look: Callable[[Connection, Sequence[int]], None] | None = None,
     ) -> None:
-        self._look_at = look_at
         self._connection = connection
         self._batch_size = batch_size
-        self._now = now
+        self._due = due
+        self._look = look
         self._dispatch_id: int | None = None
         self._ids: list[int] = []
+        self._by_moment: dict[datetime, list[int]] = {}
         self._number = 0
         self.candidates = 0
         self.planned = 0
         self.excluded: Counter[str] = Counter()
 
-    def begin(self, name: str, edition: Edition, audience: Audience, provider: Provider, sender: str) -> None:
+    def begin(
+        self,
+        name: str,
+        edition: Edition,
+        audience: Audience,
+        provider: Provider,
+        sender: str,
+        now: datetime,
+        schedule: str,
+    ) -> None:
         row = Dispatch(
             name=name,
             slug=edition.slug,
@@ -159,7 +174,8 @@ class _Freezer:
             topic=audience.topic,
             provider=provider.name,
             sender=sender,
-            created_at=self._now,
+            schedule=schedule,
+            created_at=now,
         )
         values = row.model_dump(exclude={"id"})
         self._dispatch_id = self._connection.execute(
@@ -174,13 +190,15 @@ class _Freezer:
         self.planned += 1
         self._ids.append(subscriber_id)
         if len(self._ids) == self._batch_size:
-            self._write_batch()
+            self._gather()
 
     def end(self) -> None:
         if self._ids:
-            self._write_batch()
+            self._gather()
         if self._dispatch_id is None:
             return
+        for moment, ids in sorted(self._by_moment.items()):
+            self._write_batch(ids, moment)
         if self.excluded:
             rows = [
                 {"dispatch_id": self._dispatch_id, "reason": reason, "count": count}
@@ -194,25 +212,37 @@ class _Freezer:
         )
         self._check()
 
-    def _write_batch(self) -> None:
-        if self._dispatch_id is not None:
-            self._number += 1
-            values = {
-                "dispatch_id": self._dispatch_id,
-                "number": self._number,
-                "ids": json.dumps(self._ids, separators=(",", ":")),
-                "pending": len(self._ids),
-                "called": 0,
-                "tries": "{}",
-                "state": BatchState.READY,
-                "attempt": 0,
-                "worker": "",
-                "ready_at": self._now,
-            }
-            self._connection.execute(insert(BATCH).values(values))
-        elif self._look_at is not None:
-            self._look_at(self._ids)
+    def _gather(self) -> None:
+        """Put those who were added with the others who are due at the same moment; write what is full."""
+        if self._dispatch_id is None:
+            if self._look is not None:
+                self._look(self._connection, self._ids)
+            self._ids.clear()
+            return
+        for moment, ids in self._due.group(self._connection, self._ids).items():
+            waiting = self._by_moment.setdefault(moment, [])
+            waiting += ids
+            while len(waiting) >= self._batch_size:
+                self._write_batch(waiting[: self._batch_size], moment)
+                del waiting[: self._batch_size]
+        self._by_moment = {moment: ids for moment, ids in self._by_moment.items() if ids}
         self._ids.clear()
+
+    def _write_batch(self, ids: Sequence[int], ready_at: datetime) -> None:
+        self._number += 1
+        values = {
+            "dispatch_id": self._dispatch_id,
+            "number": self._number,
+            "ids": json.dumps(ids, separators=(",", ":")),
+            "pending": len(ids),
+            "called": 0,
+            "tries": "{}",
+            "state": BatchState.READY,
+            "attempt": 0,
+            "worker": "",
+            "ready_at": ready_at,
+        }
+        self._connection.execute(insert(BATCH).values(values))
 
     def _check(self) -> None:
         """What the batches hold, read back, plus what is excluded must be all candidates."""
@@ -266,7 +296,16 @@ def _existing(
 def _continued(connection: Connection, row: Row[Any]) -> Plan:
     state = DispatchState(row.state)
     excluded = excluded_of(connection, row.id)
-    return Plan(row.name, state, row.audience, row.candidates, row.planned, excluded, continued=True)
+    return Plan(
+        row.name,
+        state,
+        row.audience,
+        row.candidates,
+        row.planned,
+        excluded,
+        True,
+        row.schedule,
+    )
 
 
 def excluded_of(connection: Connection, dispatch_id: int) -> dict[str, int]:

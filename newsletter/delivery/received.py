@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from heapq import merge
+from heapq import heappop, heappush, merge
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 _ROWS_AT_A_TIME = 5_000
+_BATCHES_AT_A_TIME = 4
 _MAILED = (DeliveryState.ACCEPTED, DeliveryState.UNCERTAIN)
 
 
@@ -33,7 +34,8 @@ class Received:
     def __init__(self, connection: Connection, slug: str) -> None:
         self._connection = connection
         dispatches = connection.scalars(select(DISPATCH.c.id).where(DISPATCH.c.slug == slug)).all()
-        streams = [stream(each) for each in dispatches for stream in (self._mailed, self._waiting)]
+        streams = [self._mailed(each) for each in dispatches]
+        streams += [self._waiting(each, chain) for each in dispatches for chain in self._chains(each)]
         self._ids = merge(*streams)
         self._next = next(self._ids, None)
 
@@ -52,13 +54,37 @@ class Received:
         with self._connection.execute(query.execution_options(yield_per=_ROWS_AT_A_TIME)) as rows:
             yield from rows.scalars()
 
-    def _waiting(self, dispatch_id: int) -> Iterator[int]:
-        query = (
-            select(BATCH.c.ids)
-            .where(BATCH.c.dispatch_id == dispatch_id, BATCH.c.pending > 0)
-            .order_by(BATCH.c.number)
+    def _chains(self, dispatch_id: int) -> list[list[int]]:
+        """The batches with somebody in them, by number, in chains in which ids rise from batch to batch.
+
+        As planned, that is one chain. Recipients who are due at different times, or apart for their domain's
+        rate, or put back to be tried again, have batches whose ids overlap with those of others.
+        """
+        query = select(BATCH.c.number, BATCH.c.ids).where(
+            BATCH.c.dispatch_id == dispatch_id, BATCH.c.pending > 0
         )
-        # A later batch has higher ids, since candidates are frozen in the order of their ids.
+        spans = []
         with self._connection.execute(query.execution_options(yield_per=10)) as rows:
-            for ids in rows.scalars():
-                yield from sorted(json.loads(ids))
+            for number, text in rows:
+                ids = json.loads(text)
+                spans.append((min(ids), max(ids), number))
+        ends: list[tuple[int, int]] = []
+        chains: list[list[int]] = []
+        for first, last, number in sorted(spans):
+            # The chain that ended lowest goes on here, if it ended before; else a new one begins.
+            place = heappop(ends)[1] if ends and ends[0][0] < first else len(chains)
+            if place == len(chains):
+                chains.append([])
+            chains[place].append(number)
+            heappush(ends, (last, place))
+        return chains
+
+    def _waiting(self, dispatch_id: int, chain: list[int]) -> Iterator[int]:
+        for start in range(0, len(chain), _BATCHES_AT_A_TIME):
+            part = chain[start : start + _BATCHES_AT_A_TIME]
+            query = select(BATCH.c.number, BATCH.c.ids).where(
+                BATCH.c.dispatch_id == dispatch_id, BATCH.c.number.in_(part)
+            )
+            ids_of = {row.number: row.ids for row in self._connection.execute(query)}
+            for number in part:
+                yield from sorted(json.loads(ids_of[number]))

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Table, func, select
-from sqlmodel import SQLModel
+from sqlalchemy import func, select
 
 from newsletter.config import split_mailbox
 from newsletter.delivery.identity import delivery_id, is_gone
@@ -16,15 +15,14 @@ from newsletter.delivery.models import BATCH, DELIVERY, DISPATCH, BatchState, De
 from newsletter.delivery.plan import excluded_of
 from newsletter.errors import DeliveryError, UsageError, did_you_mean
 from newsletter.messages.headers import ascii_address
+from subscribers.addresses import normalise
 from subscribers.columns import now
-from subscribers.models import Subscriber
+from subscribers.tables import SUBSCRIBER
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy import Connection, Engine, Row
-
-SUBSCRIBER: Table = SQLModel.metadata.tables[str(Subscriber.__tablename__)]
 
 #: What `log` calls those who are still in a batch.
 PENDING = "pending"
@@ -55,6 +53,14 @@ class Status:
     finished_at: datetime | None
     #: How many workers are at it now, as far as this machine can tell.
     workers: int
+    #: How many of the pending were not taken for now and are tried again.
+    deferred: int = 0
+    #: For when it was planned, as `Schedule.frozen` has it; empty: at once.
+    schedule: str = ""
+    #: When the next of the pending are due, if nobody is at this moment.
+    next_at: datetime | None = None
+    #: Why the program paused it by itself; empty if it did not.
+    halted: str = ""
 
     @property
     def troubled(self) -> bool:
@@ -73,6 +79,29 @@ class LogLine:
     message_id: str
     at: datetime | None
     attempts: int
+
+
+@dataclass(frozen=True)
+class LogFilter:
+    """Which lines of the log are wanted; what is None does not matter.
+
+    ``reason`` is a part of it in any case, ``domain`` and ``email`` are whole, and ``since`` leaves out those
+    without an outcome.
+    """
+
+    reason: str | None = None
+    domain: str | None = None
+    email: str | None = None
+    since: datetime | None = None
+
+    def lets_pass(self, line: LogLine) -> bool:
+        """Whether a line is wanted."""
+        return (
+            (self.reason is None or self.reason.casefold() in line.reason.casefold())
+            and (self.domain is None or _domain(line.email) == _domain(f"@{self.domain}"))
+            and (self.email is None or line.email.casefold() == self.email.casefold())
+            and (self.since is None or (line.at is not None and line.at >= self.since))
+        )
 
 
 def status(engine: Engine, name: str) -> Status:
@@ -94,8 +123,12 @@ def statuses(engine: Engine, slug: str | None = None) -> list[Status]:
         return [_status(connection, row) for row in connection.execute(query).all()]
 
 
-def log(engine: Engine, name: str, state: str | None = None) -> Iterator[LogLine]:
+def log(
+    engine: Engine, name: str, state: str | None = None, wanted: LogFilter | None = None
+) -> Iterator[LogLine]:
     """What came of each recipient of a dispatch, or of those in one state; streamed, in the list's order.
+
+    Of the lines, those that *wanted* lets pass.
 
     Raises:
         DeliveryError: there is no such dispatch.
@@ -106,10 +139,12 @@ def log(engine: Engine, name: str, state: str | None = None) -> Iterator[LogLine
     with engine.connect() as connection:
         dispatch = find(connection, name)
         domain = ascii_address(split_mailbox(dispatch.sender)[1]).rpartition("@")[2]
+        wanted = wanted or LogFilter()
         if state != PENDING:
-            yield from _settled(connection, dispatch.id, state, domain)
-        if state in (None, PENDING):
-            yield from _pending(connection, dispatch, domain)
+            lines = _settled(connection, dispatch.id, state, domain, wanted)
+            yield from filter(wanted.lets_pass, lines)
+        if state in (None, PENDING) and wanted.since is None and not wanted.reason:
+            yield from filter(wanted.lets_pass, _pending(connection, dispatch, domain))
 
 
 def deliveries_of(engine: Engine, subscriber_id: int) -> list[dict[str, object]]:
@@ -164,8 +199,33 @@ def _status(connection: Connection, dispatch: Row[Any]) -> Status:
         created_at=dispatch.created_at,
         finished_at=dispatch.finished_at,
         workers=_workers(connection, dispatch.id),
+        deferred=_deferred(connection, dispatch.id),
+        schedule=dispatch.schedule,
+        next_at=_next_at(connection, dispatch.id),
+        halted=dispatch.halted,
         **counts,
     )
+
+
+def _domain(email: str) -> str:
+    """The domain of an address in the form by which domains are compared."""
+    domain = email.rpartition("@")[2].strip().rstrip(".").lower()
+    try:
+        return domain.encode("idna").decode("ascii")
+    except UnicodeError:
+        return domain
+
+
+def _deferred(connection: Connection, dispatch_id: int) -> int:
+    tries = select(BATCH.c.tries).where(BATCH.c.dispatch_id == dispatch_id, BATCH.c.tries != "{}")
+    return sum(len(json.loads(text)) for text in connection.scalars(tries))
+
+
+def _next_at(connection: Connection, dispatch_id: int) -> datetime | None:
+    """When the first of the batches that nobody holds may be claimed, if that is yet to come."""
+    free = (BATCH.c.dispatch_id == dispatch_id, BATCH.c.state == BatchState.READY)
+    moment = connection.scalar(select(func.min(BATCH.c.ready_at)).where(*free))
+    return moment if moment is not None and moment > now() else None
 
 
 def _workers(connection: Connection, dispatch_id: int) -> int:
@@ -181,7 +241,9 @@ def _workers(connection: Connection, dispatch_id: int) -> int:
     return sum(not is_gone(worker) for worker in connection.scalars(held))
 
 
-def _settled(connection: Connection, dispatch_id: int, state: str | None, domain: str) -> Iterator[LogLine]:
+def _settled(
+    connection: Connection, dispatch_id: int, state: str | None, domain: str, wanted: LogFilter
+) -> Iterator[LogLine]:
     query = (
         select(DELIVERY, SUBSCRIBER.c.email)
         .outerjoin(SUBSCRIBER, SUBSCRIBER.c.id == DELIVERY.c.subscriber_id)
@@ -190,6 +252,10 @@ def _settled(connection: Connection, dispatch_id: int, state: str | None, domain
     )
     if state is not None:
         query = query.where(DELIVERY.c.state == state)
+    if wanted.since is not None:
+        query = query.where(DELIVERY.c.at >= wanted.since)
+    if wanted.email is not None:
+        query = query.where(SUBSCRIBER.c.email_key == normalise(wanted.email).key)
     for row in connection.execute(query.execution_options(yield_per=1000)):
         message_id = f"<{row.delivery_id}@{domain}>"
         yield LogLine(

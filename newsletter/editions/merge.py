@@ -182,17 +182,6 @@ class Evaluator:
             self._complain(lacking, values)
         return values
 
-    def may_lack(self, fields: Mapping[str, object], links: Mapping[str, str]) -> bool:
-        """Whether a value is missing for a recipient of whom only *fields* are known, wherever it stands.
-
-        If not, nobody of whom more is known needs to be asked. That holds for what merge tags are mostly made
-        of: a field, with or without a default.
-        """
-        results = (
-            evaluate(function, subscriber=fields, links=links) for _, function, value in self._slots if value
-        )
-        return any(result is None or isinstance(result, Missing) for result in results)
-
     def _complain(self, lacking: list[Slot], values: Mapping[str, str | bool]) -> None:
         """Raise for the first missing value that is not within a branch that the recipient does not get."""
         used = {token for pieces in self._texts for token in _live(pieces, values)}

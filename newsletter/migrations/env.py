@@ -8,6 +8,7 @@ from alembic import context
 from sqlmodel import SQLModel
 
 import newsletter.delivery.models
+import newsletter.delivery.pacing_tables
 import subscribers.engagement
 import subscribers.models
 from newsletter.migrations import VERSION_TABLE
@@ -17,7 +18,12 @@ if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
 
 #: Modules whose tables this history makes; importing them is what enters the tables in the metadata.
-TABLES = (subscribers.models, subscribers.engagement, newsletter.delivery.models)
+TABLES = (
+    subscribers.models,
+    subscribers.engagement,
+    newsletter.delivery.models,
+    newsletter.delivery.pacing_tables,
+)
 
 
 def _render(kind: str, item: object, _context: AutogenContext) -> str | Literal[False]:

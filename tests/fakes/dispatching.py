@@ -22,8 +22,8 @@ EVERYBODY = Audience("everybody")
 class Clock:
     """A clock that stands still until it is told to wait."""
 
-    def __init__(self) -> None:
-        self.now = datetime(2026, 4, 11, 6, 0, tzinfo=UTC)
+    def __init__(self, now: datetime = datetime(2026, 4, 11, 6, 0, tzinfo=UTC)) -> None:
+        self.now = now
         self.waits: list[float] = []
 
     def __call__(self) -> datetime:
@@ -71,6 +71,7 @@ def plan(
     what: Edition | None = None,
     again: bool = False,
     dry_run: bool = False,
+    **options: object,
 ) -> Plan:
     return plan_dispatch(
         engine,
@@ -81,6 +82,7 @@ def plan(
         sender=ENVELOPE.sender,
         again=again,
         dry_run=dry_run,
+        **options,
     )
 
 
@@ -101,11 +103,10 @@ def means(engine: Engine, provider: Provider, **changes: object) -> Means:
 
 def run(engine: Engine, provider: Provider, name: str = "issue-1", **changes: object) -> Status:
     """Work on a dispatch with a clock that jumps over every wait."""
-    clock = Clock()
-    clock.now = datetime.now(UTC) + timedelta(hours=1)
-    options = {key: changes.pop(key) for key in ("stop", "progress") if key in changes}
-    values = {"clock": clock, **changes}
-    return run_dispatch(means(engine, provider, **values), name, pause=clock.wait, **options)
+    clock = changes.pop("clock", None) or Clock(datetime.now(UTC) + timedelta(hours=1))
+    kept = ("stop", "progress", "patience", "paused")
+    options = {key: changes.pop(key) for key in kept if key in changes}
+    return run_dispatch(means(engine, provider, clock=clock, **changes), name, pause=clock.wait, **options)
 
 
 def states(engine: Engine, name: str = "issue-1") -> dict[str, str]:

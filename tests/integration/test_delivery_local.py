@@ -13,7 +13,7 @@ from fakes.providers import GONE, ScriptedProvider
 from fakes.smtp import smtp_server
 
 from newsletter.config import SmtpSettings
-from newsletter.delivery import Backoff, DispatchState, cancel, log, pause, status
+from newsletter.delivery import Backoff, DispatchState, Limits, cancel, log, pause, status
 from newsletter.errors import DeliveryError, ProviderError
 from newsletter.providers import Verdict
 from newsletter.providers.outbox import OutboxProvider
@@ -394,7 +394,7 @@ def test_a_rate_makes_windows_of_at_most_a_second(engine: Engine) -> None:
     provider = ScriptedProvider(window=10, batch_size=12)
     plan(engine, provider)
 
-    run(engine, provider, rate=5.0)
+    run(engine, provider, limits=Limits(rate=5.0))
 
     assert provider.windows == [5, 5, 2]
 

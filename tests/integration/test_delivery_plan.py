@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from fakes.dispatching import EVERYBODY, fill, names, plan, run, states, where
-from fakes.editions import edition, personal_edition
+from fakes.editions import edition
 from fakes.providers import ScriptedProvider
 from sqlalchemy import func, select
 
@@ -246,20 +246,3 @@ def test_a_planned_edition_cannot_change(engine: Engine) -> None:
 
     assert b"Good morning." in seen[0]
     assert b"Message-ID: <" in seen[0]
-
-
-def test_a_dry_run_counts_who_would_be_skipped_for_want_of_a_value(engine: Engine) -> None:
-    """As many as the dispatch then skips, with the same reason, and nothing is written."""
-    fill(engine, 5)
-    fill(engine, 1, email="x@example.com", email_key="x@example.com", public_id="x", first_name="")
-    provider = ScriptedProvider(batch_size=4)
-    made = personal_edition()
-
-    foreseen = plan(engine, provider, what=made, dry_run=True)
-
-    assert foreseen.skipped == {"missing value: {{ subscriber.first_name }}": 1}
-    assert (foreseen.planned, dispatches(engine)) == (6, 0)
-    assert plan(engine, provider, dry_run=True).skipped == {}
-    plan(engine, provider, what=made)
-    run(engine, provider)
-    assert [state for state in states(engine).values() if state == "skipped"] == ["skipped"]

@@ -12,15 +12,22 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
-from newsletter.delivery import Backoff, DispatchState, log, status
+from newsletter.delivery import Backoff, DispatchState, Limits, log, status
 from newsletter.delivery.models import BATCH
 from newsletter.errors import ProviderError
+from newsletter.measures import Share
 from newsletter.providers import Verdict
 from subscribers import open_engine
 
 BUG = ZeroDivisionError("a bug")
 FAULTS = [*Verdict, None, GONE, BUG]
 PEOPLE = 9
+LIMITS = [
+    Limits(),
+    Limits(rate=2.0),
+    Limits(domains={"example.com": 3.0}),
+    Limits(stop_after=Share(60, 5)),
+]
 
 
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -29,10 +36,17 @@ PEOPLE = 9
     window=st.integers(1, 5),
     batch_size=st.integers(1, 9),
     tries=st.integers(1, 3),
+    limits=st.sampled_from(LIMITS),
 )
-@example(answers=[None, GONE], window=2, batch_size=2, tries=1)
+@example(answers=[None, GONE], window=2, batch_size=2, tries=1, limits=Limits())
 def test_every_recipient_ends_with_one_outcome_and_at_most_one_mail(
-    tmp_path: Path, sqlite_template: Path, answers: list[object], window: int, batch_size: int, tries: int
+    tmp_path: Path,
+    sqlite_template: Path,
+    answers: list[object],
+    window: int,
+    batch_size: int,
+    tries: int,
+    limits: Limits,
 ) -> None:
     shutil.copyfile(sqlite_template, tmp_path / "newsletter.db")
     for journal in tmp_path.glob("newsletter.db-*"):
@@ -47,7 +61,7 @@ def test_every_recipient_ends_with_one_outcome_and_at_most_one_mail(
         plan(engine, provider)
         for _ in range(len(answers) + 1):
             with suppress(ProviderError, ZeroDivisionError):
-                run(engine, provider, backoff=Backoff(tries=tries))
+                run(engine, provider, backoff=Backoff(tries=tries), limits=limits)
             now = status(engine, "issue-1")
             with engine.connect() as connection:
                 held = connection.scalar(select(func.sum(BATCH.c.pending)))

@@ -1,0 +1,119 @@
+"""The command that settles recipients in doubt: `newsletter reconcile`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from newsletter.cli import output
+from newsletter.cli.dispatches import report_document
+from newsletter.cli.session import Session, json_option, pass_session
+from newsletter.delivery import DeliveryState, log, resend, settle, settle_by, status
+from newsletter.delivery.evidence import from_list, from_postfix, from_sendgrid
+from newsletter.errors import UsageError
+
+_FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
+
+
+@click.command()
+@click.argument("dispatch")
+@click.option(
+    "--accepted",
+    multiple=True,
+    metavar="WHO",
+    help="An address or delivery id that did get it; `all` means all.",
+)
+@click.option(
+    "--failed",
+    multiple=True,
+    metavar="WHO",
+    help="An address or delivery id that did not get it; `all` means all.",
+)
+@click.option(
+    "--resend",
+    "again",
+    multiple=True,
+    metavar="WHO",
+    help="Try again, at the risk of a second mail; `all` means all.",
+)
+@click.option(
+    "--retry-failed", is_flag=True, help="Try those again who failed; nobody is mailed twice by it."
+)
+@click.option(
+    "--delivered", type=_FILE, help="A list of addresses or Message-IDs, one on each line, that got it."
+)
+@click.option("--postfix-log", type=_FILE, help="A log of the Postfix that took the messages; may be a .gz.")
+@click.option("--sendgrid-events", type=_FILE, help="Events of SendGrid's webhook, as JSON.")
+@click.option("--reason", default="settled by the operator", show_default=True, help="How it is known.")
+@json_option
+@pass_session
+def reconcile(
+    session: Session,
+    dispatch: str,
+    accepted: tuple[str, ...],
+    failed: tuple[str, ...],
+    again: tuple[str, ...],
+    delivered: Path | None,
+    postfix_log: Path | None,
+    sendgrid_events: Path | None,
+    reason: str,
+    *,
+    retry_failed: bool,
+    as_json: bool,
+) -> None:
+    """Settle recipients in doubt, by evidence or by what you know; without options, name them.
+
+    Evidence comes first, and only ever says that a message was taken; whoever there is none of stays in doubt
+    until you decide.
+
+    \b
+    Examples:
+      newsletter reconcile 2026-04-11-1
+      newsletter reconcile 2026-04-11-1 --accepted ann@example.com --reason "in the relay's log"
+      newsletter reconcile 2026-04-11-1 --postfix-log /var/log/mail.log
+      newsletter reconcile 2026-04-11-1 --retry-failed
+    """
+    files = ((delivered, from_list), (postfix_log, from_postfix), (sendgrid_events, from_sendgrid))
+    evidence = [read(session.path(path)) for path, read in files if path is not None]
+    if not (accepted or failed or again or retry_failed or evidence):
+        for line in log(session.engine, dispatch, DeliveryState.UNCERTAIN):
+            output.data(f"{line.email}\t{line.message_id}")
+        if not status(session.engine, dispatch).uncertain:
+            output.say("nobody is in doubt")
+        return
+    if (
+        sum(choice == ("all",) for choice in (accepted, failed, again))
+        and sum(map(bool, (accepted, failed, again))) > 1
+    ):
+        raise UsageError(
+            "`all` leaves nobody for another option", hint="give one option with `all`, or name everybody"
+        )
+    settled = sum(settle_by(session.engine, dispatch, each) for each in evidence)
+    for state, who in ((DeliveryState.ACCEPTED, accepted), (DeliveryState.FAILED, failed)):
+        if who:
+            settled += settle(session.engine, dispatch, state, who=_names(who), reason=reason)
+    tried_again = 0
+    if again:
+        tried_again = resend(
+            session.engine, dispatch, DeliveryState.UNCERTAIN, who=_names(again), reason=reason
+        )
+    if retry_failed:
+        tried_again += resend(session.engine, dispatch, DeliveryState.FAILED, reason=reason)
+    if as_json:
+        output.document(report_document(status(session.engine, dispatch)))
+        return
+    output.say(f"settled: {settled}, to be tried again: {tried_again}")
+    if evidence and (left := status(session.engine, dispatch).uncertain):
+        output.say(
+            f"{output.plural(left, 'recipient')} still in doubt: `--accepted`, `--failed` or `--resend`"
+        )
+    if tried_again:
+        output.say(f"next: `newsletter resume {dispatch}`")
+
+
+def _names(who: tuple[str, ...]) -> tuple[str, ...] | None:
+    return None if who == ("all",) else who
+
+
+COMMANDS = (reconcile,)

@@ -1,0 +1,104 @@
+"""The commands that tell what came of a dispatch: `newsletter log` and `report`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from newsletter.cli import output
+from newsletter.cli.session import Session, pass_session
+from newsletter.delivery import STATES, LogFilter, log, parse_since
+from newsletter.delivery.summary import as_document, as_markdown, summarise
+from newsletter.errors import NewsletterError
+from newsletter.whole import write_whole
+
+COLUMNS = ("email", "state", "reason", "provider_id", "message_id", "at", "attempts")
+
+
+@click.command(name="log")
+@click.argument("dispatch")
+@click.option("--state", type=click.Choice(STATES), help="Only recipients in this state.")
+@click.option("--reason", metavar="TEXT", help="Only where the reason contains this.")
+@click.option("--domain", help="Only recipients at this domain.")
+@click.option("--email", help="Only this recipient.")
+@click.option(
+    "--since",
+    metavar="TIME",
+    help="Only outcomes since `[DAY] HH:MM`, a date, or so long ago: `15m`, `2h`, `3d`.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
+@pass_session
+def log_(
+    session: Session,
+    dispatch: str,
+    state: str | None,
+    reason: str | None,
+    domain: str | None,
+    email: str | None,
+    since: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Print what came of each recipient.
+
+    \b
+    Examples:
+      newsletter log 2026-04-11-1
+      newsletter log 2026-04-11-1 --state uncertain --json
+      newsletter log 2026-04-11-1 --domain gmail.com --reason 5.7. --since 2h
+    """
+    wanted = LogFilter(
+        reason=reason,
+        domain=domain,
+        email=session.address(email) if email else None,
+        since=parse_since(since, datetime.now(UTC), session.zone) if since else None,
+    )
+    lines = log(session.engine, dispatch, state, wanted)
+    if as_json:
+        for line in lines:
+            output.json_line({name: getattr(line, name) for name in COLUMNS})
+        return
+    output.table(COLUMNS, ([getattr(line, name) for name in COLUMNS] for line in lines))
+
+
+@click.command()
+@click.argument("dispatch")
+@click.option(
+    "-o", "--output", "path", type=click.Path(path_type=Path, dir_okay=False), help="Write it to this file."
+)
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["markdown", "json"]),
+    help="Default: json for a FILE.json, else markdown.",
+)
+@pass_session
+def report(session: Session, dispatch: str, path: Path | None, kind: str | None) -> None:
+    """Report on a dispatch: outcomes, by domain, by reason, who is in doubt, and the times.
+
+    \b
+    Examples:
+      newsletter report 2026-04-11-1
+      newsletter report 2026-04-11-1 -o reports/2026-04-11-1.md
+      newsletter report 2026-04-11-1 --format json
+    """
+    kind = kind or ("json" if path and path.suffix == ".json" else "markdown")
+    summary = summarise(session.engine, dispatch)
+    text = as_document(summary) if kind == "json" else as_markdown(summary, session.zone)
+    if path is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        write_whole(path, text.encode())
+    except OSError as error:
+        raise NewsletterError(
+            f"cannot be written: {error.strerror}",
+            where=str(path),
+            hint="name a file in a folder that is there",
+        ) from error
+    output.say(f"wrote {path}")
+
+
+COMMANDS = (log_, report)

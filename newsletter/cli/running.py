@@ -1,0 +1,199 @@
+"""The commands that work on dispatches that are planned: `newsletter resume`, `retry` and `run-due`."""
+
+from __future__ import annotations
+
+import click
+
+from newsletter.cli import output
+from newsletter.cli.dispatches import report_document, report_table
+from newsletter.cli.exits import INTERRUPTED, TROUBLED
+from newsletter.cli.progress import delivering
+from newsletter.cli.session import Session, confirm, json_option, pass_session
+from newsletter.delivery import (
+    DeliveryState,
+    DispatchState,
+    Limits,
+    Means,
+    Status,
+    due_dispatches,
+    resend,
+    run_dispatch,
+    status,
+)
+from newsletter.errors import DeliveryError, NewsletterError
+from newsletter.messages import Envelope
+from newsletter.providers import Provider, make_provider
+
+#: How long `run-due` waits for what is due next, in seconds; what is due later is for its next run.
+PATIENCE = 55.0
+
+
+@click.command()
+@click.argument("dispatch")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@json_option
+@pass_session
+def resume(session: Session, dispatch: str, *, yes: bool, as_json: bool) -> None:
+    """Go on with a dispatch that was paused, halted or interrupted, with the edition that it froze.
+
+    \b
+    Example:
+      newsletter resume 2026-04-11-1
+    """
+    standing = status(session.engine, dispatch)
+    if standing.state is DispatchState.FINISHED:
+        output.say(f"{dispatch} is finished; there is nothing to go on with")
+        finish(standing, as_json=as_json, session=session)
+        return
+    _go_on(session, standing, yes=yes, as_json=as_json)
+
+
+@click.command()
+@click.argument("dispatch")
+@click.option(
+    "--email", "who", multiple=True, metavar="WHO", help="Only this address; may be given several times."
+)
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@json_option
+@pass_session
+def retry(session: Session, dispatch: str, who: tuple[str, ...], *, yes: bool, as_json: bool) -> None:
+    """Try those again whose message was not taken several times; nobody is mailed twice by it.
+
+    \b
+    Examples:
+      newsletter retry 2026-04-11-1
+      newsletter retry 2026-04-11-1 --email ann@example.com --yes
+    """
+    standing = status(session.engine, dispatch)
+    count = len(who) or standing.failed
+    if count == 0:
+        output.say(f"nobody of {dispatch} has failed; there is nobody to try again")
+        finish(standing, as_json=as_json, session=session)
+        return
+    confirm(f"Try {output.plural(count, 'subscriber')} of {dispatch} again?", yes=yes)
+    resend(session.engine, dispatch, DeliveryState.FAILED, who=who or None)
+    _go_on(session, status(session.engine, dispatch), yes=True, as_json=as_json)
+
+
+@click.command(name="run-due")
+@json_option
+@pass_session
+def run_due(session: Session, *, as_json: bool) -> None:
+    """Hand over what was planned with `send --at` and is due now, and end; for cron or a timer.
+
+    Run each minute; two at once do no harm. A dispatch that is paused stays so.
+
+    \b
+    Example:
+      * * * * *  newsletter -C /srv/letter run-due
+    """
+    done: list[Status] = []
+    codes: list[int] = []
+    for name in due_dispatches(session.engine):
+        try:
+            standing, stopped = _run_while_due(session, name)
+        except NewsletterError as error:
+            # One that cannot be worked on keeps no other from being handed over.
+            output.error(error.what, where=error.where or name, hint=error.hint)
+            codes.append(error.exit_code)
+            continue
+        done.append(standing)
+        if standing.halted:
+            output.warn(f"{name}: halted: {standing.halted}")
+            codes.append(1)
+        elif standing.troubled and standing.state is DispatchState.FINISHED:
+            codes.append(TROUBLED)
+        if not as_json:
+            accepted, pending = f"{standing.accepted:,} accepted", f"{standing.pending:,} pending"
+            output.say(f"{name}: {standing.state}, {accepted}, {pending}")
+        if stopped:
+            codes = [INTERRUPTED]
+            break
+    if as_json:
+        output.document([report_document(standing) for standing in done])
+    if codes:
+        raise SystemExit(codes[0])
+
+
+def _run_while_due(session: Session, name: str) -> tuple[Status, bool]:
+    """Hand over what is due of a dispatch; how it stands then, and whether a signal ended it early."""
+    provider = make_provider(status(session.engine, name).provider, session.publication)
+    means = _means(session, name, provider)
+    with delivering(name) as (stop, progress):
+        standing = run_dispatch(means, name, stop=stop, progress=progress, patience=PATIENCE, paused=False)
+    return standing, stop.is_set()
+
+
+def run(session: Session, dispatch: str, provider: Provider, *, as_json: bool) -> None:
+    """Work on a dispatch until it is done or stopped, and leave with the exit code that says which.
+
+    Raises:
+        DeliveryError: too many were rejected, and the dispatch was halted.
+    """
+    means = _means(session, dispatch, provider)
+    try:
+        with delivering(dispatch) as (stop, progress):
+            standing = run_dispatch(means, dispatch, stop=stop, progress=progress)
+    except NewsletterError as error:
+        if pending := status(session.engine, dispatch).pending:
+            then = f"`newsletter resume {dispatch}` goes on with the {pending:,} who are pending"
+            error.hint = f"{error.hint}; then {then}" if error.hint else then
+        raise
+    if not standing.pending:
+        finish(standing, as_json=as_json, session=session)
+        return
+    if as_json:
+        output.document(report_document(standing))
+    go_on = f"`newsletter resume {dispatch}` goes on with the {standing.pending:,} who are pending"
+    if standing.halted:
+        see = f"see `newsletter log {dispatch} --state rejected`; when it is mended"
+        raise DeliveryError(f"halted: {standing.halted}", where=dispatch, hint=f"{see}, {go_on}")
+    # Whether by a signal here or by `pause` elsewhere: not everybody has an outcome.
+    output.say(f"{'stopped' if stop.is_set() else standing.state}; {go_on}")
+    raise SystemExit(INTERRUPTED)
+
+
+def finish(standing: Status, *, as_json: bool, session: Session) -> None:
+    """Show how a dispatch ended, and leave with the exit code for it."""
+    if as_json:
+        output.document(report_document(standing))
+    else:
+        report_table(standing, session.zone)
+    if standing.uncertain:
+        output.warn(
+            f"{output.plural(standing.uncertain, 'recipient')} may or may not have been mailed:"
+            f" `newsletter log {standing.dispatch} --state uncertain` names them"
+        )
+    if standing.troubled:
+        raise SystemExit(TROUBLED)
+
+
+def _go_on(session: Session, standing: Status, *, yes: bool, as_json: bool) -> None:
+    provider = make_provider(standing.provider, session.publication)
+    output.facts(
+        [
+            ("dispatch", f"{standing.dispatch} ({standing.state})"),
+            ("halted", standing.halted),
+            ("pending", f"{standing.pending:,}"),
+            ("provider", provider.describe()),
+        ]
+    )
+    confirm(f"Go on with {output.plural(standing.pending, 'subscriber')}?", yes=yes)
+    run(session, standing.dispatch, provider, as_json=as_json)
+
+
+def _means(session: Session, dispatch: str, provider: Provider) -> Means:
+    settings = session.publication.settings
+    return Means(
+        engine=session.engine,
+        store=session.store,
+        tokens=session.tokens,
+        provider=provider,
+        envelope=Envelope.of(settings.publication, status(session.engine, dispatch).issue),
+        url=settings.publication.url,
+        limits=Limits.of(settings),
+        media=session.publication.media,
+    )
+
+
+COMMANDS = (resume, retry, run_due)

@@ -1,0 +1,39 @@
+"""Which dispatches are for `newsletter run-due`: planned for a time that has come."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import and_, exists, or_, select
+
+from newsletter.delivery.models import BATCH, DISPATCH, BatchState, DispatchState
+from subscribers.columns import now as right_now
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import Engine
+
+
+def due_dispatches(engine: Engine, now: datetime | None = None) -> list[str]:
+    """The names of dispatches that were planned for a time and have something to do now, the oldest first.
+
+    Those planned to begin at once belong to whoever planned them, and paused ones to whoever paused them.
+    Where a batch is held, its worker may have died; where none is open, only the end is missing.
+    """
+    now = now or right_now()
+    of_dispatch = BATCH.c.dispatch_id == DISPATCH.c.id
+    left = and_(of_dispatch, BATCH.c.state != BatchState.DONE)
+    ready = and_(of_dispatch, BATCH.c.state == BatchState.READY, BATCH.c.ready_at <= now)
+    held = and_(of_dispatch, BATCH.c.state == BatchState.LEASED)
+    query = (
+        select(DISPATCH.c.name)
+        .where(
+            DISPATCH.c.schedule != "",
+            DISPATCH.c.state.in_((DispatchState.PLANNED, DispatchState.RUNNING)),
+            or_(exists().where(ready), exists().where(held), ~exists().where(left)),
+        )
+        .order_by(DISPATCH.c.id)
+    )
+    with engine.connect() as connection:
+        return list(connection.scalars(query))

@@ -1,0 +1,153 @@
+"""Evidence about recipients in doubt: what others wrote down of messages that certainly were taken.
+
+Evidence only ever says that a message was taken. That nothing is said of one proves nothing, since a log may
+be incomplete: such a recipient stays in doubt until a person decides.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from newsletter.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+#: What is known of messages that were taken: how, by delivery id or (folded) address.
+Evidence = Mapping[str, str]
+
+# postfix/cleanup[12]: 4ABC: message-id=<…>  and  postfix/smtp[12]: 4ABC: to=<…>, …, status=sent (250 …).
+# Queue ids are of hexadecimal digits, or (enable_long_queue_ids) of digits and consonants: postconf(5).
+_POSTFIX = re.compile(
+    r"\bpostfix[\w./-]*/(?P<daemon>[\w-]+)\[\d+\]: (?P<queue>[0-9A-Za-z]{6,}): (?P<rest>.*)"
+)
+_MESSAGE_ID = re.compile(r"(?:resent-)?message-id=<([^<>@\s]+)@")
+_STATUS = re.compile(r"\bstatus=(\w+) (\(.*\))")
+_TAKEN = re.compile(r"\bstatus=|\(queue active\)")
+#: Events that SendGrid sends of a message: it took each of these, whatever it did with it then.
+SENDGRID_EVENTS = {
+    "processed", "deferred", "delivered", "bounce", "dropped", "open", "click", "spamreport", "unsubscribe",
+    "group_unsubscribe", "group_resubscribe",
+}  # fmt: skip
+
+
+def from_list(path: Path) -> Evidence:
+    """A file with an address, a Message-ID or a delivery id on each line; ``#`` begins a comment.
+
+    Raises:
+        UsageError: the file cannot be read.
+    """
+    with _lines(path) as lines:
+        names = (line.partition("#")[0].strip() for line in lines)
+        return {_name(name): f"listed in {path.name}" for name in names if name}
+
+
+def from_postfix(path: Path) -> Evidence:
+    """A log of Postfix, plain or ``.gz``: messages that came into its queue, by their Message-ID.
+
+    That cleanup(8) saw a Message-ID is not enough: it sees it before the message is complete.
+
+    Raises:
+        UsageError: the file cannot be read, or no line of it is Postfix's.
+    """
+    message_in: dict[str, str] = {}
+    taken: dict[str, str] = {}
+    seen = False
+    with _lines(path) as lines:
+        for line in lines:
+            match = _POSTFIX.search(line)
+            if match is None:
+                continue
+            seen = True
+            queue, rest = match["queue"], match["rest"]
+            if found := _MESSAGE_ID.match(rest):
+                message_in[queue] = _name(found[1])  # a queue id may come again, for another message
+            elif queue in message_in and _TAKEN.search(rest):
+                status = _STATUS.search(rest)
+                told = f"postfix: {status[1]} {status[2]}"[:300] if status else "postfix: queued"
+                if status or message_in[queue] not in taken:
+                    taken[message_in[queue]] = told
+    if not seen:
+        raise UsageError(
+            "no line of it is Postfix's", where=str(path), hint="as `/var/log/mail.log`; or use `--delivered`"
+        )
+    return taken
+
+
+def from_sendgrid(path: Path) -> Evidence:
+    """Events of SendGrid's webhook: a JSON array, several one after the other, or an object on each line.
+
+    Raises:
+        UsageError: the file cannot be read, or is no such JSON.
+    """
+    with _lines(path) as lines:
+        text = "".join(lines)
+    found: dict[str, str] = {}
+    for event in _events(text, path):
+        kind, told = event.get("event"), str(event.get("reason") or event.get("response") or "")
+        if kind not in SENDGRID_EVENTS:
+            continue
+        for key, value in event.items():
+            # Our delivery id comes back in a custom argument, or within the Message-ID.
+            if isinstance(value, str) and (key == "smtp-id" or re.fullmatch(r"[a-z2-7]{24}", value)):
+                found[_name(value)] = f"sendgrid: {kind} {told}".strip()[:300]
+    return found
+
+
+def settled_by(evidence: Evidence, names: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Those of *names* (address, delivery id) that there is evidence of: how it is known, by delivery id."""
+    return {
+        delivery_id: how
+        for email, delivery_id in names
+        if (how := evidence.get(delivery_id) or evidence.get(_name(email)))
+    }
+
+
+def _name(text: str) -> str:
+    """A delivery id out of a Message-ID, or an address, in the form by which they are compared."""
+    text = text.strip().strip("<>").casefold()
+    local = text.partition("@")[0]
+    return local if re.fullmatch(r"[a-z2-7]{24}", local) else text
+
+
+def _events(text: str, path: Path) -> Iterator[dict[str, Any]]:
+    decoder, at = json.JSONDecoder(), 0
+    while at < len(text):
+        if text[at].isspace() or text[at] == ",":
+            at += 1
+            continue
+        try:
+            value, at = decoder.raw_decode(text, at)
+        except ValueError as error:
+            raise UsageError(
+                f"this is no JSON: {error}", where=str(path), hint="give the bodies that the webhook posted"
+            ) from error
+        for event in value if isinstance(value, list) else [value]:
+            if isinstance(event, dict):
+                yield event
+
+
+@contextmanager
+def _lines(path: Path) -> Iterator[IO[str]]:
+    """The lines of a file, of standard input for ``-``, or of what is packed in a ``.gz``."""
+    if str(path) == "-":
+        yield sys.stdin
+        return
+    try:
+        with path.open("rb") as raw:
+            plain: Any = gzip.open(raw) if path.suffix == ".gz" else raw  # noqa: SIM115 - closed with raw
+            with io.TextIOWrapper(plain, encoding="utf-8", errors="replace") as file:
+                yield file
+    except (OSError, EOFError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(
+            f"cannot be read: {reason}", where=str(path), hint="name a file that is there"
+        ) from error

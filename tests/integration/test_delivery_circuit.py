@@ -1,0 +1,149 @@
+"""The circuit: too many refusals halt a dispatch, in all processes, and it says why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from fakes.dispatching import fill, names, plan, run, those_in
+from fakes.providers import ScriptedProvider
+from sqlalchemy import select
+
+from newsletter.delivery import DispatchState, Limits, cancel, pause, status
+from newsletter.delivery.circuit import Circuit, is_policy
+from newsletter.delivery.ledger import Entry
+from newsletter.delivery.models import DISPATCH, DeliveryState
+from newsletter.measures import Share
+from newsletter.providers import Outcome, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sqlalchemy import Engine
+
+    from newsletter.messages import Message
+
+
+class Refusing(ScriptedProvider):
+    """Refuses everybody with the reply that the test gives."""
+
+    def __init__(self, reply: str) -> None:
+        super().__init__(lambda _: Verdict.REJECTED)
+        self.reply = reply
+
+    def send(self, messages: Sequence[Message]) -> Iterator[Outcome]:
+        for outcome in super().send(messages):
+            yield Outcome(outcome.delivery_id, outcome.verdict, self.reply)
+
+
+def test_too_many_rejections_halt_a_dispatch_and_say_why(engine: Engine) -> None:
+    fill(engine, 40)
+    provider = Refusing("550 5.1.1 unknown")
+    plan(engine, provider)
+
+    halted = run(engine, provider, limits=Limits(stop_after=Share(20, 20)))
+
+    assert (halted.state, halted.rejected, halted.pending) == (DispatchState.PAUSED, 4, 36)
+    assert halted.halted == "4 of the last 4 were rejected (20% of 20): 550 5.1.1 unknown"
+
+
+def test_a_halted_dispatch_goes_on_when_a_person_resumes_it_and_counts_anew(engine: Engine) -> None:
+    fill(engine, 12)
+    plan(engine, ScriptedProvider())
+    limits = Limits(stop_after=Share(20, 20))
+    run(engine, Refusing("550 no"), limits=limits)
+    assert run(engine, Refusing("550 no"), limits=limits, paused=False).rejected == 4
+
+    again = run(engine, Refusing("550 no"), limits=limits)
+    ended = run(engine, ScriptedProvider(), limits=limits)
+
+    assert (again.rejected, again.state) == (9, DispatchState.PAUSED)
+    assert (ended.accepted, ended.halted, ended.state) == (3, "", DispatchState.FINISHED)
+
+
+def test_rejections_below_the_share_halt_nothing(engine: Engine) -> None:
+    """One in five, never two in five."""
+    fill(engine, 50)
+    refused = names(*range(5, 51, 5))
+    provider = ScriptedProvider(lambda m: Verdict.REJECTED if m.email in refused else Verdict.ACCEPTED)
+    plan(engine, provider)
+
+    ended = run(engine, provider, limits=Limits(stop_after=Share(40, 5)))
+
+    assert (ended.state, those_in(engine, "rejected")) == (DispatchState.FINISHED, refused)
+
+
+def test_rejections_by_policy_have_a_share_of_their_own(engine: Engine) -> None:
+    fill(engine, 40)
+    provider = Refusing("550 5.7.26 unauthenticated mail")
+    plan(engine, provider)
+    limits = Limits(stop_after=Share(90, 100), stop_after_policy=Share(2, 100))
+
+    halted = run(engine, provider, limits=limits)
+
+    assert (halted.rejected, halted.halted) == (
+        2,
+        "2 of the last 2 were rejected by policy (2% of 100): 550 5.7.26 unauthenticated mail",
+    )
+
+
+def entries(*states: DeliveryState) -> list[Entry]:
+    return [Entry(number, f"d{number}", state, "550 no") for number, state in enumerate(states)]
+
+
+A, R = DeliveryState.ACCEPTED, DeliveryState.REJECTED
+
+
+@pytest.fixture
+def running(engine: Engine) -> tuple[Engine, int]:
+    """A dispatch that is running, and its number."""
+    fill(engine, 2)
+    plan(engine, ScriptedProvider())
+    run(engine, ScriptedProvider(), patience=0, limits=Limits(rate=0.001))
+    with engine.connect() as connection:
+        return engine, connection.scalar(select(DISPATCH.c.id))
+
+
+def test_processes_count_together(running: tuple[Engine, int]) -> None:
+    one, other = (Circuit(*running, Share(50, 6), None) for _ in range(2))
+
+    assert one.note(entries(R, A, R)) is None
+    assert other.note(entries(A, A, R)) == "3 of the last 6 were rejected (50% of 6): 550 no"
+    assert status(running[0], "issue-1").state is DispatchState.PAUSED
+
+
+def test_only_the_last_outcomes_count(running: tuple[Engine, int]) -> None:
+    circuit = Circuit(*running, Share(50, 4), None)
+
+    assert [circuit.note(entries(*window)) for window in ([R, A], [A, A], [A, A], [R])] == [None] * 4
+    assert circuit.note(entries(R)) is not None
+
+
+def test_who_was_cancelled_meanwhile_stays_cancelled(running: tuple[Engine, int]) -> None:
+    cancel(running[0], "issue-1")
+
+    Circuit(*running, Share(1, 1), None).note(entries(R))
+
+    assert status(running[0], "issue-1").state is DispatchState.CANCELLED
+
+
+def test_a_pause_is_no_halt(running: tuple[Engine, int]) -> None:
+    pause(running[0], "issue-1")
+
+    assert status(running[0], "issue-1").halted == ""
+
+
+@pytest.mark.parametrize(
+    ("reason", "policy"),
+    [
+        ("550 5.7.1 blocked", True),
+        ("550-5.7.26 This mail", True),
+        ("554 5.7.509 x", True),
+        ("550 5.1.1 unknown", False),
+        ("550 15.7.1 x", False),
+        ("550 1.5.7.1 is on a list", False),
+        ("550 unknown", False),
+    ],
+)
+def test_policy_is_told_from_the_enhanced_status(reason: str, policy: bool) -> None:
+    assert is_policy(reason) is policy

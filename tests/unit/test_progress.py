@@ -1,0 +1,66 @@
+"""What is told while a dispatch runs: outcomes, who waits, the speed and the time left."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from newsletter.cli.progress import Lines, Speed, told_of
+from newsletter.delivery import Progress
+
+
+class Hands:
+    """A clock's hands."""
+
+    def __init__(self) -> None:
+        self.time = 0.0
+
+    def __call__(self) -> float:
+        return self.time
+
+
+def count(accepted: int, **values: object) -> Progress:
+    return Progress(1000, {"accepted": accepted, "rejected": 0}, **values)
+
+
+def test_the_speed_is_that_of_the_last_half_minute() -> None:
+    hands = Hands()
+    speed = Speed(hands)
+    told = []
+    for second, done in ((0, 0), (10, 100), (20, 600), (41, 810)):
+        hands.time = second
+        told.append(speed.of(count(done)))
+
+    assert told == [None, 10.0, 30.0, 10.0]
+
+
+def test_what_waits_to_be_tried_again_and_the_time_left_are_told() -> None:
+    assert told_of(count(400, deferred=7), 10.0) == "400 accepted, 7 deferred, 10.0/s, 60 s left"
+    assert told_of(count(400), None) == "400 accepted"
+    assert told_of(count(400), 0.1).endswith("100 min left") is False
+    assert told_of(count(400), 0.1).endswith("1 h 40 min left")
+
+
+def test_a_line_comes_now_and_then_and_at_once_when_something_is_waited_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    hands = Hands()
+    lines = Lines("issue-1", hands)
+    until = datetime(2030, 4, 12, 5, 0, tzinfo=UTC)
+    waits = {"waits_until": until, "why": "quiet hours"}
+    for second, progress in (
+        (1, count(10)),
+        (11, count(110)),
+        (12, count(120, **waits)),
+        (40, count(120, **waits)),
+        (41, count(130)),
+    ):
+        hands.time = second
+        lines.show(progress)
+
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 3
+    assert told[0] == "issue-1: 110 of 1,000; 110 accepted, 10.0/s, 89 s left"
+    assert "waits until 2030-04-12" in told[1]
+    assert told[1].endswith("(quiet hours)")
