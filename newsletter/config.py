@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -20,8 +21,6 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from newsletter.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
 
@@ -63,6 +62,21 @@ def _rate(value: str) -> str:
     return value
 
 
+def _per_second(rate: str | None) -> float | None:
+    match = _RATE.fullmatch(rate) if rate else None
+    return int(match[1]) / _SECONDS[match[2]] if match else None
+
+
+def _bare_address(value: str) -> str:
+    if not re.fullmatch(r"[^\s<>@+]+@[^\s<>@]+", value) or not value.isascii():
+        raise ValueError("is no address for bounces; write `bounce@bounces.example.com`, without a `+`")
+    return value
+
+
+def _domains(value: Mapping[str, SmtpDomainSettings]) -> Mapping[str, SmtpDomainSettings]:
+    return {name.lower(): limits for name, limits in value.items()}
+
+
 Mailbox = Annotated[str, AfterValidator(_mailbox)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 
@@ -93,8 +107,7 @@ class DeliverySettings(_Section):
     @property
     def messages_per_second(self) -> float | None:
         """The rate as messages per second, or None when there is no limit."""
-        match = _RATE.fullmatch(self.rate) if self.rate else None
-        return int(match[1]) / _SECONDS[match[2]] if match else None
+        return _per_second(self.rate)
 
 
 class OutboxSettings(_Section):
@@ -103,16 +116,47 @@ class OutboxSettings(_Section):
     path: str = "outbox"
 
 
+class SmtpDomainSettings(_Section):
+    """What holds for recipients of one domain."""
+
+    connections: int | None = Field(default=None, ge=1)
+    rate: Annotated[str, AfterValidator(_rate)] | None = None
+
+    @property
+    def messages_per_second(self) -> float | None:
+        """The rate as messages per second, or None when there is no limit."""
+        return _per_second(self.rate)
+
+
+class DkimSettings(_Section):
+    """A DKIM signature of our own, for servers that add none; ``domain`` is by default the sender's."""
+
+    selector: str = Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$")
+    key_file: str
+    domain: str | None = None
+
+
 class SmtpSettings(_Section):
-    """The provider that speaks SMTP to a server or relay."""
+    """The provider that speaks SMTP to a server or relay.
+
+    ``ca_file`` names the authorities to believe instead of the system's. Connections are replaced after
+    ``recycle_after`` messages or ``recycle_age`` seconds. With ``return_path = "bounce@bounces.example.com"``
+    each delivery has a return path of its own, ``bounce+…@bounces.example.com``.
+    """
 
     host: str = "127.0.0.1"
     port: int = Field(default=25, ge=1, le=65535)
     tls: Literal["none", "starttls", "implicit"] = "none"
     username: str | None = None
     password_file: str | None = None
+    ca_file: str | None = None
     connections: int = Field(default=4, ge=1, le=100)
     timeout: float = Field(default=30.0, gt=0)
+    recycle_after: int = Field(default=500, ge=1)
+    recycle_age: float = Field(default=300.0, gt=0)
+    return_path: Annotated[str, AfterValidator(_bare_address)] | None = None
+    dkim: DkimSettings | None = None
+    domains: Annotated[Mapping[str, SmtpDomainSettings], AfterValidator(_domains)] = {}
 
 
 class SendgridSettings(_Section):

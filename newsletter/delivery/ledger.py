@@ -132,7 +132,13 @@ def authorise(
 
 
 def record(
-    engine: Engine, lease: Lease, entries: Sequence[Entry], deferred: Collection[int], now: datetime
+    engine: Engine,
+    lease: Lease,
+    entries: Sequence[Entry],
+    deferred: Collection[int],
+    now: datetime,
+    *,
+    postponed: Collection[int] = (),
 ) -> Lease:
     """Write the outcomes of those that were handed over, and free the others of the mark.
 
@@ -144,17 +150,19 @@ def record(
         entries: the outcomes; their recipients leave the batch.
         deferred: who was not taken for now; they go to the batch's end, with one more try counted.
         now: the moment of the outcome; it renews the lease.
+        postponed: who was not tried after all; they go to the batch's end, and no try is counted.
 
     Raises:
         LeaseLostError: the batch has another holder.
     """
-    settled, later = {entry.subscriber_id for entry in entries}, set(deferred)
+    settled, counted = {entry.subscriber_id for entry in entries}, set(deferred)
+    later = counted.union(postponed)
     tries = {who: count for who, count in (lease.tries or {}).items() if who not in settled}
     after = replace(
         lease,
         untried=tuple(who for who in lease.untried if who not in settled and who not in later),
         deferred=lease.deferred + tuple(who for who in lease.untried if who in later),
-        tries=tries | {who: lease.tried(who) + 1 for who in later},
+        tries=tries | {who: lease.tried(who) + 1 for who in counted},
     )
     with writing(engine) as connection:
         rewrite(connection, after, now, state=BatchState.LEASED if after.ids else BatchState.DONE)

@@ -20,20 +20,28 @@ class Verdict(StrEnum):
     ACCEPTED = "accepted"
     #: A permanent refusal; trying again would be refused again.
     REJECTED = "rejected"
+    #: A permanent refusal for what we are or do, such as a policy; it says nothing of the recipient.
+    REFUSED = "refused"
     #: Not taken, for now; nothing was handed over, so it may be tried again.
     DEFERRED = "deferred"
+    #: Not tried, as it was not its turn: another time, and it does not count as a try.
+    POSTPONED = "postponed"
     #: Handed over, but the answer was lost: it may or may not have been taken.
     UNCERTAIN = "uncertain"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one message; ``provider_id`` is the provider's own name for it, if it told one."""
+    """What came of one message; ``provider_id`` is the provider's own name for it, if it told one.
+
+    ``wait`` is the number of seconds before which there is no use in trying again, as far as it is known.
+    """
 
     delivery_id: str
     verdict: Verdict
     reason: str = ""
     provider_id: str = ""
+    wait: float = 0.0
 
 
 class Connection(Protocol):

@@ -16,7 +16,6 @@ from pydantic import SecretStr
 from newsletter.config import SmtpSettings
 from newsletter.errors import CredentialsError, ProviderError
 from newsletter.providers import Outcome, Verdict
-from newsletter.providers import smtp as smtp_module
 from newsletter.providers.smtp import Login, SmtpProvider
 
 if TYPE_CHECKING:
@@ -101,10 +100,9 @@ def test_one_connection_carries_many_messages(pipelining: bool) -> None:
     assert server.connections == 1
 
 
-def test_a_connection_is_replaced_after_many_messages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(smtp_module, "RECYCLE_AFTER", 4)
+def test_a_connection_is_replaced_after_many_messages() -> None:
     with smtp_server() as server:
-        outcomes = send(provider(server.port), messages(10))
+        outcomes = send(provider(server.port, recycle_after=4), messages(10))
 
     assert verdicts(outcomes) == [Verdict.ACCEPTED] * 10
     assert server.connections == 3
@@ -119,7 +117,7 @@ def test_a_connection_is_replaced_after_many_messages(monkeypatch: pytest.Monkey
         ("MAIL", "451 4.3.0 not now", Verdict.DEFERRED),
         ("DATA", "451 4.3.0 not now", Verdict.DEFERRED),
         (".", "452 4.3.1 disk full", Verdict.DEFERRED),
-        (".", "554 5.7.1 spam", Verdict.REJECTED),
+        (".", "554 5.7.1 spam", Verdict.REFUSED),
     ],
 )
 def test_a_refusal_concerns_one_message_only(

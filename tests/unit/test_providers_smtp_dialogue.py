@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from newsletter.providers import Verdict
-from newsletter.providers.smtp_dialogue import Reply, wire_form
+from newsletter.providers.smtp_dialogue import wire_form, with_crlf
+from newsletter.providers.smtp_replies import Reply
 
 
 def received(wire: bytes) -> bytes:
@@ -24,7 +25,7 @@ def received(wire: bytes) -> bytes:
 @given(st.lists(st.sampled_from([b"\r\n", b"\r", b"\n", b".", b"a", b"..", b" "]), max_size=30).map(b"".join))
 def test_no_message_can_end_itself_early(message: bytes) -> None:
     """Whatever its dots and line ends, the server gets all of it, with CRLF for each line end, and nothing more."""
-    wire = wire_form(message)
+    wire = wire_form(with_crlf(message))
 
     text = message.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
     expected = text if text.endswith(b"\r\n") else text + b"\r\n"
