@@ -30,6 +30,7 @@ from newsletter.delivery.models import (
 )
 from newsletter.errors import DeliveryError
 from subscribers.database import writing
+from subscribers.group_commit import Declined, write_together
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Engine, Update
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 LEASE = timedelta(minutes=15)
 
 
-class LeaseLostError(Exception):
+class LeaseLostError(Declined):
     """Another worker holds the batch now; nothing was written."""
 
 
@@ -97,8 +98,7 @@ def claim(engine: Engine, dispatch_id: int, worker: str, now: datetime) -> Lease
         .values(state=BatchState.LEASED, worker=worker, attempt=BATCH.c.attempt + 1, lease_until=now + LEASE)
         .returning(BATCH.c.number, BATCH.c.attempt, BATCH.c.ids, BATCH.c.tries)
     )
-    with writing(engine) as connection:
-        row = connection.execute(statement).first()
+    row = write_together(engine, lambda connection: connection.execute(statement).first())
     if row is None:
         return None
     return Lease(
@@ -123,12 +123,15 @@ def authorise(
     """
     rest = lease.untried[len(called) + len(skipped) :]
     ahead = replace(lease, untried=(*called, *rest))
-    with writing(engine) as connection:
+
+    def write(connection: Connection) -> Lease | None:
         if not connection.scalar(select(_is_running(lease.dispatch_id))):
             return None
         rewrite(connection, ahead, now, called=len(called))
         enter(connection, lease, skipped, now)
-    return ahead
+        return ahead
+
+    return write_together(engine, write)
 
 
 def record(
@@ -164,10 +167,13 @@ def record(
         deferred=lease.deferred + tuple(who for who in lease.untried if who in later),
         tries=tries | {who: lease.tried(who) + 1 for who in counted},
     )
-    with writing(engine) as connection:
+
+    def write(connection: Connection) -> Lease:
         rewrite(connection, after, now, state=BatchState.LEASED if after.ids else BatchState.DONE)
         enter(connection, lease, entries, now)
-    return after
+        return after
+
+    return write_together(engine, write)
 
 
 @dataclass(frozen=True)

@@ -50,4 +50,8 @@ class Message:
 
     def as_bytes(self) -> bytes:
         """The whole message as RFC 5322 bytes with CRLF line ends, ready for SMTP DATA or a file."""
+        return b"".join(self.composer.splice(self))
+
+    def pieces(self) -> list[bytes]:
+        """The same in pieces; those that everybody gets are the same objects in each message."""
         return self.composer.splice(self)

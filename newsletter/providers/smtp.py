@@ -36,7 +36,7 @@ class SmtpProvider:
         sender: the address of the envelope, where a message has no return path of its own.
         login: for AUTH, if the server wants one.
         tls: what verifies certificates; by default the system's authorities.
-        sign: adds a signature to the bytes of a message, if it is done here.
+        sign: gives the signature field for the bytes of a message, if it is signed here.
     """
 
     name = "smtp"

@@ -8,9 +8,14 @@ import socket
 import ssl
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from newsletter.providers.smtp_replies import Reply, one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 #: A reply with more bytes is no reply (RFC 5321, 4.5.3.1.5, has lines of 512; some servers write novels).
 _LONGEST_REPLY = 65_536
@@ -140,26 +145,44 @@ class Line:
         self._session.close()
 
 
-def wire_form(message: bytes) -> bytes:
-    """*message* as DATA wants it: dots doubled (RFC 5321, 4.5.2), the final dot at its end.
-
-    Args:
-        message: with CRLF line ends only, as `with_crlf` makes it.
-    """
-    stuffed = message.replace(b"\r\n.", b"\r\n..")
-    if stuffed.startswith(b"."):
-        stuffed = b"." + stuffed
-    return stuffed + (b".\r\n" if stuffed.endswith(b"\r\n") else b"\r\n.\r\n")
-
-
-def with_crlf(message: bytes) -> bytes:
-    """*message* with CRLF for each of its line ends.
+def wire_form(pieces: Sequence[bytes]) -> bytes:
+    """A message as DATA wants it: CRLF only, dots doubled (RFC 5321, 4.5.2), the final dot at its end.
 
     A lone CR or LF could end the message early for one server and not for the next; there is none left.
+
+    Args:
+        pieces: the message when joined. What is done to a long one is remembered, as it comes again with the
+            next message.
     """
-    if message.count(b"\r\n") == message.count(b"\n") == message.count(b"\r"):
-        return message
-    return re.sub(rb"\r\n|\r|\n", b"\r\n", message)
+    stuffed: list[bytes] = []
+    begins_line = True
+    for piece in pieces:
+        if not piece:
+            continue
+        form = _long_form(piece) if len(piece) > _LONG else _form(piece)
+        if form is None:
+            return wire_form([re.sub(rb"\r\n|\r|\n", b"\r\n", b"".join(pieces))])
+        if begins_line and piece[:1] == b".":
+            stuffed.append(b".")
+        stuffed.append(form)
+        begins_line = piece[-1:] == b"\n"
+    stuffed.append(b".\r\n" if begins_line else b"\r\n.\r\n")
+    return b"".join(stuffed)
+
+
+#: Pieces with more bytes are as a rule the same for everybody.
+_LONG = 256
+
+
+def _form(piece: bytes) -> bytes | None:
+    """A piece with dots doubled at the beginning of its lines, except its first; None if an end is no CRLF."""
+    ends = piece.count(b"\r\n")
+    if ends != piece.count(b"\n") or ends != piece.count(b"\r"):
+        return None
+    return piece.replace(b"\r\n.", b"\r\n..")
+
+
+_long_form = lru_cache(maxsize=256)(_form)
 
 
 def cause_of(error: Exception) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from newsletter.messages.headers import utf8_address
 from newsletter.messages.message import UnmailableError
 from newsletter.providers.base import Outcome, Verdict
-from newsletter.providers.smtp_dialogue import wire_form, with_crlf
+from newsletter.providers.smtp_dialogue import wire_form
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +36,7 @@ class Letter:
         Args:
             offers: what the server offers.
             sender: the return path.
-            sign: adds a signature to the message's bytes.
+            sign: gives the signature field for the message's bytes.
 
         Raises:
             UnmailableError: the address cannot be written, the server would not take it, or it is too large.
@@ -46,9 +46,10 @@ class Letter:
         if self.utf8 and not offers.smtputf8:
             raise UnmailableError("the address needs SMTPUTF8, which the server does not offer")
         if not self.content:
-            content = with_crlf(self.message.as_bytes())
-            signed = sign(content) if sign else content
-            self.content, self.size = wire_form(signed), len(signed)
+            pieces = self.message.pieces()
+            if sign is not None:
+                pieces.insert(0, sign(b"".join(pieces)))
+            self.content, self.size = wire_form(pieces), sum(map(len, pieces))
         if offers.limit and self.size > offers.limit:
             raise UnmailableError(
                 f"the message has {self.size:,} bytes, and the server takes {offers.limit:,} at most"

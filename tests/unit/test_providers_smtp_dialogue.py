@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from newsletter.providers import Verdict
-from newsletter.providers.smtp_dialogue import wire_form, with_crlf
+from newsletter.providers.smtp_dialogue import wire_form
 from newsletter.providers.smtp_replies import Reply
 
 
@@ -22,13 +22,19 @@ def received(wire: bytes) -> bytes:
 
 
 @settings(deadline=None, max_examples=100)
-@given(st.lists(st.sampled_from([b"\r\n", b"\r", b"\n", b".", b"a", b"..", b" "]), max_size=30).map(b"".join))
-def test_no_message_can_end_itself_early(message: bytes) -> None:
-    """Whatever its dots and line ends, the server gets all of it, with CRLF for each line end, and nothing more."""
-    wire = wire_form(with_crlf(message))
+@given(
+    st.lists(
+        st.lists(st.sampled_from([b"\r\n", b"\r", b"\n", b".", b"a", b"..", b" ", b"x" * 300]), max_size=9).map(b"".join),
+        max_size=5,
+    )
+)
+def test_no_message_can_end_itself_early(pieces: list[bytes]) -> None:
+    """Whatever its dots and line ends, in pieces cut anywhere, the server gets all of it and nothing more."""
+    message = b"".join(pieces)
+    wire = wire_form(pieces)
 
     text = message.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
-    expected = text if text.endswith(b"\r\n") else text + b"\r\n"
+    expected = text if not text or text.endswith(b"\r\n") else text + b"\r\n"
     assert received(wire) == expected
     assert wire.count(b"\n") == wire.count(b"\r\n") == wire.count(b"\r")
 
