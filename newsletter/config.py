@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -21,6 +20,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from newsletter.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
 
@@ -62,19 +63,14 @@ def _rate(value: str) -> str:
     return value
 
 
-def _per_second(rate: str | None) -> float | None:
-    match = _RATE.fullmatch(rate) if rate else None
-    return int(match[1]) / _SECONDS[match[2]] if match else None
-
-
 def _bare_address(value: str) -> str:
     if not re.fullmatch(r"[^\s<>@+]+@[^\s<>@]+", value) or not value.isascii():
         raise ValueError("is no address for bounces; write `bounce@bounces.example.com`, without a `+`")
     return value
 
 
-def _domains(value: Mapping[str, SmtpDomainSettings]) -> Mapping[str, SmtpDomainSettings]:
-    return {name.lower(): limits for name, limits in value.items()}
+def _domains(value: dict[str, int]) -> dict[str, int]:
+    return {name.lower(): count for name, count in value.items()}
 
 
 Mailbox = Annotated[str, AfterValidator(_mailbox)]
@@ -107,25 +103,14 @@ class DeliverySettings(_Section):
     @property
     def messages_per_second(self) -> float | None:
         """The rate as messages per second, or None when there is no limit."""
-        return _per_second(self.rate)
+        match = _RATE.fullmatch(self.rate) if self.rate else None
+        return int(match[1]) / _SECONDS[match[2]] if match else None
 
 
 class OutboxSettings(_Section):
     """The provider that writes each message to a file."""
 
     path: str = "outbox"
-
-
-class SmtpDomainSettings(_Section):
-    """What holds for recipients of one domain."""
-
-    connections: int | None = Field(default=None, ge=1)
-    rate: Annotated[str, AfterValidator(_rate)] | None = None
-
-    @property
-    def messages_per_second(self) -> float | None:
-        """The rate as messages per second, or None when there is no limit."""
-        return _per_second(self.rate)
 
 
 class DkimSettings(_Section):
@@ -139,9 +124,12 @@ class DkimSettings(_Section):
 class SmtpSettings(_Section):
     """The provider that speaks SMTP to a server or relay.
 
-    ``ca_file`` names the authorities to believe instead of the system's. Connections are replaced after
-    ``recycle_after`` messages or ``recycle_age`` seconds. With ``return_path = "bounce@bounces.example.com"``
-    each delivery has a return path of its own, ``bounce+…@bounces.example.com``.
+    `ca_file` names the authorities to believe instead of the system's. A connection is replaced after
+    `recycle_after` messages or `recycle_age` seconds. At most `window` messages per connection are in doubt
+    after a crash. With `return_path = "bounce@bounces.example.com"` each delivery has a return path of its
+    own, `bounce+…@bounces.example.com`. `dkim = { selector = "…", key_file = "…" }` signs messages.
+    `domains = { "example.com" = 2 }` says over how many connections a domain is written to at once; `"*"`
+    stands for any other.
     """
 
     host: str = "127.0.0.1"
@@ -152,11 +140,12 @@ class SmtpSettings(_Section):
     ca_file: str | None = None
     connections: int = Field(default=4, ge=1, le=100)
     timeout: float = Field(default=30.0, gt=0)
+    window: int = Field(default=20, ge=1, le=500)
     recycle_after: int = Field(default=500, ge=1)
     recycle_age: float = Field(default=300.0, gt=0)
     return_path: Annotated[str, AfterValidator(_bare_address)] | None = None
     dkim: DkimSettings | None = None
-    domains: Annotated[Mapping[str, SmtpDomainSettings], AfterValidator(_domains)] = {}
+    domains: Annotated[dict[str, Annotated[int, Field(ge=1)]], AfterValidator(_domains)] = {}
 
 
 class SendgridSettings(_Section):

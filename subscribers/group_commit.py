@@ -1,7 +1,7 @@
 """Writes of many threads in one transaction: whoever waits for the disk together pays for it once.
 
-SQLite has one writer at a time, and with ``synchronous=FULL`` each commit waits for the disk. While one thread
-commits, the writes of the others gather, and the next commit makes them all durable.
+SQLite has one writer at a time, and with ``synchronous=FULL`` each commit waits for the disk. While one
+thread commits, the writes of the others gather, and the next commit makes them all durable.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Declined(Exception):  # noqa: N818 - it is no error of the transaction, wh
 
 
 def write_together(engine: Engine, write: Callable[[Connection], T]) -> T:
-    """What *write* returns, once what it wrote is durable; on SQLite perhaps together with other threads' writes.
+    """What *write* returns, once what it wrote is durable; on SQLite perhaps together with other threads'.
 
     Args:
         engine: the database.
@@ -115,7 +115,7 @@ def _commit(engine: Engine, together: list[_Write[Any]]) -> None:
         with writing(engine) as connection:
             for each in together:
                 each.attempt(connection)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - its own caller gets it
         if len(together) == 1:
             together[0].fail(error)
             return

@@ -17,7 +17,7 @@ from newsletter.cli.session import Session, confirm, json_option, pass_session
 from newsletter.delivery import Audience, DispatchState, Means, plan_dispatch, run_dispatch, status
 from newsletter.editions import publish, read_attached
 from newsletter.errors import DeliveryError, NewsletterError, UsageError
-from newsletter.messages import Composer, Envelope, Recipient
+from newsletter.messages import Composer, Recipient
 from newsletter.providers import PROVIDERS, Provider, Verdict, make_provider
 
 if TYPE_CHECKING:
@@ -55,14 +55,13 @@ def test(
     edition = pressed.edition
     provider = _provider(session, provider_name)
     sample = session.recipient(reader, edition)
-    settings = session.publication.settings.publication
     recipients = [
         Recipient(session.address(address), sample.name if reader else "", sample.fields, sample.links)
         for address in addresses
     ]
     publish(pressed.images, session.publication.media)
     images = read_attached(edition, session.publication.media)
-    composer = Composer(edition, Envelope.of(settings, edition.slug, test=True), images)
+    composer = Composer(edition, session.envelope(edition.slug, test=True), images)
     batch = secrets.token_hex(4)
     messages = [
         composer.compose(
@@ -220,7 +219,7 @@ def run(session: Session, dispatch: str, provider: Provider, *, as_json: bool) -
         store=session.store,
         tokens=session.tokens,
         provider=provider,
-        envelope=Envelope.of(settings.publication, slug),
+        envelope=session.envelope(slug),
         url=settings.publication.url,
         rate=settings.delivery.messages_per_second,
         media=session.publication.media,

@@ -36,7 +36,7 @@ _STATES = {
     Verdict.ACCEPTED: DeliveryState.ACCEPTED,
     Verdict.REJECTED: DeliveryState.REJECTED,
     Verdict.UNCERTAIN: DeliveryState.UNCERTAIN,
-    Verdict.REFUSED: DeliveryState.FAILED,
+    Verdict.REFUSED: DeliveryState.REJECTED,
 }
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 #: Bytes of the signature: 80 bits, which leave the local part within 64 octets (RFC 5321, 4.5.3.1.1).
 _SIGNED = 10
-_DETAIL = re.compile(r"([a-z2-7]{24})\.([a-z2-7]{16})", re.IGNORECASE)
+_DETAIL = re.compile(r"([a-z0-9]{24})\.([a-z2-7]{16})", re.IGNORECASE)
 #: Keeps what the same keys sign elsewhere from being a signature here.
 _PURPOSE = b"return path\0"
 
@@ -31,7 +31,7 @@ class ReturnPath:
 
     def address(self, delivery_id: str) -> str:
         """The return path of one delivery; for names that are no delivery's, such as tests, the mailbox."""
-        if not re.fullmatch(r"[a-z2-7]{24}", delivery_id):
+        if not re.fullmatch(r"[a-z0-9]{24}", delivery_id):
             return f"{self._local}@{self._domain}"
         return f"{self._local}+{delivery_id}.{_sign(self._keys[-1], delivery_id)}@{self._domain}"
 

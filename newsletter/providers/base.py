@@ -26,6 +26,8 @@ class Verdict(StrEnum):
     DEFERRED = "deferred"
     #: Not tried, as it was not its turn: another time, and it does not count as a try.
     POSTPONED = "postponed"
+    #: Not tried, as others like it were refused; a person may have it tried again.
+    STOPPED = "stopped"
     #: Handed over, but the answer was lost: it may or may not have been taken.
     UNCERTAIN = "uncertain"
 

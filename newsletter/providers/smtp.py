@@ -40,9 +40,8 @@ class SmtpProvider:
     """
 
     name = "smtp"
-    window = 20
     #: Small, so that a short list is spread over all connections.
-    batch_size = 50
+    batch_size = 100
     idempotent = False
     smtputf8 = True
 
@@ -58,6 +57,7 @@ class SmtpProvider:
         self.settings = settings
         self.sender = ascii_address(sender)
         self.concurrency = settings.connections
+        self.window = settings.window
         self.domains = Domains(settings.domains)
         self.login = login
         self._sign = sign

@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 
 #: How often one message may be begun when connections break before its end.
 BEGINNINGS = 2
-#: How long, in seconds, a connection waits for the turn of a domain before the message is put off.
+#: How long, in seconds, a connection waits until a domain lets somebody in, and how often it looks meanwhile.
 PATIENCE = 1.0
+TURNS = 20
 #: A message larger than the server takes (RFC 1870, section 6.1).
 _TOO_LARGE = 552
 
@@ -162,32 +163,25 @@ class _Window:
 
     def _next(self, line: Line, *, waits: bool) -> Letter | None:
         """The first message whose domain lets it in, written; whoever cannot be tried is told of."""
-        waited = 0.0
+        for _ in range(TURNS):
+            letter = self._admit(line)
+            if letter is not None or not self._queue or not waits:
+                return letter
+            self._pause(PATIENCE / TURNS)
         while self._queue:
-            soonest = self._admit(line)
-            if isinstance(soonest, Letter):
-                return soonest
-            if not self._queue or not waits:
-                return None
-            if waited + soonest > PATIENCE:
-                self._put_off(soonest)
-                return None
-            self._pause(soonest)
-            waited += soonest
+            told = "waits until its domain's connections are free"
+            self._told.append(self._queue.popleft().outcome(Verdict.POSTPONED, told, wait=PATIENCE))
         return None
 
-    def _admit(self, line: Line) -> Letter | float:
-        """The first message that may go, or how many seconds it takes until one may."""
-        soonest = float("inf")
+    def _admit(self, line: Line) -> Letter | None:
+        """The first message that may go, written; those before it whose domain is busy go to the end."""
         for _ in range(len(self._queue)):
             letter = self._queue.popleft()
             if reason := self._domains.stopped(letter.domain):
                 told = f"not tried: {letter.domain} refuses our mail: {reason}"
-                self._told.append(letter.outcome(Verdict.REFUSED, told))
+                self._told.append(letter.outcome(Verdict.STOPPED, told))
                 continue
-            wait = self._domains.enter(letter.domain)
-            if wait > 0:
-                soonest = min(soonest, wait)
+            if not self._domains.enter(letter.domain):
                 self._queue.append(letter)
                 continue
             try:
@@ -197,12 +191,7 @@ class _Window:
                 self._told.append(letter.outcome(Verdict.REJECTED, error.what))
                 continue
             return letter
-        return soonest
-
-    def _put_off(self, seconds: float) -> None:
-        while self._queue:
-            letter = self._queue.popleft()
-            self._told.append(letter.outcome(Verdict.POSTPONED, "waits for its domain's turn", wait=seconds))
+        return None
 
     # --- one message ---------------------------------------------------------------------------------
 

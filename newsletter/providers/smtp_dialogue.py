@@ -175,7 +175,7 @@ _LONG = 256
 
 
 def _form(piece: bytes) -> bytes | None:
-    """A piece with dots doubled at the beginning of its lines, except its first; None if an end is no CRLF."""
+    """A piece with dots doubled where lines begin, except its first; None if a line end is no CRLF."""
     ends = piece.count(b"\r\n")
     if ends != piece.count(b"\n") or ends != piece.count(b"\r"):
         return None

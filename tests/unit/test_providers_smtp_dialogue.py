@@ -24,7 +24,9 @@ def received(wire: bytes) -> bytes:
 @settings(deadline=None, max_examples=100)
 @given(
     st.lists(
-        st.lists(st.sampled_from([b"\r\n", b"\r", b"\n", b".", b"a", b"..", b" ", b"x" * 300]), max_size=9).map(b"".join),
+        st.lists(
+            st.sampled_from([b"\r\n", b"\r", b"\n", b".", b"a", b"..", b" ", b"x" * 300]), max_size=9
+        ).map(b"".join),
         max_size=5,
     )
 )
