@@ -55,7 +55,8 @@ class SmtpConnection:
 
     def __init__(self, terms: Terms, pause: Callable[[float], object] = sleep) -> None:
         self._terms = terms
-        self._pause = pause
+        #: Waits for so many seconds.
+        self.pause = pause
         self._line: Line | None = None
 
     def open(self) -> Line:
@@ -83,7 +84,7 @@ class SmtpConnection:
             ProviderError: the server is gone, or takes nothing from us. Messages without an outcome were not
                 handed over.
         """
-        return _Window(self, self._terms, messages, self._pause).run()
+        return _Window(self, self._terms, messages, self.pause).run()
 
     def drop(self) -> None:
         """Close without a word."""
