@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from newsletter.messages.headers import ascii_address
 from newsletter.providers.smtp_connection import SmtpConnection, Terms
 from newsletter.providers.smtp_domains import Domains
+from newsletter.providers.smtp_pool import Pool
 from newsletter.providers.smtp_session import Doorway, Login, trust
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from newsletter.config import SmtpSettings
     from newsletter.errors import ProviderError
     from newsletter.messages.message import Message
+    from newsletter.providers.smtp_dialogue import Line
     from newsletter.providers.smtp_replies import Reply
 
 __all__ = ["Login", "SmtpProvider"]
@@ -56,13 +58,15 @@ class SmtpProvider:
     ) -> None:
         self.settings = settings
         self.sender = ascii_address(sender)
-        self.concurrency = settings.connections
+        #: More workers than connections: while some write the ledger, the others hand over.
+        self.concurrency = settings.connections + settings.connections // 2
         self.window = settings.window
         self.domains = Domains(settings.domains)
         self.login = login
-        self._sign = sign
         if tls is not None:
             self.tls = tls
+        self._pool = Pool(self._open, settings.connections, settings.recycle_after, settings.recycle_age)
+        self._terms = Terms(self._pool, self._return_path, sign, self._sender_refused, self.domains)
 
     @cached_property
     def tls(self) -> ssl.SSLContext:
@@ -80,32 +84,25 @@ class SmtpProvider:
 
     @contextmanager
     def connect(self, dispatch: str = "test") -> Iterator[SmtpConnection]:  # noqa: ARG002 - SMTP has no use for it
-        """Open a connection, encrypted and logged in as the settings say.
+        """Join the pool of connections, which are encrypted and logged in as the settings say.
 
         Raises:
             ProviderError: the server cannot be reached, or (CredentialsError) refuses the login.
         """
         connection = SmtpConnection(self._terms)
-        connection.open()
+        self._pool.join()
         try:
+            connection.open()
+            connection.close()
             yield connection
         finally:
-            connection.close()
+            self._pool.leave()
 
-    @cached_property
-    def _terms(self) -> Terms:
-        def sender_refused(reply: Reply) -> ProviderError:
-            return self._doorway.sender_refused(reply, self.sender)
+    def _sender_refused(self, reply: Reply) -> ProviderError:
+        return self._doorway.sender_refused(reply, self.sender)
 
-        return Terms(
-            open=self._doorway.open,
-            sender=self._return_path,
-            sign=self._sign,
-            sender_refused=sender_refused,
-            domains=self.domains,
-            recycle_after=self.settings.recycle_after,
-            recycle_age=self.settings.recycle_age,
-        )
+    def _open(self) -> Line:
+        return self._doorway.open()
 
     def _return_path(self, message: Message) -> str:
         return message.return_path or self.sender

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from time import monotonic, sleep
+from time import sleep
 from typing import TYPE_CHECKING
 
 from newsletter.messages.message import UnmailableError
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from newsletter.providers.base import Outcome
     from newsletter.providers.smtp_dialogue import Line
     from newsletter.providers.smtp_domains import Domains
+    from newsletter.providers.smtp_pool import Pool
     from newsletter.providers.smtp_replies import Reply
 
 #: How often one message may be begun when connections break before its end.
@@ -38,43 +39,41 @@ _TOO_LARGE = 552
 
 @dataclass(frozen=True)
 class Terms:
-    """What connections go by: how they are opened, when replaced, and what is said over them."""
+    """What the connections of a provider have in common."""
 
-    open: Callable[[], Line]
+    pool: Pool
     sender: Callable[[Message], str]
+    #: Gives the signature field for a message's bytes.
     sign: Callable[[bytes], bytes] | None
     sender_refused: Callable[[Reply], ProviderError]
     domains: Domains
-    #: Messages and seconds after which a connection is replaced.
-    recycle_after: int
-    recycle_age: float
 
 
 class SmtpConnection:
-    """A way to the server that is opened anew when the server ends it, or when it served long enough."""
+    """A worker's way to the server: a connection of the pool while it hands over, another when that ends."""
 
     def __init__(self, terms: Terms, pause: Callable[[float], object] = sleep) -> None:
         self._terms = terms
+        self._line: Line | None = None
         #: Waits for so many seconds.
         self.pause = pause
-        self._line: Line | None = None
 
     def open(self) -> Line:
-        """The line in use, a new one if there is none.
+        """The line in use, another one if there is none or if it is worn out.
 
         Raises:
             ProviderError: the server cannot be reached or used.
         """
-        if self._line is not None and self._worn(self._line, 0):
+        if self._line is not None and self._terms.pool.is_worn(self._line):
             self.close()
         if self._line is None:
-            self._line = self._terms.open()
+            self._line = self._terms.pool.take()
         return self._line
 
     def close(self) -> None:
-        """Say goodbye, if there is still somebody to hear it."""
+        """Let another worker have the line."""
         if self._line is not None:
-            self._line.end()
+            self._terms.pool.give_back(self._line)
             self._line = None
 
     def send(self, messages: Sequence[Message]) -> Iterator[Outcome]:
@@ -84,17 +83,16 @@ class SmtpConnection:
             ProviderError: the server is gone, or takes nothing from us. Messages without an outcome were not
                 handed over.
         """
-        return _Window(self, self._terms, messages, self.pause).run()
+        try:
+            yield from _Window(self, self._terms, messages, self.pause).run()
+        finally:
+            self.close()
 
     def drop(self) -> None:
-        """Close without a word."""
+        """Close the line without a word."""
         if self._line is not None:
-            self._line.close()
+            self._terms.pool.lose(self._line)
             self._line = None
-
-    def _worn(self, line: Line, more: int) -> bool:
-        terms = self._terms
-        return line.carried + more >= terms.recycle_after or monotonic() - line.since >= terms.recycle_age
 
     def holds(self, line: Line) -> bool:
         """Whether *line* is still in use."""
@@ -102,7 +100,7 @@ class SmtpConnection:
 
     def goes_on(self, line: Line) -> bool:
         """Whether the next envelope may follow the present message over the same line."""
-        return self.holds(line) and line.offers.pipelining and not self._worn(line, 1)
+        return self.holds(line) and line.offers.pipelining and not self._terms.pool.is_worn(line, 1)
 
 
 class _Window:

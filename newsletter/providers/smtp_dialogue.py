@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import select
 import smtplib
 import socket
 import ssl
@@ -96,7 +97,7 @@ class Line:
             end = self._unread.find(b"\n")
             if end >= 0 and self._unread[3:4] != b"-":
                 line, self._unread = self._unread[:end], self._unread[end + 1 :]
-                return Reply(_CODES.get(line[:3], -1), one_line(line[4:]))
+                return _reply(line)
             if end >= 0:
                 return self._hear_lines()
             self._receive()
@@ -134,6 +135,12 @@ class Line:
         self.say(command)
         return self.hear()
 
+    def is_over(self) -> bool:
+        """Whether the server ended the connection while nothing was asked, with 421 or silently."""
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        return bool(self._unread or poll.poll(0))
+
     def end(self) -> None:
         """Say goodbye, if there is still somebody to hear it, and close."""
         with suppress(BrokenOffError):
@@ -143,6 +150,12 @@ class Line:
     def close(self) -> None:
         """Close without a word."""
         self._session.close()
+
+
+@lru_cache(maxsize=256)
+def _reply(line: bytes) -> Reply:
+    """The reply of one line; servers say the same ones again and again."""
+    return Reply(_CODES.get(line[:3], -1), one_line(line[4:]))
 
 
 def wire_form(pieces: Sequence[bytes]) -> bytes:

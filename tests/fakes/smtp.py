@@ -6,6 +6,7 @@ The second refuses, hangs up or falls silent at any step.
 from __future__ import annotations
 
 import asyncio
+import socket
 import socketserver
 import ssl
 import threading
@@ -48,6 +49,12 @@ class SmtpServer:
     together: int = 0
     open: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
+    sockets: list[socket.socket] = field(default_factory=list)
+
+    def hang_up(self) -> None:
+        """End every connection that is open, as after a long silence."""
+        for each in self.sockets:
+            each.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager
@@ -124,6 +131,7 @@ class _Dialogue(socketserver.StreamRequestHandler):
             state.connections += 1
             state.open += 1
             state.together = max(state.together, state.open)
+            state.sockets.append(self.request)
         self._ahead: list[bytes] = []
         try:
             self._talk(state)

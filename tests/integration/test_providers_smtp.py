@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import email
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from email import policy
 from typing import TYPE_CHECKING
@@ -198,6 +200,39 @@ def test_a_connection_is_replaced_when_it_is_old() -> None:
 
     assert verdicts(outcomes) == [Verdict.ACCEPTED] * 3
     assert server.connections == 4
+
+
+def test_workers_share_the_connections() -> None:
+    """There are more of them, so that some hand over while others write down what came of it."""
+    with smtp_server() as server:
+        to = provider(server.port, connections=2)
+        batches = [[message(f"a{n}@example.com", f"d{n}")] for n in range(20)]
+        assert to.concurrency == 3
+
+        def work(_: int) -> None:
+            with to.connect() as connection:
+                while batches:
+                    with suppress(IndexError):
+                        list(connection.send(batches.pop()))
+
+        with ThreadPoolExecutor(3) as workers:
+            list(workers.map(work, range(3)))
+
+    assert len(server.taken) == 20
+    assert server.together <= 2
+    assert server.open == 0
+
+
+def test_a_connection_that_the_server_ended_meanwhile_costs_no_try() -> None:
+    """As many servers do after minutes of silence, with 421 or without a word."""
+    with smtp_server() as server, provider(server.port).connect() as connection:
+        assert len(list(connection.send(messages(1)))) == 1
+        server.hang_up()
+        outcomes = list(connection.send(messages(3)))
+
+    assert [outcome.verdict for outcome in outcomes] == [Verdict.ACCEPTED] * 3
+    assert server.connections == 2
+    assert sum(command.startswith("MAIL") for command in server.commands) == 4
 
 
 @pytest.mark.parametrize("limit", [{"example.com": 1}, {"*": 1}])
