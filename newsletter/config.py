@@ -125,11 +125,11 @@ class SmtpSettings(_Section):
     """The provider that speaks SMTP to a server or relay.
 
     `ca_file` names the authorities to believe instead of the system's. A connection is replaced after
-    `recycle_after` messages or `recycle_age` seconds. At most `window` messages per connection are in doubt
-    after a crash. With `return_path = "bounce@bounces.example.com"` each delivery has a return path of its
-    own, `bounce+…@bounces.example.com`. `dkim = { selector = "…", key_file = "…" }` signs messages.
-    `domains = { "example.com" = 2 }` says over how many connections a domain is written to at once; `"*"`
-    stands for any other.
+    `recycle_after` messages or `recycle_age` seconds. At most `window` messages per worker are in doubt after
+    a crash; there are half as many workers again as `connections`. `return_path` is the address whose forms,
+    `bounce+…@bounces.example.com`, get the bounces, one for each delivery. `dkim` has a selector, a key_file
+    and perhaps a domain; `domains` says over how many connections a domain is written to at once, `"*"` any
+    other. More in docs/smtp.md.
     """
 
     host: str = "127.0.0.1"
