@@ -64,16 +64,26 @@ class Provider(Protocol):
 
     #: The word of ``[delivery] provider``.
     name: str
-    #: How many messages may be in doubt after a crash: so many are put into one call of `Connection.send`.
-    window: int
-    #: How many recipients make a batch (at most 1,000), and how many batches may be worked on at once.
-    batch_size: int
-    concurrency: int
     #: True when handing over the same message again replaces the first, so that nothing is ever in doubt.
     idempotent: bool
     #: True when messages to addresses beyond ASCII may be handed over; those that it cannot take after all,
     #: it rejects.
     smtputf8: bool
+
+    @property
+    def window(self) -> int:
+        """How many messages are put into one call of `Connection.send`: so many a crash leaves in doubt."""
+        ...
+
+    @property
+    def batch_size(self) -> int:
+        """How many recipients make a batch, at most 1,000."""
+        ...
+
+    @property
+    def concurrency(self) -> int:
+        """How many batches may be worked on at once."""
+        ...
 
     def describe(self) -> str:
         """Where messages go, in a few words for people: ``outbox at /path``."""

@@ -42,8 +42,6 @@ class SmtpProvider:
     """
 
     name = "smtp"
-    #: Small, so that a short list is spread over all connections.
-    batch_size = 100
     idempotent = False
     smtputf8 = True
 
@@ -58,15 +56,27 @@ class SmtpProvider:
     ) -> None:
         self.settings = settings
         self.sender = ascii_address(sender)
-        #: More workers than connections: while some write the ledger, the others hand over.
-        self.concurrency = settings.connections + settings.connections // 2
-        self.window = settings.window
         self.domains = Domains(settings.domains)
         self.login = login
         if tls is not None:
             self.tls = tls
         self._pool = Pool(self._open, settings.connections, settings.recycle_after, settings.recycle_age)
         self._terms = Terms(self._pool, self._return_path, sign, self._sender_refused, self.domains)
+
+    @cached_property
+    def window(self) -> int:
+        """How many messages a worker may leave in doubt after a crash."""
+        return self.settings.window
+
+    @cached_property
+    def batch_size(self) -> int:
+        """Some windows: small, so that a short list is spread over all connections."""
+        return min(3 * self.settings.window, 1000)
+
+    @cached_property
+    def concurrency(self) -> int:
+        """More workers than connections: while some write the ledger, the others hand over."""
+        return self.settings.connections + self.settings.connections // 2
 
     @cached_property
     def tls(self) -> ssl.SSLContext:
