@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import cleandoc
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,7 +48,7 @@ def settings() -> str:
         model = field.annotation
         parts += [
             f"## [{section}]\n",
-            f"{(model.__doc__ or '').strip()}\n",
+            f"{cleandoc(model.__doc__ or '')}\n",
             "| key | environment | default |",
             "| --- | --- | --- |",
         ]

@@ -78,6 +78,16 @@ def _domain(value: str) -> str:
     return domain
 
 
+def _bare_address(value: str) -> str:
+    if not re.fullmatch(r"[^\s<>@+]+@[^\s<>@]+", value) or not value.isascii():
+        raise ValueError("is no address for bounces; write `bounce@bounces.example.com`, without a `+`")
+    return value
+
+
+def _domains(value: dict[str, int]) -> dict[str, int]:
+    return {name.lower(): count for name, count in value.items()}
+
+
 Mailbox = Annotated[str, AfterValidator(_mailbox)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 Rate = Annotated[str, _as(parse_rate)]
@@ -120,16 +130,39 @@ class OutboxSettings(_Section):
     path: str = "outbox"
 
 
+class DkimSettings(_Section):
+    """A DKIM signature of our own, for servers that add none; ``domain`` is by default the sender's."""
+
+    selector: str = Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$")
+    key_file: str
+    domain: str | None = None
+
+
 class SmtpSettings(_Section):
-    """The provider that speaks SMTP to a server or relay."""
+    """The provider that speaks SMTP to a server or relay.
+
+    `ca_file` names the authorities to believe instead of the system's. A connection is replaced after
+    `recycle_after` messages or `recycle_age` seconds. At most `window` messages per worker are in doubt after
+    a crash; there are half as many workers again as `connections`. `return_path` is the address whose forms,
+    `bounce+…@bounces.example.com`, get the bounces, one for each delivery. `dkim` has a selector, a key_file
+    and perhaps a domain; `domains` says over how many connections a domain is written to at once, `"*"` any
+    other. More in docs/smtp.md.
+    """
 
     host: str = "127.0.0.1"
     port: int = Field(default=25, ge=1, le=65535)
     tls: Literal["none", "starttls", "implicit"] = "none"
     username: str | None = None
     password_file: str | None = None
+    ca_file: str | None = None
     connections: int = Field(default=4, ge=1, le=100)
     timeout: float = Field(default=30.0, gt=0)
+    window: int = Field(default=20, ge=1, le=500)
+    recycle_after: int = Field(default=500, ge=1)
+    recycle_age: float = Field(default=300.0, gt=0)
+    return_path: Annotated[str, AfterValidator(_bare_address)] | None = None
+    dkim: DkimSettings | None = None
+    domains: Annotated[dict[str, Annotated[int, Field(ge=1)]], AfterValidator(_domains)] = {}
 
 
 class SendgridSettings(_Section):

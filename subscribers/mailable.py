@@ -75,7 +75,8 @@ class Addressee:
     """Somebody a message is for, as of now.
 
     ``fields`` is what merge tags and segments may ask: email, first_name, last_name, name, locale, time_zone,
-    status, joined (a date), tags and topics (lists, perhaps empty), and the attributes; what is not known is absent.
+    status, joined (a date), tags and topics (lists, perhaps empty), and the attributes; what is not known is
+    absent.
     """
 
     id: int
@@ -119,7 +120,7 @@ def addressees(
     if not ids:
         return {}
     columns = SUBSCRIBER.c
-    rows = connection.execute(
+    rows: Sequence[Row[Any]] = connection.execute(
         select(
             columns.id,
             columns.public_id,

@@ -88,6 +88,8 @@ class KeyPurpose(StrEnum):
 
     #: Signs the links in messages.
     LINKS = "links"
+    #: Signs the return paths of messages.
+    BOUNCES = "bounces"
     #: Hashes addresses in the suppression table; it can never be replaced.
     SUPPRESSION = "suppression"
 

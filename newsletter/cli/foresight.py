@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from newsletter.editions.merge import MissingValue
-from newsletter.messages import Composer, Envelope, Recipient, UnmailableError
+from newsletter.messages import Composer, Recipient, UnmailableError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,12 +29,9 @@ class Foresight:
     """Shown the recipients of a plan batch by batch, it counts who could not be mailed, by reason."""
 
     def __init__(self, session: Session, pressed: Pressed, provider: Provider) -> None:
-        settings = session.publication.settings.publication
         self._store = session.store
         self._smtputf8 = provider.smtputf8
-        self._composer = Composer(
-            pressed.edition, Envelope.of(settings, pressed.edition.slug), pressed.contents()
-        )
+        self._composer = Composer(pressed.edition, session.envelope(pressed.edition.slug), pressed.contents())
         self.skips: Counter[str] = Counter()
 
     def __call__(self, connection: Connection, ids: Sequence[int]) -> None:

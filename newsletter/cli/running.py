@@ -21,7 +21,6 @@ from newsletter.delivery import (
     status,
 )
 from newsletter.errors import DeliveryError, NewsletterError
-from newsletter.messages import Envelope
 from newsletter.providers import Provider, make_provider
 
 #: How long `run-due` waits for what is due next, in seconds; what is due later is for its next run.
@@ -189,7 +188,7 @@ def _means(session: Session, dispatch: str, provider: Provider) -> Means:
         store=session.store,
         tokens=session.tokens,
         provider=provider,
-        envelope=Envelope.of(settings.publication, status(session.engine, dispatch).issue),
+        envelope=session.envelope(status(session.engine, dispatch).issue),
         url=settings.publication.url,
         limits=Limits.of(settings),
         media=session.publication.media,

@@ -21,7 +21,7 @@ from newsletter.cli.session import Session, confirm, json_option, pass_session
 from newsletter.delivery import Audience, DispatchState, Schedule, plan_dispatch, status
 from newsletter.editions import publish, read_attached
 from newsletter.errors import DeliveryError, UsageError
-from newsletter.messages import Composer, Envelope, Recipient
+from newsletter.messages import Composer, Recipient
 from newsletter.providers import PROVIDERS, Provider, Verdict, make_provider
 
 if TYPE_CHECKING:
@@ -59,14 +59,13 @@ def test(
     edition = pressed.edition
     provider = _provider(session, provider_name)
     sample = session.recipient(reader, edition, pressed.issue.topic or "")
-    settings = session.publication.settings.publication
     recipients = [
         Recipient(session.address(address), sample.name if reader else "", sample.fields, sample.links)
         for address in addresses
     ]
     publish(pressed.images, session.publication.media)
     images = read_attached(edition, session.publication.media)
-    composer = Composer(edition, Envelope.of(settings, edition.slug, test=True), images)
+    composer = Composer(edition, session.envelope(edition.slug, test=True), images)
     batch = secrets.token_hex(4)
     messages = [
         composer.compose(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
@@ -16,8 +16,11 @@ from newsletter.editions import find_issue, press
 from newsletter.errors import NewsletterError, UsageError
 from newsletter.measures import find_zone
 from newsletter.messages import Composer, Envelope, Message, Recipient, personal_links
+from newsletter.messages.return_path import ReturnPath
 from newsletter.migrations import open_database
 from subscribers import SubscriberStore, Tokens, normalise
+from subscribers.keys import secret_keys
+from subscribers.models import KeyPurpose
 from subscribers.topics import count_topics
 
 if TYPE_CHECKING:
@@ -152,6 +155,15 @@ class Session:
             person = self.store.addressees(connection, [profile.id])[profile.id]
         links = personal_links(url, self.tokens, person.public_id, edition.slug, topic)
         return Recipient(person.email, str(person.fields.get("name", "")), person.fields, links)
+
+    def envelope(self, slug: str, *, test: bool = False) -> Envelope:
+        """Who messages of an issue are from, and where their bounces go."""
+        settings = self.publication.settings
+        envelope = Envelope.of(settings.publication, slug, test=test)
+        if settings.smtp.return_path is None:
+            return envelope
+        keys = secret_keys(self.engine, KeyPurpose.BOUNCES)
+        return replace(envelope, bounces=ReturnPath(settings.smtp.return_path, keys))
 
     def sample(self, pressed: Pressed, reader: str | None) -> Message:
         """The message that *reader* gets, or one for nobody in particular, whose missing values are dots."""

@@ -39,6 +39,7 @@ _STATES = {
     Verdict.ACCEPTED: DeliveryState.ACCEPTED,
     Verdict.REJECTED: DeliveryState.REJECTED,
     Verdict.UNCERTAIN: DeliveryState.UNCERTAIN,
+    Verdict.REFUSED: DeliveryState.REJECTED,
 }
 
 
@@ -82,6 +83,7 @@ def deliver_batch(job: Job, connection: Connection, worker: str) -> bool:
         return False
     trouble: ProviderError | None = None
     grant: Grant | None = None
+    waits: list[float] = []
     try:
         lease = lanes.sort_out(job.engine, lease, job.pace.limits.domains, job.clock())
         while lease.untried and trouble is None and not job.stopping():
@@ -97,13 +99,16 @@ def deliver_batch(job: Job, connection: Connection, worker: str) -> bool:
             if authorised is None:  # paused or cancelled
                 break
             outcomes, trouble = hand_over(connection, list(messages.values()))
-            entries, deferred = judge(job, authorised, messages, outcomes, trouble)
-            lease = ledger.record(job.engine, authorised, entries, deferred, job.clock())
+            entries, later = judge(job, authorised, messages, outcomes, trouble)
+            waits += [outcome.wait for outcome in later.values()]
+            lease = record(job, authorised, entries, later)
 
-            job.progress(_counts(authorised, (*skipped, *entries), deferred))
+            job.progress(_counts(authorised, (*skipped, *entries), later))
             job.circuit.note(entries)
         if lease.ids:
-            recovery.release(job.engine, lease, job.clock(), ready_at=_when_to_retry(job, lease, grant))
+            recovery.release(
+                job.engine, lease, job.clock(), ready_at=_when_to_retry(job, lease, grant, waits)
+            )
     except LeaseLostError:
         # Somebody took this worker for dead and named those in doubt. They hold the batch; nothing is ours.
         return True
@@ -159,14 +164,14 @@ def judge(
     messages: Mapping[int, Message],
     outcomes: Mapping[str, Outcome],
     trouble: ProviderError | None,
-) -> tuple[list[Entry], list[int]]:
-    """The entries for the ledger, and who is to be tried again.
+) -> tuple[list[Entry], dict[int, Outcome]]:
+    """The entries for the ledger, and who is to be tried again or was not tried, with the reason.
 
     A message without an outcome was not handed over if the provider gave up, and is left out then. If the
     provider did not give up, it broke its promise, and nobody knows.
     """
     entries: list[Entry] = []
-    deferred: list[int] = []
+    later: dict[int, Outcome] = {}
     for subscriber_id, message in messages.items():
         name, tries = message.delivery_id, lease.tried(subscriber_id) + 1
         outcome = outcomes.get(name)
@@ -174,12 +179,26 @@ def judge(
             continue
         if outcome is None:
             outcome = Outcome(name, Verdict.UNCERTAIN, "the provider told no outcome")
-        state = _STATES.get(outcome.verdict, DeliveryState.FAILED)
-        if state is DeliveryState.FAILED and not job.backoff.exhausted(tries):
-            deferred.append(subscriber_id)
+        if outcome.verdict is Verdict.POSTPONED or (
+            outcome.verdict is Verdict.DEFERRED and not job.backoff.exhausted(tries)
+        ):
+            later[subscriber_id] = outcome
             continue
+        state = _STATES.get(outcome.verdict, DeliveryState.FAILED)
         entries.append(Entry(subscriber_id, name, state, outcome.reason, outcome.provider_id, tries))
-    return entries, deferred
+    return entries, later
+
+
+def record(
+    job: Job, lease: ledger.Lease, entries: Sequence[Entry], later: Mapping[int, Outcome]
+) -> ledger.Lease:
+    """Write down a window: what came of whom, and who is to be tried *later*.
+
+    Raises:
+        LeaseLostError: the batch has another holder.
+    """
+    untried = {who for who, outcome in later.items() if outcome.verdict is Verdict.POSTPONED}
+    return ledger.record(job.engine, lease, entries, later.keys() - untried, job.clock(), postponed=untried)
 
 
 def _recipient(job: Job, person: Addressee) -> Recipient:
@@ -187,19 +206,24 @@ def _recipient(job: Job, person: Addressee) -> Recipient:
     return Recipient(person.email, name, person.fields, job.links(person.public_id))
 
 
-def _counts(lease: ledger.Lease, entries: Sequence[Entry], deferred: Sequence[int]) -> Counter[str]:
+def _counts(lease: ledger.Lease, entries: Sequence[Entry], later: Mapping[int, Outcome]) -> Counter[str]:
     """How many got which outcome, and by how many more or fewer wait to be tried again."""
     counts: Counter[str] = Counter(entry.state for entry in entries)
+    deferred = [who for who, outcome in later.items() if outcome.verdict is not Verdict.POSTPONED]
     counts[DEFERRED] = sum(lease.tried(who) == 0 for who in deferred)
     counts[DEFERRED] -= sum(lease.tried(entry.subscriber_id) > 0 for entry in entries)
     return counts
 
 
-def _when_to_retry(job: Job, lease: ledger.Lease, grant: Grant | None) -> datetime:
-    """Now, if somebody was not tried yet, or when their lane is free; else after the longest wait due."""
+def _when_to_retry(job: Job, lease: ledger.Lease, grant: Grant | None, waits: Sequence[float]) -> datetime:
+    """Now, if somebody was not tried yet, or when their lane is free; else after the longest wait due.
+
+    If the provider said how long to wait, it is not less than the longest of these *waits*.
+    """
     if lease.untried and grant is not None and grant.lane and grant.until is not None:
         return grant.until
     if lease.untried or not lease.deferred:
         return job.clock()
     most = max(lease.tried(who) for who in lease.deferred)
-    return job.clock() + timedelta(seconds=job.backoff.wait(most, job.random))
+    seconds = job.backoff.wait(most, job.random) if most else 0.0
+    return job.clock() + timedelta(seconds=max([seconds, *waits]))

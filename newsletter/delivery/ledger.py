@@ -30,6 +30,7 @@ from newsletter.delivery.models import (
 )
 from newsletter.errors import DeliveryError
 from subscribers.database import writing
+from subscribers.group_commit import Declined, write_together
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Engine, Update
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 LEASE = timedelta(minutes=15)
 
 
-class LeaseLostError(Exception):
+class LeaseLostError(Declined):
     """Another worker holds the batch now; nothing was written."""
 
 
@@ -106,8 +107,7 @@ def claim(
         .values(state=BatchState.LEASED, worker=worker, attempt=BATCH.c.attempt + 1, lease_until=now + LEASE)
         .returning(BATCH.c.number, BATCH.c.attempt, BATCH.c.ids, BATCH.c.tries, BATCH.c.lane)
     )
-    with writing(engine) as connection:
-        row = connection.execute(statement).first()
+    row = write_together(engine, lambda connection: connection.execute(statement).first())
     if row is None:
         return None
     ids, tries = tuple(json.loads(row.ids)), parse_tries(row.tries)
@@ -131,16 +131,25 @@ def authorise(
     """
     rest = lease.untried[len(called) + len(skipped) :]
     ahead = replace(lease, untried=(*called, *rest))
-    with writing(engine) as connection:
+
+    def write(connection: Connection) -> Lease | None:
         if not connection.scalar(select(_is_running(lease.dispatch_id))):
             return None
         rewrite(connection, ahead, now, called=len(called))
         enter(connection, lease, skipped, now)
-    return ahead
+        return ahead
+
+    return write_together(engine, write)
 
 
 def record(
-    engine: Engine, lease: Lease, entries: Sequence[Entry], deferred: Collection[int], now: datetime
+    engine: Engine,
+    lease: Lease,
+    entries: Sequence[Entry],
+    deferred: Collection[int],
+    now: datetime,
+    *,
+    postponed: Collection[int] = (),
 ) -> Lease:
     """Write the outcomes of those that were handed over, and free the others of the mark.
 
@@ -152,22 +161,27 @@ def record(
         entries: the outcomes; their recipients leave the batch.
         deferred: who was not taken for now; they go to the batch's end, with one more try counted.
         now: the moment of the outcome; it renews the lease.
+        postponed: who was not tried after all; they go to the batch's end, and no try is counted.
 
     Raises:
         LeaseLostError: the batch has another holder.
     """
-    settled, later = {entry.subscriber_id for entry in entries}, set(deferred)
+    settled, counted = {entry.subscriber_id for entry in entries}, set(deferred)
+    later = counted.union(postponed)
     tries = {who: count for who, count in (lease.tries or {}).items() if who not in settled}
     after = replace(
         lease,
         untried=tuple(who for who in lease.untried if who not in settled and who not in later),
         deferred=lease.deferred + tuple(who for who in lease.untried if who in later),
-        tries=tries | {who: lease.tried(who) + 1 for who in later},
+        tries=tries | {who: lease.tried(who) + 1 for who in counted},
     )
-    with writing(engine) as connection:
+
+    def write(connection: Connection) -> Lease:
         rewrite(connection, after, now, state=BatchState.LEASED if after.ids else BatchState.DONE)
         enter(connection, lease, entries, now)
-    return after
+        return after
+
+    return write_together(engine, write)
 
 
 @dataclass(frozen=True)

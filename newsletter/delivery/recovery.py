@@ -11,6 +11,7 @@ from newsletter.delivery.identity import delivery_id
 from newsletter.delivery.ledger import Entry, Lease, enter, fenced, parse_tries, rewrite
 from newsletter.delivery.models import BATCH, DISPATCH, BatchState, DeliveryState, DispatchState
 from subscribers.database import writing
+from subscribers.group_commit import write_together
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,11 +29,14 @@ def release(engine: Engine, lease: Lease, now: datetime, *, ready_at: datetime |
     Raises:
         LeaseLostError: the batch has another holder.
     """
-    with writing(engine) as connection:
+
+    def write(connection: Connection) -> None:
         rewrite(connection, lease, now)
         values = {"state": BatchState.READY, "worker": "", "lease_until": None, "ready_at": ready_at or now}
         connection.execute(fenced(lease).values(**values))
         close_cancelled(connection, lease.dispatch_id, now)
+
+    write_together(engine, write)
 
 
 def recover(

@@ -104,8 +104,11 @@ class Composer:
             ("Feedback-ID", self.envelope.feedback_id),
         ]
 
-    def splice(self, message: Message) -> bytes:
-        """The whole message as bytes with CRLF line ends, no line over 998 octets (RFC 5322, 2.1.1)."""
+    def splice(self, message: Message) -> list[bytes]:
+        """The message in pieces, those that everybody gets always the same objects.
+
+        Joined, they are the whole message with CRLF line ends, no line over 998 octets (RFC 5322, 2.1.1).
+        """
         out = [
             self._common[0],
             headers.mailbox_field("To", message.recipient.name, message.recipient.email),
@@ -122,7 +125,7 @@ class Composer:
         out.append(self._between)
         self._html.fill(message.values, out)
         out.append(self._end)
-        return b"".join(out)
+        return out
 
     def _message_id(self, message: Message) -> str:
         return f"<{message.delivery_id}@{self._domain}>"

@@ -10,6 +10,7 @@ from newsletter.messages import headers
 
 if TYPE_CHECKING:
     from newsletter.config import PublicationSettings
+    from newsletter.messages.return_path import ReturnPath
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class Envelope:
     list_id: str
     feedback_id: str
     subject_prefix: str = ""
+    #: Where bounces go, an address for each delivery; None: to the sender.
+    bounces: ReturnPath | None = None
 
     @property
     def domain(self) -> str:

@@ -42,6 +42,16 @@ class Message:
         """The address of the envelope and of the To header."""
         return self.recipient.email
 
+    @property
+    def return_path(self) -> str:
+        """Where a bounce of this message goes, if the publication has it told apart; else empty."""
+        bounces = self.composer.envelope.bounces
+        return bounces.address(self.delivery_id) if bounces else ""
+
     def as_bytes(self) -> bytes:
         """The whole message as RFC 5322 bytes with CRLF line ends, ready for SMTP DATA or a file."""
+        return b"".join(self.composer.splice(self))
+
+    def pieces(self) -> list[bytes]:
+        """The same in pieces; those that everybody gets are the same objects in each message."""
         return self.composer.splice(self)

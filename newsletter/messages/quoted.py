@@ -28,8 +28,12 @@ def encode_text(text: str) -> bytes:
 
 def encode_value(value: str) -> bytes:
     """A value encoded to stand between two soft breaks; every character is kept, a line end becomes CRLF."""
-    if len(value) <= _WIDTH - 3 and _SAFE.fullmatch(value) and not value.endswith(" "):
-        return value.encode("ascii")
+    if _SAFE.fullmatch(value) and " " not in value[-1:]:
+        whole = value.encode("ascii")
+        if len(whole) <= _WIDTH - 3:
+            return whole
+        if b" " not in whole:  # a link, as a rule; a blank might come to stand before a line's end
+            return SOFT_BREAK.join(whole[start : start + _WIDTH] for start in range(0, len(whole), _WIDTH))
     canonical = LINE_END.sub("\r\n", value)
     return _wrap(_SOFT.sub(b"", b2a_qp(canonical.encode(), istext=False)))
 

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 from newsletter.config import split_mailbox
 from newsletter.errors import ConfigError, did_you_mean
+from newsletter.messages.headers import ascii_address
 from newsletter.providers.base import Connection, Outcome, Provider, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from newsletter.config import Publication
 
 __all__ = ["PROVIDERS", "Connection", "Outcome", "Provider", "Verdict", "make_provider"]
@@ -40,6 +43,7 @@ def _outbox(publication: Publication) -> Provider:
 
 def _smtp(publication: Publication) -> Provider:
     from newsletter.providers.smtp import Login, SmtpProvider
+    from newsletter.providers.smtp_session import trust
 
     settings = publication.settings.smtp
     login = None
@@ -54,9 +58,20 @@ def _smtp(publication: Publication) -> Provider:
             settings.password_file, "NEWSLETTER_SMTP_PASSWORD", what="the password for SMTP"
         )
         login = Login(settings.username, secret)
-    return SmtpProvider(
-        settings, sender=split_mailbox(publication.settings.publication.sender)[1], login=login
-    )
+    sender = split_mailbox(publication.settings.publication.sender)[1]
+    tls = trust(publication.root / settings.ca_file) if settings.ca_file else None
+    return SmtpProvider(settings, sender=sender, login=login, tls=tls, sign=_signer(publication, sender))
+
+
+def _signer(publication: Publication, sender: str) -> Callable[[bytes], bytes] | None:
+    settings = publication.settings.smtp.dkim
+    if settings is None:
+        return None
+    # Only who signs pays for importing cryptography.
+    from newsletter.messages.dkim import DkimSigner, read_key
+
+    domain = settings.domain or ascii_address(sender).rpartition("@")[2]
+    return DkimSigner(domain, settings.selector, read_key(publication.root / settings.key_file)).sign
 
 
 def _sendgrid(publication: Publication) -> Provider:

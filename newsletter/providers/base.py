@@ -20,20 +20,30 @@ class Verdict(StrEnum):
     ACCEPTED = "accepted"
     #: A permanent refusal; trying again would be refused again.
     REJECTED = "rejected"
+    #: A permanent refusal for what we are or do, such as a policy; it says nothing of the recipient.
+    REFUSED = "refused"
     #: Not taken, for now; nothing was handed over, so it may be tried again.
     DEFERRED = "deferred"
+    #: Not tried, as it was not its turn: another time, and it does not count as a try.
+    POSTPONED = "postponed"
+    #: Not tried, as others like it were refused; a person may have it tried again.
+    STOPPED = "stopped"
     #: Handed over, but the answer was lost: it may or may not have been taken.
     UNCERTAIN = "uncertain"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one message; ``provider_id`` is the provider's own name for it, if it told one."""
+    """What came of one message; ``provider_id`` is the provider's own name for it, if it told one.
+
+    ``wait`` is the number of seconds before which there is no use in trying again, as far as it is known.
+    """
 
     delivery_id: str
     verdict: Verdict
     reason: str = ""
     provider_id: str = ""
+    wait: float = 0.0
 
 
 class Connection(Protocol):
@@ -54,16 +64,26 @@ class Provider(Protocol):
 
     #: The word of ``[delivery] provider``.
     name: str
-    #: How many messages may be in doubt after a crash: so many are put into one call of `Connection.send`.
-    window: int
-    #: How many recipients make a batch (at most 1,000), and how many batches may be worked on at once.
-    batch_size: int
-    concurrency: int
     #: True when handing over the same message again replaces the first, so that nothing is ever in doubt.
     idempotent: bool
     #: True when messages to addresses beyond ASCII may be handed over; those that it cannot take after all,
     #: it rejects.
     smtputf8: bool
+
+    @property
+    def window(self) -> int:
+        """How many messages are put into one call of `Connection.send`: so many a crash leaves in doubt."""
+        ...
+
+    @property
+    def batch_size(self) -> int:
+        """How many recipients make a batch, at most 1,000."""
+        ...
+
+    @property
+    def concurrency(self) -> int:
+        """How many batches may be worked on at once."""
+        ...
 
     def describe(self) -> str:
         """Where messages go, in a few words for people: ``outbox at /path``."""

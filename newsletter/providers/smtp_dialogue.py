@@ -1,119 +1,201 @@
-"""What is said between an SMTP client and a server: commands, replies, and a message with its final dot."""
+"""What is said between an SMTP client and a server: commands, replies in order, messages with their dot."""
 
 from __future__ import annotations
 
 import re
+import select
 import smtplib
+import socket
+import ssl
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
+from time import monotonic
 from typing import TYPE_CHECKING
 
-from newsletter.providers.base import Verdict
+from newsletter.providers.smtp_replies import Reply, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What a server answered: the code of three digits (-1 if there was none) and its text on one line."""
-
-    code: int
-    text: str
-
-    @classmethod
-    def read(cls, session: smtplib.SMTP) -> Reply:
-        """The next reply of the server.
-
-        Raises:
-            OSError: the connection is gone, or it was too long silent.
-        """
-        code, answer = session.getreply()
-        return cls(code, one_line(answer))
-
-    @property
-    def positive(self) -> bool:
-        """The command was taken."""
-        return 200 <= self.code <= 399
-
-    @property
-    def verdict(self) -> Verdict:
-        """What a reply to the whole message means for it (RFC 5321, section 4.2.1)."""
-        classes = {2: Verdict.ACCEPTED, 4: Verdict.DEFERRED, 5: Verdict.REJECTED}
-        return classes.get(self.code // 100, Verdict.UNCERTAIN)
-
-    def __str__(self) -> str:
-        return f"{self.code} {self.text}".strip()
+#: A reply with more bytes is no reply (RFC 5321, 4.5.3.1.5, has lines of 512; some servers write novels).
+_LONGEST_REPLY = 65_536
+_CODES = {f"{code}".encode(): code for code in range(200, 600)}
 
 
 class BrokenOffError(Exception):
-    """The connection ended before the message did: nothing was handed over."""
+    """The connection is over; what was not said to its end was not handed over."""
 
 
-def exchange(session: smtplib.SMTP, commands: Sequence[str]) -> Iterator[Reply]:
-    """The replies to *commands*: in one round trip with PIPELINING (RFC 2920), else up to the first no.
+@dataclass(frozen=True)
+class Offers:
+    """What a server offers in answer to EHLO; after STARTTLS, what it offered then (RFC 3207, 4.2)."""
 
-    Raises:
-        BrokenOffError: the connection is gone, or the server is about to end it.
-    """
-    if session.has_extn("pipelining"):
-        _say(session, "\r\n".join(commands))
-        for _ in commands:
-            yield _hear(session)
-        return
-    for command in commands:
-        reply = ask(session, command)
-        yield reply
-        if not reply.positive:
-            return
+    pipelining: bool
+    smtputf8: bool
+    #: Whether MAIL may tell the size, and the largest message that is taken, 0 if it is not told (RFC 1870).
+    size: bool
+    limit: int
 
-
-def ask(session: smtplib.SMTP, command: str) -> Reply:
-    """Say one command and hear the reply to it.
-
-    Raises:
-        BrokenOffError: the connection is gone, or the server is about to end it.
-    """
-    _say(session, command)
-    return _hear(session)
+    @classmethod
+    def of(cls, session: smtplib.SMTP) -> Offers:
+        """What *session* was told in the last answer to EHLO."""
+        limit = session.esmtp_features.get("size", "").split()
+        return cls(
+            pipelining=session.has_extn("pipelining"),
+            smtputf8=session.has_extn("smtputf8"),
+            size=session.has_extn("size"),
+            limit=int(limit[0]) if limit and limit[0].isdigit() else 0,
+        )
 
 
-def _say(session: smtplib.SMTP, commands: str) -> None:
-    try:
-        session.send(f"{commands}\r\n".encode())  # not ASCII only after SMTPUTF8 was offered (RFC 6531)
-    except smtplib.SMTPServerDisconnected as error:
-        raise BrokenOffError("the server closed the connection") from error
+class Line:
+    """An open connection to a server that is ready for MAIL; used by one thread."""
+
+    def __init__(self, session: smtplib.SMTP) -> None:
+        if session.sock is None:
+            raise smtplib.SMTPServerDisconnected("the server closed the connection")
+        self._session = session
+        self._socket: socket.socket = session.sock
+        self._unread = b""
+        self.offers = Offers.of(session)
+        self.since = monotonic()
+        #: How many messages went over it.
+        self.carried = 0
+
+    def say(self, *parts: bytes) -> None:
+        """Say *parts*, one after the other, at once.
+
+        Raises:
+            BrokenOffError: the connection was lost before the last byte of the first part was out of our
+                hands. Once it was, nothing is raised: whether the rest was lost, the replies will tell.
+        """
+        first = len(parts[0])
+        said = 0
+        try:
+            if len(parts) > 1 and not isinstance(self._socket, ssl.SSLSocket):
+                said = self._socket.sendmsg(parts)
+            begin = 0
+            # One after the other: of an encrypted part that failed, nobody can say how much of it left.
+            for part in parts:
+                rest = memoryview(part)[max(0, said - begin) :]
+                while rest:
+                    count = self._socket.send(rest)
+                    said, rest = said + count, rest[count:]
+                begin += len(part)
+        except OSError as error:
+            if said < first:
+                raise BrokenOffError(f"the connection was lost: {cause_of(error)}") from error
+
+    def hear(self) -> Reply:
+        """The next reply.
+
+        Raises:
+            BrokenOffError: there is none: the connection is gone, or the server was too long silent.
+        """
+        while True:
+            end = self._unread.find(b"\n")
+            if end >= 0 and self._unread[3:4] != b"-":
+                line, self._unread = self._unread[:end], self._unread[end + 1 :]
+                return _reply(line)
+            if end >= 0:
+                return self._hear_lines()
+            self._receive()
+
+    def _hear_lines(self) -> Reply:
+        """A reply of several lines (RFC 5321, 4.2.1); the enhanced code that begins each is kept once."""
+        texts: list[str] = []
+        while True:
+            while (end := self._unread.find(b"\n")) < 0:
+                self._receive()
+            line, self._unread = self._unread[:end], self._unread[end + 1 :]
+            text = one_line(line[4:])
+            code, _, rest = text.partition(" ")
+            texts.append(rest if texts and texts[0].startswith(f"{code} ") and code[1:2] == "." else text)
+            if line[3:4] != b"-" or len(texts) > 100:
+                return Reply(_CODES.get(line[:3], -1), one_line(" ".join(texts)))
+
+    def _receive(self) -> None:
+        try:
+            data = self._socket.recv(_LONGEST_REPLY)
+        except OSError as error:
+            raise BrokenOffError(f"the server does not answer: {cause_of(error)}") from error
+        if not data:
+            raise BrokenOffError("the server closed the connection")
+        self._unread += data
+        if len(self._unread) > _LONGEST_REPLY:
+            raise BrokenOffError("the server speaks no SMTP")
+
+    def ask(self, command: bytes) -> Reply:
+        """Say one command and hear the reply to it.
+
+        Raises:
+            BrokenOffError: the connection is gone.
+        """
+        self.say(command)
+        return self.hear()
+
+    def is_over(self) -> bool:
+        """Whether the server ended the connection while nothing was asked, with 421 or silently."""
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        return bool(self._unread or poll.poll(0))
+
+    def end(self) -> None:
+        """Say goodbye, if there is still somebody to hear it, and close."""
+        with suppress(BrokenOffError):
+            self.ask(b"QUIT\r\n")
+        self.close()
+
+    def close(self) -> None:
+        """Close without a word."""
+        self._session.close()
 
 
-def _hear(session: smtplib.SMTP) -> Reply:
-    try:
-        reply = Reply.read(session)
-    except OSError as error:
-        raise BrokenOffError(f"the server does not answer: {cause_of(error)}") from error
-    if reply.code == 421 or reply.code < 200:
-        # RFC 5321, 3.8: with 421 the server closes the connection; without a code it speaks no SMTP.
-        raise BrokenOffError(f"the server closed the connection: {reply}")
-    return reply
+@lru_cache(maxsize=256)
+def _reply(line: bytes) -> Reply:
+    """The reply of one line; servers say the same ones again and again."""
+    return Reply(_CODES.get(line[:3], -1), one_line(line[4:]))
 
 
-def wire_form(message: bytes) -> bytes:
-    """*message* as DATA wants it: CRLF only, dots doubled (RFC 5321, 4.5.2), the final dot at its end.
+def wire_form(pieces: Sequence[bytes]) -> bytes:
+    """A message as DATA wants it: CRLF only, dots doubled (RFC 5321, 4.5.2), the final dot at its end.
 
     A lone CR or LF could end the message early for one server and not for the next; there is none left.
+
+    Args:
+        pieces: the message when joined. What is done to a long one is remembered, as it comes again with the
+            next message.
     """
-    if not message.count(b"\r\n") == message.count(b"\n") == message.count(b"\r"):
-        message = re.sub(rb"\r\n|\r|\n", b"\r\n", message)
-    stuffed = message.replace(b"\r\n.", b"\r\n..")
-    if stuffed.startswith(b"."):
-        stuffed = b"." + stuffed
-    return stuffed + (b".\r\n" if stuffed.endswith(b"\r\n") else b"\r\n.\r\n")
+    stuffed: list[bytes] = []
+    begins_line = True
+    for piece in pieces:
+        if not piece:
+            continue
+        form = _long_form(piece) if len(piece) > _LONG else _form(piece)
+        if form is None:
+            return wire_form([re.sub(rb"\r\n|\r|\n", b"\r\n", b"".join(pieces))])
+        if begins_line and piece[:1] == b".":
+            stuffed.append(b".")
+        stuffed.append(form)
+        begins_line = piece[-1:] == b"\n"
+    stuffed.append(b".\r\n" if begins_line else b"\r\n.\r\n")
+    return b"".join(stuffed)
 
 
-def one_line(answer: bytes | str) -> str:
-    """What a server said, on one line of at most 300 characters and without control characters."""
-    decoded = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
-    return _CONTROL.sub(" ", decoded).strip()[:300]
+#: Pieces with more bytes are as a rule the same for everybody.
+_LONG = 256
+
+
+def _form(piece: bytes) -> bytes | None:
+    """A piece with dots doubled where lines begin, except its first; None if a line end is no CRLF."""
+    ends = piece.count(b"\r\n")
+    if ends != piece.count(b"\n") or ends != piece.count(b"\r"):
+        return None
+    return piece.replace(b"\r\n.", b"\r\n..")
+
+
+_long_form = lru_cache(maxsize=256)(_form)
 
 
 def cause_of(error: Exception) -> str:

@@ -6,10 +6,12 @@ The second refuses, hangs up or falls silent at any step.
 from __future__ import annotations
 
 import asyncio
+import socket
 import socketserver
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -28,23 +30,52 @@ class SmtpServer:
     """A running server: where it listens, what it was told, and the messages whose dot it saw."""
 
     port: int
-    #: Gives the reply to a step (``banner``, a command's verb, or ``.``), or None for the usual one.
+    #: Gives the reply to a step (``banner``, a command's verb, ``body`` or ``.``), or None for the usual one.
     script: Callable[[str, str], str | None]
-    pipelining: bool
+    #: What the answer to EHLO offers, in the clear and encrypted.
+    offers: Sequence[str]
+    offers_encrypted: Sequence[str]
+    tls: ssl.SSLContext | None
+    #: To whose messages the dot is answered only when the next command is there.
+    curious: Collection[str]
     closing: threading.Event = field(default_factory=threading.Event)
     commands: list[str] = field(default_factory=list)
     #: Recipient and bytes of each message that ended with its dot, whatever was answered.
     messages: list[tuple[str, bytes]] = field(default_factory=list)
+    #: How many messages each recipient has by now: those that ended with their dot and were not refused.
+    taken: Counter[str] = field(default_factory=Counter)
     connections: int = 0
+    #: How many connections were there at once, at most.
+    together: int = 0
+    open: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    sockets: list[socket.socket] = field(default_factory=list)
+
+    def hang_up(self) -> None:
+        """End every connection that is open, as after a long silence."""
+        for each in self.sockets:
+            each.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager
 def smtp_server(
-    script: Callable[[str, str], str | None] = lambda step, argument: None, *, pipelining: bool = True
+    script: Callable[[str, str], str | None] = lambda step, argument: None,
+    *,
+    pipelining: bool = True,
+    offers: Sequence[str] = (),
+    offers_encrypted: Sequence[str] | None = None,
+    tls: ssl.SSLContext | None = None,
+    curious: Collection[str] = (),
 ) -> Iterator[SmtpServer]:
     """Run a scripted server on a free port of this machine."""
+    everything = (
+        *(("PIPELINING", "8BITMIME") if pipelining else ()),
+        *offers,
+        *(("STARTTLS",) if tls else ()),
+    )
+    encrypted = everything if offers_encrypted is None else offers_encrypted
     with _Listener(("127.0.0.1", 0), _Dialogue) as listener:
-        state = SmtpServer(listener.server_address[1], script, pipelining)
+        state = SmtpServer(listener.server_address[1], script, everything, encrypted, tls, curious)
         listener.state = state
         thread = threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -96,47 +127,83 @@ class _Dialogue(socketserver.StreamRequestHandler):
 
     def handle(self) -> None:
         state = self.server.state
-        state.connections += 1
+        with state.lock:
+            state.connections += 1
+            state.open += 1
+            state.together = max(state.together, state.open)
+            state.sockets.append(self.request)
+        self._ahead: list[bytes] = []
         try:
             self._talk(state)
         except (_HungUp, OSError):
             pass
+        finally:
+            with state.lock:
+                state.open -= 1
 
     def _talk(self, state: SmtpServer) -> None:
         self._reply(state, "banner", "")
-        recipient, valid = "", False
-        while line := self.rfile.readline():
+        recipient, begun, valid, offers = "", False, False, state.offers
+        while line := self._line():
             command = line.decode().strip()
             verb = command.split(" ")[0].upper()
             state.commands.append(command)
             if verb in ("EHLO", "HELO"):
-                self._say("250-fake\r\n250-PIPELINING\r\n250 8BITMIME" if state.pipelining else "250 fake")
+                lines = ["fake", *offers] if verb == "EHLO" else ["fake"]
+                self._say("\r\n".join([*(f"250-{each}" for each in lines[:-1]), f"250 {lines[-1]}"]))
+            elif verb == "STARTTLS" and state.tls:
+                self._say("220 go on")
+                self._encrypt(state.tls)
+                offers = state.offers_encrypted
             elif verb == "QUIT":
                 self._say("221 bye")
                 return
-            elif verb == "DATA" and not valid:
-                self._say("503 no valid recipients")
+            elif (verb == "DATA" and not valid) or (verb == "RCPT" and not begun):
+                self._say("503 bad sequence of commands")
             else:
                 code = self._reply(state, verb, command)
                 if verb == "RCPT":
                     recipient, valid = command[9:-1], code.startswith("2")
                 elif verb in ("MAIL", "RSET"):
-                    valid = False
+                    valid, begun = False, verb == "MAIL" and code.startswith("2")
                 elif verb == "DATA" and code.startswith("3"):
-                    state.messages.append((recipient, self._read_message()))
-                    self._reply(state, ".", recipient)
-                    valid = False
+                    self._take(state, recipient)
+                    valid = begun = False
 
-    def _read_message(self) -> bytes:
+    def _take(self, state: SmtpServer, recipient: str) -> None:
+        state.messages.append((recipient, self._read_message(state, recipient)))
+        if recipient in state.curious:
+            self._ahead.append(self._line())
+        reply = state.script(".", recipient) or "250 queued as Q1"
+        if not reply.startswith(("4", "5")):
+            state.taken[recipient] += 1
+        self._give(state, reply)
+
+    def _line(self) -> bytes:
+        return self._ahead.pop(0) if self._ahead else self.rfile.readline()
+
+    def _encrypt(self, tls: ssl.SSLContext) -> None:
+        self.request = self.connection = tls.wrap_socket(self.request, server_side=True)
+        self.rfile, self.wfile = self.request.makefile("rb"), self.request.makefile("wb", 0)
+
+    def finish(self) -> None:
+        super().finish()
+        self.request.close()
+
+    def _read_message(self, state: SmtpServer, recipient: str) -> bytes:
         lines = []
         while (line := self.rfile.readline()) != b".\r\n":
-            if not line:
+            if not line or (not lines and state.script("body", recipient) == HANG_UP):
                 raise _HungUp
             lines.append(line[1:] if line.startswith(b".") else line)
         return b"".join(lines)
 
     def _reply(self, state: SmtpServer, step: str, argument: str) -> str:
-        reply = state.script(step, argument) or _USUAL.get(step, "250 queued as Q1")
+        reply = state.script(step, argument) or _USUAL.get(step, "250 ok")
+        self._give(state, reply)
+        return reply
+
+    def _give(self, state: SmtpServer, reply: str) -> None:
         if reply == HANG_UP:
             raise _HungUp
         if reply == SILENCE:
@@ -145,7 +212,6 @@ class _Dialogue(socketserver.StreamRequestHandler):
         self._say(reply)
         if reply.startswith("421"):
             raise _HungUp
-        return reply
 
     def _say(self, text: str) -> None:
         self.wfile.write(text.encode() + b"\r\n")

@@ -216,6 +216,37 @@ def test_a_deferred_recipient_is_tried_again_after_a_wait(engine: Engine) -> Non
     assert set(attempts.values()) == {1}
 
 
+def test_who_was_not_tried_for_now_is_tried_later_and_that_is_no_try(engine: Engine) -> None:
+    """However often: a provider that has no room at the moment makes nobody fail."""
+    fill(engine, 12)
+    answers = in_turn(*[Verdict.POSTPONED] * 10, Verdict.ACCEPTED)
+    provider = ScriptedProvider(
+        lambda message: answers() if message.email == "reader3@example.com" else Verdict.ACCEPTED
+    )
+    plan(engine, provider)
+
+    ended = run(engine, provider)
+
+    assert ended.accepted == 12
+    assert {line.attempts for line in log(engine, "issue-1")} == {1}
+
+
+def test_a_refusal_that_is_about_us_is_for_good_and_who_was_spared_it_may_be_tried_again(
+    engine: Engine,
+) -> None:
+    """``failed`` is what a person may let be tried again; neither is tried again by itself."""
+    fill(engine, 12)
+    said = {"reader3@example.com": Verdict.REFUSED, "reader4@example.com": Verdict.STOPPED}
+    provider = ScriptedProvider(lambda message: said.get(message.email, Verdict.ACCEPTED))
+    plan(engine, provider)
+
+    run(engine, provider)
+
+    assert those_in(engine, "rejected") == names(3)
+    assert those_in(engine, "failed") == names(4)
+    assert {line.attempts for line in log(engine, "issue-1")} == {1}
+
+
 def test_a_recipient_deferred_too_often_has_failed(engine: Engine) -> None:
     fill(engine, 12)
     provider = one(3, Verdict.DEFERRED)
