@@ -182,8 +182,9 @@ class _Run:
             trouble = self._round(job, min(ahead.claimable, self._means.provider.concurrency))
             failures = 0 if trouble is None else 1 if self._tally.recorded > before else failures + 1
             if trouble is not None:
-                # Whoever cannot even begin is told at once; a server that was there may come back.
-                if self._tally.recorded == 0 or self._means.backoff.exhausted(failures):
+                # Whoever cannot even begin is told at once; a server that was there may come back, but not
+                # one that refuses us.
+                if self._tally.recorded == 0 or trouble.lasting or self._means.backoff.exhausted(failures):
                     raise trouble
                 self._pause(self._means.backoff.wait(failures, self._means.random))
         ledger.finish(self._means.engine, self._id, self._means.clock())
