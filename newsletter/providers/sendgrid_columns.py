@@ -37,7 +37,7 @@ class Columns:
         #: Whether a value has what all tags begin with.
         self.clash = False
         for value in values:
-            token, write = value.token, value.context.write
+            token, write = value.token, value.context.writer
             column = [write(str(message.values[token])) for message in messages]
             if value.context is Context.HEADER:
                 column = [headers.clean(each) for each in column]
