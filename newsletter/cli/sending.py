@@ -13,6 +13,7 @@ from newsletter.cli import output
 from newsletter.cli.dispatches import report_document, report_table
 from newsletter.cli.exits import FINDINGS, INTERRUPTED, TROUBLED
 from newsletter.cli.progress import delivering
+from newsletter.cli.rehearsing import WithRehearsal, foreseen_document, rehearse_option, rehearsed
 from newsletter.cli.session import Session, confirm, json_option, pass_session
 from newsletter.delivery import Audience, DispatchState, Means, plan_dispatch, run_dispatch, status
 from newsletter.editions import publish, read_attached
@@ -81,7 +82,7 @@ def test(
         raise SystemExit(1)
 
 
-@click.command()
+@click.command(cls=WithRehearsal)
 @click.argument("issue")
 @click.option("--segment", help="To this saved segment.")
 @click.option("--where", "expression", help="To those for whom this expression is true.")
@@ -92,7 +93,14 @@ def test(
 @provider_option
 @click.option("--again", is_flag=True, help="Begin anew, and mail also those who already received the issue.")
 @click.option("--newcomers", is_flag=True, help="After a finished dispatch: those who joined since.")
-@click.option("-n", "--dry-run", is_flag=True, help="Count and check; plan and hand over nothing.")
+@click.option(
+    "-n",
+    "--dry-run",
+    is_flag=True,
+    help="Count and check; plan and hand over nothing. With --dry-run=provider, the provider checks each"
+    " message, too, and mails none (sendgrid only).",
+)
+@rehearse_option
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @json_option
 @pass_session
@@ -108,6 +116,7 @@ def send(
     again: bool,
     newcomers: bool,
     dry_run: bool,
+    with_provider: bool,
     yes: bool,
     as_json: bool,
 ) -> None:
@@ -120,6 +129,7 @@ def send(
       newsletter send issues/2026-04-11.md
       newsletter send 2026-04-11 --segment builders --exclude staff --dry-run
       newsletter send 2026-04-11 --where 'country == "DE"' --yes
+      newsletter send 2026-04-11 --provider sendgrid --dry-run=provider
     """
     pressed = session.press(issue)
     gate(session, pressed)
@@ -146,13 +156,17 @@ def send(
             output.say(f"{output.plural(joined, 'subscriber')} joined since; `--newcomers` mails only them")
         _finish(status(session.engine, foreseen.dispatch), as_json=as_json)
         return
-    if dry_run:
-        _show_plan(pressed, foreseen, provider)
-        if as_json:
-            output.document(_foreseen(session, pressed, foreseen))
-        output.say("dry run; nothing was planned and nothing handed over")
-        return
     _show_plan(pressed, foreseen, provider)
+    if dry_run or with_provider:
+        document = foreseen_document(session, pressed, foreseen)
+        if with_provider:
+            rehearsed(session, pressed, audience, provider, again=again or foreseen.continued, told=document)
+        if as_json:
+            output.document(document)
+        output.say("dry run; nothing was planned and nothing handed over")
+        if document.get("refused"):
+            raise SystemExit(TROUBLED)
+        return
     confirm(f"Send to {output.plural(foreseen.planned, 'subscriber')}?", yes=yes)
     publish(pressed.images, session.publication.media)
     run(session, plan(dry=False).dispatch, provider, as_json=as_json)
@@ -317,22 +331,6 @@ def _planned(plan: Callable[[], Plan]) -> int:
         return plan().planned
     except DeliveryError:
         return 0
-
-
-def _foreseen(session: Session, pressed: Pressed, plan: Plan) -> dict[str, object]:
-    """A plan as `send --dry-run --json` prints it: a report, as it stands or with nothing done."""
-    if plan.continued:
-        return report_document(status(session.engine, plan.dispatch))
-    return {
-        "dispatch": None,
-        "state": "dry run",
-        "issue": pressed.edition.slug,
-        "digest": pressed.edition.digest,
-        "recipients": plan.planned,
-        "excluded": dict(plan.excluded),
-        **dict.fromkeys(("accepted", "rejected", "failed", "skipped", "uncertain"), 0),
-        "pending": plan.planned,
-    }
 
 
 COMMANDS = (test, send, resume)

@@ -5,6 +5,7 @@ from newsletter.delivery.control import cancel, pause, resend, settle
 from newsletter.delivery.local import Means, Progress, run_dispatch
 from newsletter.delivery.models import DeliveryState, DispatchState
 from newsletter.delivery.plan import Plan, plan_dispatch
+from newsletter.delivery.rehearsal import Rehearsal, rehearse
 from newsletter.delivery.report import STATES, LogLine, Status, log, status, statuses
 from newsletter.delivery.retry import Backoff
 
@@ -18,11 +19,13 @@ __all__ = [
     "Means",
     "Plan",
     "Progress",
+    "Rehearsal",
     "Status",
     "cancel",
     "log",
     "pause",
     "plan_dispatch",
+    "rehearse",
     "resend",
     "run_dispatch",
     "settle",

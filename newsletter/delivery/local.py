@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from functools import partial
 from random import Random
 from threading import Event, Lock
 from typing import TYPE_CHECKING
@@ -240,7 +239,7 @@ class _Run:
             dispatch_id=self._id,
             secret=secret,
             composer=composer,
-            links=partial(_links, means, slug),
+            links=links_of(means, slug),
             provider=means.provider,
             throttle=Throttle(means.rate, self._pause),
             stopping=self._stopping,
@@ -251,5 +250,6 @@ class _Run:
         )
 
 
-def _links(means: Means, slug: str, public_id: str) -> Mapping[str, str]:
-    return personal_links(means.url, means.tokens, public_id, slug)
+def links_of(means: Means, slug: str) -> Callable[[str], Mapping[str, str]]:
+    """What gives a subscriber's links in messages of the issue *slug*, by public id."""
+    return lambda public_id: personal_links(means.url, means.tokens, public_id, slug)

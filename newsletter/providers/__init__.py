@@ -8,12 +8,12 @@ from urllib.parse import urlsplit
 
 from newsletter.config import split_mailbox
 from newsletter.errors import ConfigError, did_you_mean
-from newsletter.providers.base import Connection, Outcome, Provider, Verdict
+from newsletter.providers.base import Connection, Outcome, Provider, Rehearsable, Verdict
 
 if TYPE_CHECKING:
     from newsletter.config import Publication
 
-__all__ = ["PROVIDERS", "Connection", "Outcome", "Provider", "Verdict", "make_provider"]
+__all__ = ["PROVIDERS", "Connection", "Outcome", "Provider", "Rehearsable", "Verdict", "make_provider"]
 
 #: The words of ``[delivery] provider``.
 PROVIDERS = ("outbox", "smtp", "sendgrid")

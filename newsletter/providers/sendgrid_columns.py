@@ -5,6 +5,7 @@ The limits are those of https://www.twilio.com/docs/sendgrid/api-reference/mail-
 
 from __future__ import annotations
 
+import re
 from json.encoder import encode_basestring as quoted
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 MOST_SUBSTITUTIONS = 10_000
 #: The custom argument that names a delivery, and comes back with each of its events.
 DELIVERY_ARGUMENT = "newsletter_delivery"
+_SPECIAL = re.compile("[&<>\"']")
+_WEB = ("https://", "http://")
 
 
 class Columns:
@@ -37,16 +40,12 @@ class Columns:
         #: Whether a value has what all tags begin with.
         self.clash = False
         for value in values:
-            token, write = value.token, value.context.writer
-            column = [write(str(message.values[token])) for message in messages]
-            if value.context is Context.HEADER:
-                column = [headers.clean(each) for each in column]
-            self._shown[value] = self._place(column, mark)
+            column = [str(message.values[value.token]) for message in messages]
+            self._shown[value] = self._place(_written(column, value.context), mark)
 
     def _place(self, column: list[str], mark: str) -> str:
-        first = column[0]
-        if column.count(first) == len(column):
-            return first
+        if len(column) == 1:
+            return column[0]
         for tag, known in zip(self._tags, self._columns, strict=True):
             if known == column:
                 return tag
@@ -101,6 +100,23 @@ class Columns:
             [quoted(message.delivery_id) for message in messages],
         ]
         return tuple(utf8(form % row) for row in zip(*columns, strict=True))
+
+
+def _written(column: list[str], context: Context) -> list[str]:
+    """A column as its context wants it; a single value if it is the same for all."""
+    if column.count(column[0]) == len(column):
+        column = [column[0]]
+    elif _is_written(column, context):
+        return column
+    written = [context.writer(each) for each in column]
+    return [headers.clean(each) for each in written] if context is Context.HEADER else written
+
+
+def _is_written(column: list[str], context: Context) -> bool:
+    """True if it is clear at a glance that the values stay as they are."""
+    if context not in (Context.HTML, Context.URL) or _SPECIAL.search("\n".join(column)):
+        return context is Context.TEXT
+    return context is Context.HTML or all(each.startswith(_WEB) for each in column)
 
 
 def _address(name: str, address: str) -> str:

@@ -191,8 +191,10 @@ def _unused_mark(text: str) -> str:
     return mark
 
 
-def _unique(messages: Iterable[Message]) -> list[list[Message]]:
+def _unique(messages: list[Message]) -> list[list[Message]]:
     """The messages in as few lists as can be, none with an address twice; letter case does not count."""
+    if len({message.email.lower() for message in messages}) == len(messages):
+        return [messages]
     lists: list[dict[str, Message]] = []
     for message in messages:
         key = message.email.lower()

@@ -86,11 +86,11 @@ class Sendgrid:
         got: dict[str, list[dict[str, Any]]] = {}
         for body in self.bodies:
             for person in body["personalizations"]:
-                got.setdefault(person["to"][0]["email"], []).append(_personal(body, person))
+                got.setdefault(person["to"][0]["email"], []).append(personal(body, person))
         return got
 
 
-def _personal(body: dict[str, Any], person: dict[str, Any]) -> dict[str, Any]:
+def personal(body: dict[str, Any], person: dict[str, Any]) -> dict[str, Any]:
     def replaced(text: str) -> str:
         for tag, value in person.get("substitutions", {}).items():
             text = text.replace(tag, value)
