@@ -109,6 +109,11 @@ class SendgridConnection:
         self._dispatch = dispatch
         self._payload: Payload | None = None
 
+    @property
+    def host(self) -> str:
+        """Where the library's client sends its requests."""
+        return str(self._api.client.host)
+
     def send(self, messages: Sequence[Message]) -> Iterator[Outcome]:
         """Hand over *messages*, in as few requests as can be.
 
@@ -136,7 +141,7 @@ class SendgridConnection:
         except UnsentError as error:
             raise ProviderError(
                 f"SendGrid cannot be reached: {error}",
-                where=self._api.host,
+                where=self.host,
                 hint="check `[sendgrid]` in newsletter.toml, and the network",
             ) from error
         except DoubtError as error:
@@ -160,7 +165,7 @@ class SendgridConnection:
             case Then.KEY:
                 raise CredentialsError(
                     f"SendGrid refuses the API key: {complaint.reason}",
-                    where=self._api.host,
+                    where=self.host,
                     hint="the key needs the permission Mail Send, and `from` a verified sender",
                 )
             case Then.HOLD:
@@ -207,7 +212,7 @@ class SendgridConnection:
     def _held(self, complaint: Complaint) -> RefusedError:
         return RefusedError(
             f"SendGrid refuses the request: {complaint.reason}; nothing of it was sent",
-            where=self._api.host,
+            where=self.host,
             hint="check `[sendgrid]` in newsletter.toml",
         )
 
