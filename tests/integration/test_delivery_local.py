@@ -14,7 +14,7 @@ from fakes.smtp import smtp_server
 
 from newsletter.config import SmtpSettings
 from newsletter.delivery import Backoff, DispatchState, cancel, log, pause, status
-from newsletter.errors import CredentialsError, ProviderError
+from newsletter.errors import CredentialsError, DeliveryError, ProviderError
 from newsletter.providers import Verdict
 from newsletter.providers.outbox import OutboxProvider
 from newsletter.providers.smtp import SmtpProvider
