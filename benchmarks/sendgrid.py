@@ -6,8 +6,8 @@ request, keeps what comes, and checks all of it against the published schema and
 
 The stock client gets its requests ready made, and opens a connection for each; ours makes them of messages,
 over connections that are open already, as they are for all but the first requests of a dispatch. The whole
-path is what `newsletter send` does: plan, compose, ledger on SQLite with `synchronous=FULL`, and hand-over. As
-other processes share the machine, its rate is told per second of this process's time on a core, too.
+path is what `newsletter send` does: plan, compose, ledger on SQLite with `synchronous=FULL`, and hand-over.
+Its rate is told per second of this process's time on a core, too, as other processes share the machine.
 """
 
 from __future__ import annotations

@@ -192,12 +192,12 @@ def _unused_mark(text: str) -> str:
 
 
 def _unique(messages: list[Message]) -> list[list[Message]]:
-    """The messages in as few lists as can be, none with an address twice; letter case does not count."""
-    if len({message.email.lower() for message in messages}) == len(messages):
+    """The messages in as few lists as can be, none with an address twice, as SendGrid will compare them."""
+    keys = [headers.ascii_address(message.email).lower() for message in messages]
+    if len(set(keys)) == len(keys):
         return [messages]
     lists: list[dict[str, Message]] = []
-    for message in messages:
-        key = message.email.lower()
+    for key, message in zip(keys, messages, strict=True):
         free = next((part for part in lists if key not in part), None)
         if free is None:
             lists.append({key: message})

@@ -130,6 +130,24 @@ def test_an_address_comes_once_in_a_request() -> None:
     assert [len(each.messages) for each in requests(batch)] == [2, 1]
 
 
+def test_an_address_in_two_spellings_is_one() -> None:
+    """The domain is written in ASCII, as SendGrid wants it."""
+    batch = [message("ann@bücher.example", "d1"), message("ann@xn--bcher-kva.example", "d2")]
+    with sendgrid() as fake:
+        assert verdicts(send(provider(fake.url), batch)) == [Verdict.ACCEPTED] * 2
+
+        assert fake.sizes == [1, 1]
+
+
+def test_a_connection_that_was_idle_for_long_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other end may close it at any moment, and a request that is lost then is in doubt."""
+    monkeypatch.setattr("newsletter.providers.sendgrid_wire.IDLE", -1.0)
+    with sendgrid() as fake, provider(fake.url).connect() as connection:
+        for number in range(2):
+            list(connection.send([message(delivery_id=f"d{number}")]))
+        assert fake.connections == 2
+
+
 def test_requests_share_one_connection() -> None:
     with sendgrid() as fake, provider(fake.url).connect() as connection:
         for number in range(5):
