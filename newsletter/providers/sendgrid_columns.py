@@ -87,15 +87,22 @@ class Columns:
         All headers are in each, though some are the same for all: the reference does not say whether those
         of a recipient are added to those of the message or replace them.
         """
-        fields = ",".join(f"{quoted(name)}:%s" for name, _ in own[0])
+        fields, given = [], []
+        for column in zip(*own, strict=True):
+            name, value = column[0]
+            if column.count(column[0]) == len(column):
+                fields.append(f"{quoted(name)}:{quoted(value)}".replace("%", "%%"))
+            else:
+                fields.append(f"{quoted(name)}:%s")
+                given.append([quoted(header[1]) for header in column])
         tags = ",".join(f"{quoted(tag)}:%s" for tag in self._tags)
         form = (
-            f'{{"to":[%s],"headers":{{{fields}}},"substitutions":{{{tags}}},'
+            f'{{"to":[%s],"headers":{{{",".join(fields)}}},"substitutions":{{{tags}}},'
             f'"custom_args":{{"{DELIVERY_ARGUMENT}":%s}}}}'
         )
         columns = [
             [_address(message.recipient.name, message.email) for message in messages],
-            *([quoted(header[1]) for header in column] for column in zip(*own, strict=True)),
+            *given,
             *([quoted(each) for each in column] for column in self._columns),
             [quoted(message.delivery_id) for message in messages],
         ]

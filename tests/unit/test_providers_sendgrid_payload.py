@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fakes.editions import ENVELOPE, edition
@@ -33,7 +34,7 @@ def composer() -> Composer:
     made = edition(text=TEXT, slots=(NAME, CITY, LINK, IF, ELIF, ELSE, ENDIF))
     html = f'<p title="LP0m0z">{TEXT}</p><a href="LP0m2z">x</a><a href="https://example.com/?c=LP0m1z">y</a>'
     values = {**json.loads(made.to_json()), "html": html, "subject": "For LP0m0z"}
-    return Composer(made.from_json(json.dumps(values)), ENVELOPE)
+    return Composer(made.from_json(json.dumps(values)), replace(ENVELOPE, feedback_id="100%s:issue:news"))
 
 
 def compose(people: list[dict[str, Any]]) -> list[Message]:
