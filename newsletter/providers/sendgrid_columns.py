@@ -44,6 +44,7 @@ class Columns:
             self._shown[value] = self._place(_written(column, value.context), mark)
 
     def _place(self, column: list[str], mark: str) -> str:
+        self.clash |= mark in "\n".join(column)
         if len(column) == 1:
             return column[0]
         for tag, known in zip(self._tags, self._columns, strict=True):
@@ -51,7 +52,6 @@ class Columns:
                 return tag
         # Ends in a sign that no number has, so that no tag is the beginning of another.
         tag = f"-{mark}{len(self._tags)}-"
-        self.clash |= mark in "\n".join(column)
         self._tags.append(tag)
         self._columns.append(column)
         return tag
