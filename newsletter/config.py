@@ -165,12 +165,37 @@ class SmtpSettings(_Section):
     domains: Annotated[dict[str, Annotated[int, Field(ge=1)]], AfterValidator(_domains)] = {}
 
 
+def _categories(values: tuple[str, ...]) -> tuple[str, ...]:
+    # https://www.twilio.com/docs/sendgrid/api-reference/mail-send/mail-send: ten, unique, of 255 characters.
+    if len(values) > 10 or len(set(values)) < len(values) or not all(0 < len(each) <= 255 for each in values):
+        raise ValueError("are at most ten different names of at most 255 characters each")
+    return values
+
+
 class SendgridSettings(_Section):
-    """The provider that calls SendGrid's v3 API; the key comes from a file or from SENDGRID_API_KEY."""
+    """The provider that calls SendGrid's v3 API; the key comes from a file or from SENDGRID_API_KEY.
+
+    `region` is `global` or `eu`, and `host` another address instead. `recipients` is how many go into one
+    request, and so how many a crash can leave in doubt, on each of `connections`. After 503, `unavailable`
+    says whether a request is made once more (`retry`) or its recipients are in doubt (`uncertain`).
+    """
 
     api_key_file: str | None = None
-    host: str = "https://api.sendgrid.com"
+    region: Literal["global", "eu"] = "global"
+    host: WebAddress | None = None
     timeout: float = Field(default=30.0, gt=0)
+    connections: int = Field(default=4, ge=1, le=100)
+    recipients: int = Field(default=1000, ge=1, le=1000)
+    categories: Annotated[tuple[str, ...], AfterValidator(_categories)] = ()
+    unavailable: Literal["uncertain", "retry"] = "uncertain"
+
+    @property
+    def base(self) -> str:
+        """The address that requests go to, without a slash at its end."""
+        return self.host or _SENDGRID_HOSTS[self.region]
+
+
+_SENDGRID_HOSTS = {"global": "https://api.sendgrid.com", "eu": "https://api.eu.sendgrid.com"}
 
 
 class DatabaseSettings(_Section):

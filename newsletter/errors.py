@@ -6,6 +6,7 @@ NewsletterError                 exit 1
 ├── IssueError                  exit 4   an issue file
 ├── ThemeError                  exit 4   a theme
 ├── ProviderError               exit 1   a provider refused to work at all
+│   ├── RefusedError            exit 1   a provider will refuse until something is changed
 │   └── CredentialsError        exit 3   a provider refused the credentials
 └── DeliveryError               exit 1   a dispatch cannot do what was asked
 """
@@ -68,11 +69,21 @@ class ThemeError(NewsletterError):
 class ProviderError(NewsletterError):
     """A provider cannot be reached or refuses to work, before any message was handed over."""
 
+    #: Whether trying again is of no use before a person changed something: the dispatch is held then.
+    lasting = False
+
+
+class RefusedError(ProviderError):
+    """A provider refuses what it was asked to do, and would again."""
+
+    lasting = True
+
 
 class CredentialsError(ProviderError):
     """A provider refuses the name, password or key that it was given."""
 
     exit_code = 3
+    lasting = True
 
 
 class DeliveryError(NewsletterError):

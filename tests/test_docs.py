@@ -16,6 +16,7 @@ import pytest
 
 from newsletter import migrations
 from newsletter.cli import newsletter
+from newsletter.providers.sendgrid_answers import table
 from subscribers import SubscriberStore, open_engine
 from subscribers.segments import FIELD_NAMES
 from subscribers.segments.terms import FUNCTIONS
@@ -46,6 +47,11 @@ def test_every_command_has_help_with_an_example(path: tuple[str, ...], command: 
 def test_generated_pages_are_current(name: str) -> None:
     """`make docs` was run after the last change."""
     assert (ROOT / "docs" / name).read_text(encoding="utf-8") == generate.PAGES[name]()
+
+
+def test_the_table_of_answers_is_the_one_that_is_used() -> None:
+    """docs/sendgrid.md shows the rules as the provider has them."""
+    assert f"\n{table()}\n" in (ROOT / "docs" / "sendgrid.md").read_text(encoding="utf-8")
 
 
 def blocks(text: str) -> list[str]:

@@ -13,9 +13,10 @@ import click
 from newsletter.checks import Severity, check_edition
 from newsletter.cli import output
 from newsletter.cli.dispatches import report_document, when
-from newsletter.cli.exits import FINDINGS
+from newsletter.cli.exits import FINDINGS, TROUBLED
 from newsletter.cli.foresight import Foresight
 from newsletter.cli.patience import looking
+from newsletter.cli.rehearsing import WithRehearsal, foreseen_document, rehearse_option, rehearsed
 from newsletter.cli.running import finish, run
 from newsletter.cli.session import Session, confirm, json_option, pass_session
 from newsletter.delivery import Audience, DispatchState, Schedule, plan_dispatch, status
@@ -84,7 +85,7 @@ def test(
         raise SystemExit(1)
 
 
-@click.command()
+@click.command(cls=WithRehearsal)
 @click.argument("issue")
 @click.option("--segment", help="To this saved segment.")
 @click.option("--where", "expression", help="To those for whom this expression is true.")
@@ -98,7 +99,14 @@ def test(
 @click.option("--at", "at", metavar="TIME", help="Not before `[DAY] HH:MM [ZONE]`, as `tomorrow 08:00`.")
 @click.option("--local", is_flag=True, help="With --at: at that time where each recipient lives.")
 @click.option("--detach", is_flag=True, help="Plan only; `newsletter run-due` hands over what is due.")
-@click.option("-n", "--dry-run", is_flag=True, help="Count and check; plan and hand over nothing.")
+@click.option(
+    "-n",
+    "--dry-run",
+    is_flag=True,
+    help="Count and check; plan and hand over nothing. With --dry-run=provider, the provider checks each"
+    " message, too, and mails none (sendgrid only).",
+)
+@rehearse_option
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @json_option
 @pass_session
@@ -117,6 +125,7 @@ def send(
     local: bool,
     detach: bool,
     dry_run: bool,
+    with_provider: bool,
     yes: bool,
     as_json: bool,
 ) -> None:
@@ -131,13 +140,14 @@ def send(
       newsletter send 2026-04-11 --segment builders --exclude staff --dry-run
       newsletter send 2026-04-11 --where 'country == "DE"' --yes
       newsletter send 2026-04-11 --at "tomorrow 08:00" --local --detach
+      newsletter send 2026-04-11 --provider sendgrid --dry-run=provider
     """
     pressed = session.press(issue)
     gate(session, pressed)
     audience = _audience(session, pressed, segment, expression, exclude, everybody=everybody)
     provider = _provider(session, provider_name)
     schedule = _schedule(session, at, local=local, detach=detach)
-    foresight = Foresight(session, pressed, provider) if dry_run else None
+    foresight = Foresight(session, pressed, provider) if dry_run or with_provider else None
 
     def plan(*, dry: bool, newcomers: bool = newcomers, look: Foresight | None = None) -> Plan:
         return plan_dispatch(
@@ -164,9 +174,14 @@ def send(
         return
     if foresight is not None:
         _show_plan(session, pressed, foreseen, provider, foresight)
+        document = foreseen_document(session, pressed, foreseen, foresight)
+        if with_provider:
+            rehearsed(session, pressed, audience, provider, again=again or foreseen.continued, told=document)
         if as_json:
-            output.document(_foreseen(session, pressed, foreseen, foresight))
+            output.document(document)
         output.say("dry run; nothing was planned and nothing handed over")
+        if document.get("refused"):
+            raise SystemExit(TROUBLED)
         return
     _check_schedule(foreseen, schedule)
     _show_plan(session, pressed, foreseen, provider)
@@ -307,25 +322,6 @@ def _planned(plan: Callable[[], Plan]) -> int:
         return plan().planned
     except DeliveryError:
         return 0
-
-
-def _foreseen(session: Session, pressed: Pressed, plan: Plan, foresight: Foresight) -> dict[str, object]:
-    """A plan as `send --dry-run --json` prints it: a report, as it stands or with nothing done."""
-    if plan.continued:
-        return report_document(status(session.engine, plan.dispatch))
-    skipped = foresight.skips.total()
-    return {
-        "dispatch": None,
-        "state": "dry run",
-        "issue": pressed.edition.slug,
-        "digest": pressed.edition.digest,
-        "recipients": plan.planned,
-        "excluded": dict(plan.excluded),
-        **dict.fromkeys(("accepted", "rejected", "failed", "uncertain"), 0),
-        "skipped": skipped,
-        "pending": plan.planned - skipped,
-        **({"would_skip": dict(foresight.skips)} if foresight.skips else {}),
-    }
 
 
 COMMANDS = (test, send)

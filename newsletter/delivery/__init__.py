@@ -8,6 +8,7 @@ from newsletter.delivery.local import Means, Progress, run_dispatch
 from newsletter.delivery.models import DeliveryState, DispatchState
 from newsletter.delivery.pace import Limits
 from newsletter.delivery.plan import Plan, plan_dispatch
+from newsletter.delivery.rehearsal import Rehearsal, rehearse
 from newsletter.delivery.report import (
     STATES,
     LogFilter,
@@ -33,6 +34,7 @@ __all__ = [
     "Means",
     "Plan",
     "Progress",
+    "Rehearsal",
     "Schedule",
     "Status",
     "cancel",
@@ -44,6 +46,7 @@ __all__ = [
     "parse_since",
     "pause",
     "plan_dispatch",
+    "rehearse",
     "resend",
     "run_dispatch",
     "settle",

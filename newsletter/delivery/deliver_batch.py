@@ -93,7 +93,7 @@ def deliver_batch(job: Job, connection: Connection, worker: str) -> bool:
                 job.wait(grant.wait)
             if grant.count == 0 or job.stopping():
                 break
-            messages, skipped = compose(job, window[: grant.count])
+            messages, skipped = compose(job, window[: grant.count], lease.number)
 
             authorised = ledger.authorise(job.engine, lease, list(messages), skipped, job.clock())
             if authorised is None:  # paused or cancelled
@@ -117,8 +117,8 @@ def deliver_batch(job: Job, connection: Connection, worker: str) -> bool:
     return grant is None or grant.count > 0 or grant.lane
 
 
-def compose(job: Job, ids: Sequence[int]) -> tuple[dict[int, Message], list[Entry]]:
-    """The messages for those who may still be mailed, and who is skipped, with the reason.
+def compose(job: Job, ids: Sequence[int], batch: int) -> tuple[dict[int, Message], list[Entry]]:
+    """The messages of a batch for those who may still be mailed, and who is skipped, with the reason.
 
     The list is asked again at this moment: who left since the dispatch was planned gets nothing.
     """
@@ -127,7 +127,10 @@ def compose(job: Job, ids: Sequence[int]) -> tuple[dict[int, Message], list[Entr
     messages: dict[int, Message] = {}
     skipped: list[Entry] = []
     compose_one = partial(
-        job.composer.compose, timestamp=job.clock().timestamp(), smtputf8=job.provider.smtputf8
+        job.composer.compose,
+        timestamp=job.clock().timestamp(),
+        smtputf8=job.provider.smtputf8,
+        batch=batch,
     )
     for subscriber_id in ids:
         name = delivery_id(job.secret, subscriber_id)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
-from functools import partial
 from random import Random
 from threading import Event, Lock
 from typing import TYPE_CHECKING
@@ -214,8 +213,9 @@ class _Run:
             trouble = self._round(job, min(ahead.claimable, self._means.provider.concurrency))
             failures = 0 if trouble is None else 1 if self._tally.recorded > before else failures + 1
             if trouble is not None:
-                # Whoever cannot even begin is told at once; a server that was there may come back.
-                if self._tally.recorded == 0 or self._means.backoff.exhausted(failures):
+                # Whoever cannot even begin is told at once; a server that was there may come back, but not
+                # one that refuses us.
+                if self._tally.recorded == 0 or trouble.lasting or self._means.backoff.exhausted(failures):
                     raise trouble
                 self._pause(self._means.backoff.wait(failures, self._means.random))
         ledger.finish(self._means.engine, self._id, self._means.clock())
@@ -283,7 +283,7 @@ class _Run:
             secret=secret,
             topic=topic,
             composer=composer,
-            links=partial(_links, means, slug, topic),
+            links=links_of(means, slug, topic),
             provider=means.provider,
             pace=self._pace,
             circuit=Circuit(means.engine, self._id, means.limits.stop_after, means.limits.stop_after_policy),
@@ -296,5 +296,6 @@ class _Run:
         )
 
 
-def _links(means: Means, slug: str, topic: str, public_id: str) -> Mapping[str, str]:
-    return personal_links(means.url, means.tokens, public_id, slug, topic)
+def links_of(means: Means, slug: str, topic: str) -> Callable[[str], Mapping[str, str]]:
+    """What gives a subscriber's links in messages of the issue *slug* about *topic*, by public id."""
+    return lambda public_id: personal_links(means.url, means.tokens, public_id, slug, topic)

@@ -63,6 +63,11 @@ class Context(StrEnum):
         """*value* as it must be written in this context; it can never leave the context."""
         return _WRITERS[self](value)
 
+    @property
+    def writer(self) -> Callable[[str], str]:
+        """What `write` does, for who writes many values."""
+        return _WRITERS[self]
+
 
 def _whole_url(value: str) -> str:
     return escape(value) if _WEB.match(value) else "#"
@@ -202,6 +207,8 @@ class Evaluator:
 
 def written(value: object, language: str) -> str:
     """*value* as text on one line; the items of a list with commas between them, a date as in *language*."""
+    if isinstance(value, str) and value.isprintable():  # so it has no control characters
+        return value.strip()
     if isinstance(value, date):
         return long_date(value, language)
     if isinstance(value, set | frozenset):

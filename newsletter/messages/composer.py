@@ -64,6 +64,7 @@ class Composer:
         *,
         missing: str | None = None,
         smtputf8: bool = False,
+        batch: int = 0,
     ) -> Message:
         """One recipient's message; its bytes are made when they are asked for.
 
@@ -73,6 +74,7 @@ class Composer:
             timestamp: the Date, in seconds since the epoch.
             missing: what to write for a value that is missing; for previews only.
             smtputf8: whether what takes the message may know addresses beyond ASCII.
+            batch: the number of the batch that it belongs to; 0 outside the ledger.
 
         Raises:
             MissingValue: a merge tag without a default has no value for this recipient.
@@ -80,7 +82,7 @@ class Composer:
         """
         (headers.utf8_address if smtputf8 else headers.ascii_address)(recipient.email)
         values = self._evaluator.values(recipient.fields, recipient.links, missing=missing)
-        return Message(delivery_id, recipient, self, values, timestamp)
+        return Message(delivery_id, recipient, self, values, timestamp, batch)
 
     def subject(self, message: Message) -> str:
         """The subject as this recipient reads it."""

@@ -32,6 +32,8 @@ _ENCODED_LINE = 76
 
 def clean(value: str) -> str:
     """*value* on one line: each run of control characters and line ends becomes one space (RFC 5322, 2.2)."""
+    if value.isprintable():
+        return value.strip()
     return _CONTROL.sub(" ", value).strip()
 
 

@@ -29,13 +29,17 @@ class Recipient:
 
 @dataclass(frozen=True)
 class Message:
-    """One recipient's mail: an edition, the values of its slots, and its own headers."""
+    """One recipient's mail: an edition, the values of its slots, and its own headers.
+
+    ``batch`` is the number of the dispatch's batch that it belongs to; 0 outside the ledger.
+    """
 
     delivery_id: str
     recipient: Recipient
     composer: Composer
     values: Mapping[str, str | bool]
     timestamp: float
+    batch: int = 0
 
     @property
     def email(self) -> str:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from newsletter.config import split_mailbox
 from newsletter.errors import ConfigError, did_you_mean
 from newsletter.messages.headers import ascii_address
-from newsletter.providers.base import Connection, Outcome, Provider, Verdict
+from newsletter.providers.base import Connection, Outcome, Provider, Rehearsable, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from newsletter.config import Publication
 
-__all__ = ["PROVIDERS", "Connection", "Outcome", "Provider", "Verdict", "make_provider"]
+__all__ = ["PROVIDERS", "Connection", "Outcome", "Provider", "Rehearsable", "Verdict", "make_provider"]
 
 #: The words of ``[delivery] provider``.
 PROVIDERS = ("outbox", "smtp", "sendgrid")
@@ -79,6 +80,13 @@ def _sendgrid(publication: Publication) -> Provider:
     from newsletter.providers.sendgrid import SendgridProvider
 
     settings = publication.settings.sendgrid
+    place = urlsplit(settings.base)
+    if place.scheme != "https" and not _is_this_machine(place.hostname or ""):
+        raise ConfigError(
+            "the API key would travel unencrypted",
+            where="sendgrid.host",
+            hint="write `https://`, or leave `host` out",
+        )
     key = publication.secret(settings.api_key_file, "SENDGRID_API_KEY", what="the API key of SendGrid")
     return SendgridProvider(settings, key=key)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -95,4 +95,13 @@ class Provider(Protocol):
         Raises:
             ProviderError: the provider cannot be reached, or (CredentialsError) refuses the credentials.
         """
+        ...
+
+
+@runtime_checkable
+class Rehearsable(Protocol):
+    """A provider that can check messages without mailing them."""
+
+    def rehearsing(self) -> Provider:
+        """The same provider, but it checks what it is handed and mails nothing; what passed is accepted."""
         ...

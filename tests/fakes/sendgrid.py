@@ -1,28 +1,50 @@
-"""SendGrid's v3 Mail Send as its reference describes it: the limits, the refusals, and faults on demand.
-
-https://www.twilio.com/docs/sendgrid/api-reference/mail-send/errors
-"""
+"""SendGrid's v3 Mail Send as its reference describes it: the limits, the refusals, and faults on demand."""
 
 from __future__ import annotations
 
 import json
+import socket
+import ssl
+import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from fakes.sendgrid_rules import MOST_BYTES, problems
+
 KEY = "SG.a-key"
 #: Instead of a status: take the request, then close the connection without an answer.
 HANG_UP = "hang up"
 #: Instead of a status: take the request, then say nothing until the test is over.
 SILENCE = "silence"
+#: Instead of a status: read the head of the request only, and reset the connection.
+RESET = "reset"
+#: Instead of a status: read the head of the request only, then nothing more until the test is over.
+DEAF = "deaf"
 
-_FORBIDDEN = {
-    "x-sg-id", "x-sg-eid", "received", "dkim-signature", "content-type", "content-transfer-encoding",
-    "to", "from", "subject", "reply-to", "cc", "bcc",
-}  # fmt: skip
+
+@dataclass(frozen=True)
+class Slowly:
+    """Instead of a status: answer by the rules, after so many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Instead of a status: a status with headers, and errors as pairs of message and field.
+
+    ``unread`` answers after the head of the request, as a gateway may, and reads no more.
+    """
+
+    status: int
+    headers: dict[str, str] = field(default_factory=dict)
+    errors: tuple[tuple[str, str | None], ...] | None = None
+    unread: bool = False
 
 
 @dataclass
@@ -30,121 +52,196 @@ class Sendgrid:
     """A running fake: where it is, the requests that it accepted, and what each recipient would read."""
 
     url: str
-    #: Gives a status (with headers), `HANG_UP` or `SILENCE` for the n-th request, or None to answer by the rules.
+    #: Gives what to do with the n-th request: a status, a `Refusal`, `Slowly`, one of the words above, or None
+    #: to answer by the rules.
     script: Callable[[int], Any]
-    accepted: list[dict[str, Any]] = field(default_factory=list)
+    #: Seconds that a message to the other end and back takes: waited for at each connection, handshake, request.
+    latency: float = 0.0
+    #: Whether requests are checked as they come; else only `problems` checks what was kept.
+    strict: bool = True
+    accepted: list[bytes] = field(default_factory=list)
     #: Everything that was posted, also what was refused.
-    posted: list[dict[str, Any]] = field(default_factory=list)
+    posted: list[bytes] = field(default_factory=list)
+    #: The headers of each request.
+    heads: list[dict[str, str]] = field(default_factory=list)
+    #: What stood in the request line.
+    paths: list[str] = field(default_factory=list)
     connections: int = 0
+    rehearsed: int = 0
     closing: threading.Event = field(default_factory=threading.Event)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def bodies(self) -> list[dict[str, Any]]:
+        """What was accepted."""
+        return [json.loads(body) for body in self.accepted]
+
+    @property
+    def sizes(self) -> list[int]:
+        """How many recipients each request had that was posted."""
+        return [len(json.loads(body)["personalizations"]) for body in self.posted]
 
     def mail(self) -> dict[str, list[dict[str, Any]]]:
         """What each address got, substitutions made, as SendGrid would."""
         got: dict[str, list[dict[str, Any]]] = {}
-        for body in self.accepted:
+        for body in self.bodies:
             for person in body["personalizations"]:
-                got.setdefault(person["to"][0]["email"], []).append(_personal(body, person))
+                got.setdefault(person["to"][0]["email"], []).append(personal(body, person))
         return got
 
 
-def _personal(body: dict[str, Any], person: dict[str, Any]) -> dict[str, Any]:
+def personal(body: dict[str, Any], person: dict[str, Any]) -> dict[str, Any]:
     def replaced(text: str) -> str:
         for tag, value in person.get("substitutions", {}).items():
             text = text.replace(tag, value)
         return text
 
+    content = {part["type"]: replaced(part["value"]) for part in body["content"]}
     return {
         "subject": replaced(body["subject"]),
-        "text": replaced(body["content"][0]["value"]),
-        "html": replaced(body["content"][1]["value"]),
-        "headers": {**body.get("headers", {}), **person.get("headers", {})},
+        "text": content.get("text/plain"),
+        "html": content.get("text/html"),
+        # Whether those of a recipient are added to those of the message is not said: the worse is taken.
+        "headers": person["headers"] if "headers" in person else body.get("headers", {}),
         "custom_args": {**body.get("custom_args", {}), **person.get("custom_args", {})},
     }
 
 
 @contextmanager
-def sendgrid(script: Callable[[int], Any] = lambda number: None) -> Iterator[Sendgrid]:
+def sendgrid(
+    script: Callable[[int], Any] = lambda number: None,
+    *,
+    tls: ssl.SSLContext | None = None,
+    latency: float = 0.0,
+    strict: bool = True,
+) -> Iterator[Sendgrid]:
     """Run the fake on a free port of this machine."""
     server = _Server(("127.0.0.1", 0), _Answer)
-    server.state = Sendgrid(f"http://127.0.0.1:{server.server_address[1]}", script)
+    scheme = "https" if tls else "http"
+    state = Sendgrid(f"{scheme}://127.0.0.1:{server.server_address[1]}", script, latency, strict)
+    server.state, server.tls = state, tls
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield server.state
+        yield state
     finally:
-        server.state.closing.set()
+        state.closing.set()
         server.shutdown()
         thread.join()
         server.server_close()
 
 
-def problem(body: dict[str, Any]) -> tuple[str, str] | None:
-    """The first rule that a request breaks: message and field."""
-    people = body.get("personalizations", [])
-    if not 1 <= len(people) <= 1000:
-        return "The personalizations field must have 1 to 1000 entries.", "personalizations"
-    seen: set[str] = set()
-    for place, person in enumerate(people):
-        name = f"personalizations.{place}"
-        address = person["to"][0]["email"].lower()
-        if address in seen:
-            return "Each unique email address should only be included once.", "personalizations"
-        seen.add(address)
-        if "@" not in address or address.startswith("bad"):
-            return "Does not contain a valid address.", f"{name}.to.0.email"
-        values = person.get("substitutions", {})
-        if not all(isinstance(value, str) for value in values.values()):
-            return "Substitutions must be strings.", f"{name}.substitutions"
-        if sum(len(tag.encode()) + len(value.encode()) for tag, value in values.items()) > 10_000:
-            return "Substitutions are over 10,000 bytes.", f"{name}.substitutions"
-        if not all(isinstance(value, str) for value in person.get("custom_args", {}).values()):
-            return "Custom arguments must be strings.", f"{name}.custom_args"
-        if {header.lower() for header in person.get("headers", {})} & _FORBIDDEN:
-            return "A header is forbidden.", f"{name}.headers"
-    if {header.lower() for header in body.get("headers", {})} & _FORBIDDEN:
-        return "A header is forbidden.", "headers"
-    if [part["type"] for part in body["content"]] != ["text/plain", "text/html"]:
-        return "text/plain must come before text/html.", "content"
-    return None
-
-
 class _Server(ThreadingHTTPServer):
     daemon_threads = False
+    request_queue_size = 64
     state: Sendgrid
+    tls: ssl.SSLContext | None = None
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of clients that were killed."""
 
 
 class _Answer(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+    wbufsize = -1
     server: _Server
 
     def setup(self) -> None:
+        state = self.server.state
+        with state.lock:
+            state.connections += 1
+        # The client has waited for nothing yet: the kernel took its connection. So it waits for the first answer.
+        time.sleep(state.latency)
+        self.request.settimeout(60)
+        if self.server.tls:
+            time.sleep(state.latency)
+            self.request = self.server.tls.wrap_socket(self.request, server_side=True)
         super().setup()
-        self.server.state.connections += 1
+
+    def finish(self) -> None:
+        super().finish()
+        self.connection.close()
 
     def do_POST(self) -> None:
         state = self.server.state
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        state.posted.append(body)
-        fault = state.script(len(state.posted))
+        with state.lock:
+            state.heads.append(dict(self.headers.items()))
+            state.paths.append(self.path)
+            number = len(state.heads)
+        fault = state.script(number)
+        if fault == DEAF:
+            state.closing.wait()
+        if fault in (RESET, DEAF):
+            self._reset()
+            return
+        if isinstance(fault, Refusal) and fault.unread:
+            self._refuse(fault)
+            self.close_connection = True
+            return
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if len(body) < int(self.headers["Content-Length"]):
+            self.close_connection = True
+            return
+        if state.latency:
+            time.sleep(state.latency)
+        with state.lock:
+            state.posted.append(body)
+        if isinstance(fault, Slowly):
+            state.closing.wait(fault.seconds)
         if fault in (HANG_UP, SILENCE):
-            state.accepted.append(body)
+            self._keep(body)
             if fault == SILENCE:
                 state.closing.wait()
             self.close_connection = True
-        elif fault is not None:
-            status, headers = fault if isinstance(fault, tuple) else (fault, {})
-            self._say(status, {"errors": [{"message": f"fault {status}", "field": None}]}, headers)
-        elif self.headers["Authorization"] != f"Bearer {KEY}":
-            self._say(401, {"errors": [{"message": "Permission denied, wrong credentials", "field": None}]})
-        elif broken := problem(body):
-            self._say(400, {"errors": [{"message": broken[0], "field": broken[1]}]})
+        elif isinstance(fault, int | Refusal):
+            self._refuse(fault if isinstance(fault, Refusal) else Refusal(fault))
         else:
+            self._answer(body)
+
+    def _answer(self, body: bytes) -> None:
+        """By the rules."""
+        state = self.server.state
+        if self.path != "/v3/mail/send":
+            self._refuse(Refusal(404, errors=(("Not Found", None),)))
+        elif self.headers["Authorization"] != f"Bearer {KEY}":
+            self._refuse(Refusal(401, errors=(("Permission denied, wrong credentials", None),)))
+        elif self.headers.get_content_type() != "application/json":
+            self._refuse(Refusal(415, errors=(("Content-Type should be application/json.", None),)))
+        elif len(body) > MOST_BYTES:
+            self._refuse(Refusal(413, errors=(("content too large", None),)))
+        elif not state.strict:
+            self._take(body)
+        elif (broken := _problems(body)) is not None:
+            self._refuse(Refusal(400, errors=tuple(broken)))
+        elif json.loads(body).get("mail_settings", {}).get("sandbox_mode", {}).get("enable"):
+            state.rehearsed += 1
+            self._say(200, {})
+        else:
+            self._take(body)
+
+    def _keep(self, body: bytes) -> int:
+        state = self.server.state
+        with state.lock:
             state.accepted.append(body)
-            self._say(202, None, {"X-Message-Id": f"request{len(state.accepted)}"})
+            return len(state.accepted)
+
+    def _take(self, body: bytes) -> None:
+        self._say(202, None, {"X-Message-Id": f"request{self._keep(body)}"})
 
     def do_GET(self) -> None:
-        self._say(200, {"followed": True})
+        self._refuse(Refusal(405, errors=(("method not allowed", None),)))
+
+    def _refuse(self, refusal: Refusal) -> None:
+        errors = refusal.errors or ((f"fault {refusal.status}", None),)
+        told = [{"message": message, "field": where, "help": None} for message, where in errors]
+        self._say(refusal.status, {"errors": told}, refusal.headers)
+
+    def _reset(self) -> None:
+        """Close at once; what comes is answered with RST (RFC 9293, 3.10.7.1)."""
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close_connection = True
+        self.connection.close()
 
     def _say(self, status: int, answer: object, headers: dict[str, str] | None = None) -> None:
         content = b"" if answer is None else json.dumps(answer).encode()
@@ -153,6 +250,14 @@ class _Answer(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(content)
+        self.wfile.flush()
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing on stderr."""
+
+
+def _problems(body: bytes) -> list[tuple[str, str]] | None:
+    try:
+        return problems(json.loads(body)) or None
+    except ValueError:
+        return [("Bad Request", "")]

@@ -14,7 +14,7 @@ from fakes.smtp import smtp_server
 
 from newsletter.config import SmtpSettings
 from newsletter.delivery import Backoff, DispatchState, Limits, cancel, log, pause, status
-from newsletter.errors import DeliveryError, ProviderError
+from newsletter.errors import CredentialsError, DeliveryError, ProviderError
 from newsletter.providers import Verdict
 from newsletter.providers.outbox import OutboxProvider
 from newsletter.providers.smtp import SmtpProvider
@@ -298,6 +298,21 @@ def test_a_provider_that_stays_away_ends_the_run_and_another_goes_on(engine: Eng
     assert (left.state, left.accepted, left.pending, left.uncertain) == (DispatchState.RUNNING, 3, 9, 0)
     assert ended.accepted == 12
     assert away.taken + there.taken == Counter(EVERYBODY)
+
+
+def test_a_provider_that_refuses_us_is_not_asked_again(engine: Engine) -> None:
+    """Asking again would change nothing; the dispatch is held until somebody mends the cause."""
+    fill(engine, 12)
+    answers = in_turn(*[Verdict.ACCEPTED] * 4, CredentialsError("no such key"))
+    refusing = ScriptedProvider(lambda message: answers())
+    plan(engine, refusing)
+
+    with pytest.raises(CredentialsError):
+        run(engine, refusing)
+
+    held = status(engine, "issue-1")
+    assert (held.state, held.accepted, held.pending, held.uncertain) == (DispatchState.RUNNING, 4, 8, 0)
+    assert refusing.connections == 1
 
 
 def test_a_provider_that_tells_nothing_leaves_doubt(engine: Engine) -> None:

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import logging
-import time
+import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from fakes.editions import ENVELOPE, NAME, edition, message, messages
-from fakes.sendgrid import HANG_UP, KEY, SILENCE, sendgrid
+from fakes.sendgrid import KEY, Refusal, sendgrid
 from pydantic import SecretStr
 
 from newsletter.config import SendgridSettings
 from newsletter.editions.edition import Edition, Slot
-from newsletter.errors import CredentialsError, ProviderError
+from newsletter.errors import RefusedError
 from newsletter.messages import Composer, Message, Recipient
 from newsletter.providers import Outcome, Verdict
-from newsletter.providers import sendgrid as module
 from newsletter.providers.sendgrid import SendgridProvider
-from newsletter.providers.sendgrid_payload import requests
+from newsletter.providers.sendgrid_payload import Payload, Request
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,14 +31,24 @@ SLOTS = (
 TEXT = "Good morning, LP0m0z.\nLP0c1z\nThank you!\nLP0c2z\nJoin us!\nLP0c3z\n"
 
 
-def provider(url: str, key: str = KEY, timeout: float = 5.0) -> SendgridProvider:
-    settings = SendgridSettings(host=url, timeout=timeout)
+ELIF_SLOTS = (*SLOTS, Slot("LP0c4z", "elif", "'new' in subscriber.tags", "{% elif … %}", 6))
+
+
+def provider(
+    url: str, key: str = KEY, timeout: float = 5.0, settings: SendgridSettings | None = None
+) -> SendgridProvider:
+    changed = {"host": url, "timeout": timeout}
+    settings = (settings or SendgridSettings()).model_copy(update=changed)
     return SendgridProvider(settings, key=SecretStr(key), wait=lambda _: None)
 
 
 def send(to: SendgridProvider, batch: Sequence[Message]) -> dict[str, Outcome]:
     with to.connect("issue-1") as connection:
         return {outcome.delivery_id: outcome for outcome in connection.send(batch)}
+
+
+def requests(batch: Sequence[Message]) -> list[Request]:
+    return list(Payload(batch[0].composer, "issue-1").requests(batch))
 
 
 def verdicts(outcomes: dict[str, Outcome]) -> list[Verdict]:
@@ -76,28 +85,39 @@ def test_everybody_reads_what_smtp_would_have_brought() -> None:
 
 def test_each_recipient_has_headers_and_an_opaque_argument_of_their_own() -> None:
     with sendgrid() as fake:
-        send(provider(fake.url), [personal("Ann", delivery_id="d1"), personal("Bob", delivery_id="d2")])
+        pair = [personal("Ann", delivery_id="d1"), personal("Bob", delivery_id="d2")]
+        send(provider(fake.url), [replace(each, batch=7) for each in pair])
         (read,) = fake.mail()["d2@example.com"]
 
     assert read["headers"]["List-Unsubscribe"] == "<https://example.com/u/d2>"
     assert read["headers"]["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert read["headers"]["Message-ID"] == "<d2@example.com>"
-    assert read["custom_args"] == {"newsletter_delivery": "d2", "newsletter_dispatch": "issue-1"}
+    assert read["custom_args"] == {
+        "newsletter_delivery": "d2",
+        "newsletter_dispatch": "issue-1",
+        "newsletter_batch": "7",
+    }
 
 
-def test_tracking_is_off() -> None:
-    (request,) = requests([message()], "issue-1")
+def test_nothing_is_left_to_the_settings_of_the_account() -> None:
+    (request,) = requests([message()])
 
-    settings = request.body["tracking_settings"]
+    body = json.loads(request.body)
+    settings = {**body["tracking_settings"], **body["mail_settings"]}
     assert {name: each["enable"] for name, each in settings.items()} == {
         "click_tracking": False,
         "open_tracking": False,
         "subscription_tracking": False,
+        "ganalytics": False,
+        "bypass_list_management": False,
+        "footer": False,
+        "sandbox_mode": False,
     }
+    assert body["tracking_settings"]["click_tracking"]["enable_text"] is False
 
 
 def test_one_content_serves_a_thousand_recipients() -> None:
-    assert [len(each.messages) for each in requests(messages(1001), "issue-1")] == [1000, 1]
+    assert [len(each.messages) for each in requests(messages(1001))] == [1000, 1]
 
 
 def test_an_address_comes_once_in_a_request() -> None:
@@ -107,7 +127,25 @@ def test_an_address_comes_once_in_a_request() -> None:
         message("bob@example.com", "d3"),
     ]
 
-    assert [len(each.messages) for each in requests(batch, "issue-1")] == [2, 1]
+    assert [len(each.messages) for each in requests(batch)] == [2, 1]
+
+
+def test_an_address_in_two_spellings_is_one() -> None:
+    """The domain is written in ASCII, as SendGrid wants it."""
+    batch = [message("ann@bücher.example", "d1"), message("ann@xn--bcher-kva.example", "d2")]
+    with sendgrid() as fake:
+        assert verdicts(send(provider(fake.url), batch)) == [Verdict.ACCEPTED] * 2
+
+        assert fake.sizes == [1, 1]
+
+
+def test_a_connection_that_was_idle_for_long_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other end may close it at any moment, and a request that is lost then is in doubt."""
+    monkeypatch.setattr("newsletter.providers.sendgrid_wire.IDLE", -1.0)
+    with sendgrid() as fake, provider(fake.url).connect() as connection:
+        for number in range(2):
+            list(connection.send([message(delivery_id=f"d{number}")]))
+        assert fake.connections == 2
 
 
 def test_requests_share_one_connection() -> None:
@@ -120,7 +158,7 @@ def test_requests_share_one_connection() -> None:
 
 
 def test_a_connection_that_the_other_end_closed_is_replaced_before_a_request() -> None:
-    with sendgrid(lambda number: (500, {"Connection": "close"}) if number == 1 else None) as fake:
+    with sendgrid(lambda number: Refusal(500, {"Connection": "close"}) if number == 1 else None) as fake:
         with provider(fake.url).connect() as connection:
             first = list(connection.send([message(delivery_id="d1")]))
             second = list(connection.send([message(delivery_id="d2")]))
@@ -144,88 +182,84 @@ def test_a_recipient_that_is_refused_does_not_keep_the_others_from_it() -> None:
     assert outcomes["d1"].reason == "400 Does not contain a valid address."
 
 
-def test_values_that_are_too_large_reject_one_recipient() -> None:
+def test_who_has_values_too_large_to_substitute_gets_a_request_of_their_own() -> None:
+    """10,000 bytes of substitutions are the limit; what is written into the text is none."""
+    batch = [
+        personal("x" * 9_000 + "é" * 600, delivery_id="d1"),
+        personal("Ann", delivery_id="d2"),
+        personal("Bob", delivery_id="d3"),
+    ]
     with sendgrid() as fake:
-        outcomes = send(
-            provider(fake.url), [personal("x" * 6000, delivery_id="d1"), personal("Ann", delivery_id="d2")]
-        )
+        outcomes = send(provider(fake.url), batch)
 
-    assert verdicts(outcomes) == [Verdict.REJECTED, Verdict.ACCEPTED]
-
-
-@pytest.mark.parametrize("fault", [500, 502, 503, 504, HANG_UP])
-def test_a_request_without_a_clear_answer_leaves_all_its_recipients_in_doubt(fault: object) -> None:
-    """There is no idempotency key, so it is not made again."""
-    with sendgrid(lambda _: fault) as fake:
-        outcomes = send(provider(fake.url), messages(3))
-
-        assert len(fake.posted) == 1
-    assert verdicts(outcomes) == [Verdict.UNCERTAIN] * 3
+        assert fake.sizes == [2, 1]
+        assert [read["text"] for read in fake.mail()["d1@example.com"]] == [batch[0].composer.text(batch[0])]
+    assert verdicts(outcomes) == [Verdict.ACCEPTED] * 3
 
 
-def test_silence_leaves_all_recipients_in_doubt() -> None:
-    with sendgrid(lambda _: SILENCE) as fake:
-        assert verdicts(send(provider(fake.url, timeout=0.2), messages(2))) == [Verdict.UNCERTAIN] * 2
+def test_what_is_the_same_for_all_is_no_substitution() -> None:
+    same = [personal("Ann", delivery_id="d1"), personal("Ann", delivery_id="d2")]
+    (request,) = requests(same)
+
+    body = json.loads(request.body)
+    assert [person["substitutions"] for person in body["personalizations"]] == [{}, {}]
+    assert "Good morning, Ann." in body["content"][0]["value"]
 
 
-def test_too_many_requests_are_waited_out() -> None:
-    reset = {"X-RateLimit-Reset": str(int(time.time()) + 7)}
-    waits: list[float] = []
-    with sendgrid(lambda number: (429, reset) if number == 1 else None) as fake:
-        to = provider(fake.url)
-        to.wait = waits.append
+def test_branches_that_are_not_taken_make_no_difference() -> None:
+    """One request for each text, not for each combination of conditions."""
+    what = edition(text=TEXT.replace("LP0c2z", "LP0c4z"), slots=ELIF_SLOTS)
+    tags = [("pro",), ("pro", "new"), ("new",), ()]
+    batch = [personal("Ann", *each, delivery_id=f"d{n}", what=what) for n, each in enumerate(tags)]
 
-        assert verdicts(send(to, messages(2))) == [Verdict.ACCEPTED] * 2
-    assert len(waits) == 1
-    assert 0 < waits[0] <= 7
+    assert [len(each.messages) for each in requests(batch)] == [2, 1, 1]
 
 
-def test_too_many_requests_for_long_defer() -> None:
-    with sendgrid(lambda _: 429) as fake:
-        assert verdicts(send(provider(fake.url), messages(2))) == [Verdict.DEFERRED] * 2
-        assert len(fake.posted) == module.EARLY
+def test_a_request_stays_within_its_bytes() -> None:
+    (request,) = requests(messages(10))
+    most = len(request.body) * 2 // 3
+
+    parts = list(request.parts(most))
+    assert [len(each.messages) for each in parts] == [6, 4]
+    assert all(len(each.body) <= most for each in parts)
+    assert tuple(message for each in parts for message in each.messages) == request.messages
 
 
-def test_a_request_that_is_too_large_is_halved() -> None:
-    with sendgrid(lambda number: 413 if number == 1 else None) as fake:
-        assert verdicts(send(provider(fake.url), messages(5))) == [Verdict.ACCEPTED] * 5
-        assert [len(body["personalizations"]) for body in fake.posted] == [5, 2, 3]
+def test_a_message_that_is_too_large_is_refused_here() -> None:
+    with sendgrid() as fake, pytest.raises(RefusedError, match="too large for SendGrid") as caught:
+        send(provider(fake.url), [message(text="x" * 10_000_000)])
+
+    assert "images" in caught.value.hint
+    assert fake.heads == []
 
 
-def test_a_wrong_key_is_a_matter_of_credentials() -> None:
-    with sendgrid() as fake, pytest.raises(CredentialsError, match="refuses the API key: 401") as caught:
-        send(provider(fake.url, "SG.wrong"), messages(1))
+def test_nothing_that_goes_along_is_an_address() -> None:
+    (request,) = requests(messages(2))
 
-    assert caught.value.exit_code == 3
-    assert "wrong" not in str(caught.value).split("401")[0]
-
-
-@pytest.mark.parametrize("status", [200, 400, 404])
-def test_an_answer_that_is_the_same_for_everybody_stops_the_dispatch(status: int) -> None:
-    """200 is the sandbox's answer: nothing was sent."""
-    with sendgrid(lambda _: status) as fake, pytest.raises(ProviderError):
-        send(provider(fake.url), messages(2))
+    body = json.loads(request.body)
+    told = [body["custom_args"], *(person["custom_args"] for person in body["personalizations"])]
+    assert "@" not in json.dumps(told)
 
 
-def test_a_redirect_is_not_followed() -> None:
-    """The library would repeat it as GET, with the key, and call it a success."""
-    with sendgrid() as other, sendgrid(lambda _: (302, {"Location": other.url})) as fake:
-        with pytest.raises(ProviderError):
-            send(provider(fake.url), messages(1))
-
-        assert (other.connections, len(fake.posted)) == (0, 1)
-
-
-def test_no_server_is_an_error_before_anything_was_handed_over() -> None:
+def test_categories_go_along() -> None:
+    settings = SendgridSettings(categories=("news", "weekly"))
     with sendgrid() as fake:
-        url = fake.url
+        send(provider(fake.url, settings=settings), messages(1))
 
-    with pytest.raises(ProviderError, match="SendGrid cannot be reached: Connection refused"):
-        send(provider(url), messages(1))
+        assert fake.bodies[0]["categories"] == ["news", "weekly"]
 
 
-def test_the_key_is_never_logged(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.DEBUG), sendgrid() as fake:
-        send(provider(fake.url), messages(1))
+def test_a_batch_is_as_large_as_the_settings_say() -> None:
+    made = SendgridProvider(SendgridSettings(recipients=50, connections=2), key=SecretStr(KEY))
 
-    assert KEY not in caplog.text
+    assert (made.window, made.batch_size, made.concurrency) == (50, 50, 2)
+
+
+def test_a_rehearsal_is_checked_and_not_sent() -> None:
+    with sendgrid() as fake:
+        batch = [message(), message("bad@example.com", "d2")]
+        outcomes = send(provider(fake.url).rehearsing(), batch)
+
+        assert (fake.rehearsed, fake.accepted) == (1, [])
+    assert outcomes["d1"].reason == "200, checked and not sent"
+    assert outcomes["d2"].verdict is Verdict.REJECTED

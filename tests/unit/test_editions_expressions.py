@@ -222,8 +222,23 @@ def test_a_literal_of_a_value_evaluates_to_the_value(value):
 
 
 @given(
-    st.sampled_from(["subscriber.a", 'subscriber.a | default("x")', 'subscriber.b|d("é\'")', "links.a"]),
-    st.dictionaries(st.sampled_from("ab"), st.text(min_size=1) | st.integers()),
+    st.sampled_from(
+        [
+            "subscriber.a",
+            'subscriber.a | default("x")',
+            'subscriber.b|d("é\'")',
+            "links.a",
+            '"x" in subscriber.a',
+            "1 in subscriber.a",
+            'subscriber.a == "x"',
+            "subscriber.b == 1",
+            "links.a == none",
+        ]
+    ),
+    st.dictionaries(
+        st.sampled_from("ab"),
+        st.text("xé", min_size=1) | st.integers(0, 2) | st.lists(st.sampled_from(["x", "y", 1])),
+    ),
 )
 @settings(max_examples=100, deadline=None)
 def test_the_shortcut_for_common_forms_gives_what_jinja_gives(expression, fields):

@@ -66,7 +66,7 @@ def seen(html: str) -> list[tuple[str, dict[str, str]]]:
     return found
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(elements(), max_size=3).map("".join))
 def test_every_element_gets_what_it_gets_in_the_whole_document(inside):
     tree = etree.fromstring(document(inside).partition("\n")[2].replace("&nbsp;", "&#160;"))

@@ -67,3 +67,40 @@ def test_a_password_does_not_travel_unencrypted(tmp_path: Path, host: str, refus
             make_provider("smtp", made)
     else:
         assert make_provider("smtp", made).login is not None
+
+
+@pytest.mark.parametrize(
+    ("sendgrid", "place"),
+    [
+        ({}, "https://api.sendgrid.com"),
+        ({"region": "eu"}, "https://api.eu.sendgrid.com"),
+        ({"region": "eu", "host": "http://127.0.0.1:8081/"}, "http://127.0.0.1:8081"),
+    ],
+)
+def test_sendgrid_is_where_the_region_or_the_host_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sendgrid: dict[str, str], place: str
+) -> None:
+    monkeypatch.setenv("SENDGRID_API_KEY", "SG.key")
+
+    provider = make_provider("sendgrid", publication(tmp_path, sendgrid=sendgrid))
+
+    assert provider.describe() == f"sendgrid at {place}"
+    with provider.connect() as connection:
+        assert connection.host == place
+
+
+def test_the_key_of_sendgrid_does_not_travel_unencrypted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SENDGRID_API_KEY", "SG.key")
+
+    with pytest.raises(ConfigError, match="unencrypted"):
+        make_provider("sendgrid", publication(tmp_path, sendgrid={"host": "http://mail.example.com"}))
+
+
+@pytest.mark.parametrize(
+    "categories", [["a", "a"], [""], ["c" * 256], [f"c{number}" for number in range(11)]]
+)
+def test_categories_that_sendgrid_would_refuse_are_none(tmp_path: Path, categories: list[str]) -> None:
+    with pytest.raises(ValueError, match="at most ten different names"):
+        publication(tmp_path, sendgrid={"categories": categories})
