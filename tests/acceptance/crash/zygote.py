@@ -1,0 +1,65 @@
+"""Starts the command `newsletter` again and again, each time in a process of its own, without the imports.
+
+To start Python and import the program takes a second; to fork one that has done so takes a few milliseconds.
+Nothing is shared afterwards: the child is killed, and a later one finds what is in the database and no more.
+
+Each line on stdin is an order in JSON; two lines answer it: the process id, and how the process ended.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from acceptance.crash.moments import arm
+
+import newsletter.cli.dispatches
+import newsletter.cli.sending
+import newsletter.providers.outbox
+import newsletter.providers.sendgrid
+import newsletter.providers.smtp
+from newsletter.cli import main
+
+# A small list is enough for many kills if it is handed over in small windows.
+for _provider in (newsletter.providers.smtp.SmtpProvider, newsletter.providers.sendgrid.SendgridProvider):
+    _provider.window, _provider.batch_size = 5, 10
+
+
+def child(order: dict[str, object]) -> None:
+    """Be the command that *order* describes."""
+    for descriptor, name in ((1, "stdout"), (2, "stderr")):
+        file = os.open(order[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(file, descriptor)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.environ.update(order["environment"])
+    os.chdir(order["folder"])
+    sys.argv = ["newsletter", *order["arguments"]]
+    if order["moment"]:
+        arm(order["moment"], order["count"])
+    main()
+
+
+def serve() -> None:
+    """Follow orders until there are no more."""
+    for line in sys.stdin:
+        order = json.loads(line)
+        pid = os.fork()
+        if pid == 0:
+            try:
+                child(order)
+            except SystemExit as end:
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(end.code or 0)
+            finally:
+                os._exit(99)
+        print(pid, flush=True)
+        _, status = os.waitpid(pid, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+if __name__ == "__main__":
+    assert Path(sys.argv[0]).name == "zygote.py"
+    serve()
