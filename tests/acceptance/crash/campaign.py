@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from fakes.dispatching import fill
 from fakes.sendgrid import KEY
 from acceptance.crash.moments import MOMENTS
+from acceptance.crash.publication import write
 from sqlalchemy import select, text
 
 from newsletter.delivery import log
@@ -33,23 +34,8 @@ HERE = Path(__file__).resolve().parent
 READERS = 40
 #: The moments at which not the process itself but somebody else ends it.
 FROM_OUTSIDE = ("after hand-over", "at random")
-SETTINGS = """\
-[publication]
-name = "Test Letter"
-from = "Test Letter <letter@example.com>"
-url = "https://news.example.com"
-postal_address = "1 Example Street, Example City"
-"""
-ISSUE = """\
----
-title: A plain issue
-preheader: What a plain issue says in one line, long enough for an inbox.
----
-
-Good morning, {{ subscriber.first_name | default("reader") }}.
-"""
-
-
+#: At random, a process is killed after at most so many seconds: the installed command needs one only to begin.
+LONGEST = {True: 2.5, False: 0.6}
 def environment(**values: object) -> dict[str, str]:
     """The environment of a command: nothing of this one's that could change the result."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
@@ -94,6 +80,30 @@ class Zygote:
         self._process.stdin.close()
         self._process.wait(60)
         self._process.stdout.close()
+
+
+class Command:
+    """The installed command, started as people start it."""
+
+    def start(
+        self, folder: Path, arguments: list[str], values: Mapping[str, str], moment: str = "", count: int = 0
+    ) -> int:
+        """As `Zygote.start`, but with no named moments: it cannot be told to kill itself."""
+        assert not moment
+        with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err:
+            self._process = subprocess.Popen(
+                [str(Path(sys.executable).parent / "newsletter"), *arguments],
+                cwd=folder,
+                env=environment(**values),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+            )
+        return self._process.pid
+
+    def wait(self) -> int:
+        """The exit code; negative for a signal."""
+        return self._process.wait(120)
 
 
 @dataclass
@@ -154,12 +164,15 @@ class Tally:
 class Campaign:
     """Dispatches to forty readers, killed at moments that *seed* chooses, until there were enough kills."""
 
-    def __init__(self, seed: int, engine: Engine, folder: Path, zygote: Zygote, receiver: Receiver) -> None:
+    def __init__(
+        self, seed: int, engine: Engine, folder: Path, command: Zygote | Command, receiver: Receiver
+    ) -> None:
         self.tally = Tally()
+        self._moments = [*([] if isinstance(command, Command) else MOMENTS), *FROM_OUTSIDE]
         self._random = random.Random(seed)
         self._engine = engine
         self._folder = folder
-        self._zygote = zygote
+        self._command = command
         self._receiver = receiver
         self._emails: dict[int, str] = {}
 
@@ -172,15 +185,14 @@ class Campaign:
         return self.tally
 
     def _prepare(self) -> None:
-        (self._folder / "issues").mkdir(parents=True)
-        (self._folder / "newsletter.toml").write_text(SETTINGS, encoding="utf-8")
+        self._folder.mkdir(exist_ok=True)
         fill(self._engine, READERS)
         with self._engine.connect() as connection:
             rows = connection.execute(select(SUBSCRIBER.c.id, SUBSCRIBER.c.email))
             self._emails = {row.id: row.email for row in rows}
 
     def _dispatch(self, slug: str, kills: int) -> None:
-        (self._folder / "issues" / f"{slug}.md").write_text(ISSUE, encoding="utf-8")
+        write(self._folder, slug)
         before = self._receiver.taken()
         expected: set[str] = set()
         while len(self.tally.kills) < kills and self._killed(slug):
@@ -211,7 +223,7 @@ class Campaign:
 
     def _killed(self, slug: str) -> bool:
         """Run the dispatch up to a moment chosen by chance; False if it came to its end before."""
-        self._moment = self._random.choice([*MOMENTS, *FROM_OUTSIDE])
+        self._moment = self._random.choice(self._moments)
         if self._moment in FROM_OUTSIDE:
             return self._killed_from_outside(slug)
         count = self._random.randint(1, MOMENTS[self._moment])
@@ -224,9 +236,9 @@ class Campaign:
             os.kill(pid, signal.SIGKILL)
 
         if self._moment == "at random":
-            timer = Timer(self._random.uniform(0, 0.6), kill)
+            timer = Timer(self._random.uniform(0, LONGEST[isinstance(self._command, Command)]), kill)
             timer.start()
-            code = self._zygote.wait()
+            code = self._command.wait()
             timer.cancel()
             timer.join()
             return code == -signal.SIGKILL
@@ -239,13 +251,13 @@ class Campaign:
                 kill()
 
         self._receiver.arriving.append(count_down)
-        code = self._zygote.wait()
+        code = self._command.wait()
         self._receiver.arriving.clear()
         return code == -signal.SIGKILL
 
     def _run(self, slug: str, moment: str = "", count: int = 0) -> int:
         self._start(slug, moment, count)
-        return self._zygote.wait()
+        return self._command.wait()
 
     def _start(self, slug: str, moment: str = "", count: int = 0) -> int:
         url = self._engine.url.render_as_string(hide_password=False)
@@ -253,7 +265,7 @@ class Campaign:
         arguments = ["send", slug, "--all", "--yes"]
         if self._random.random() < 0.5 and self._names(slug):
             arguments = ["resume", f"{slug}-1", "--yes"]
-        return self._zygote.start(self._folder, arguments, values, moment, count)
+        return self._command.start(self._folder, arguments, values, moment, count)
 
     def _names(self, slug: str) -> list[str]:
         with self._engine.connect() as connection:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import random
+import re
+import socket
+import subprocess
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 import pytest
-from acceptance.crash.campaign import Campaign, Receiver, Zygote, sendgrid_settings, smtp_settings
+from acceptance.crash.campaign import Campaign, Command, Receiver, Zygote, sendgrid_settings, smtp_settings
 from fakes.sendgrid import sendgrid
 from fakes.smtp import smtp_server
 
@@ -25,6 +28,9 @@ KILLS = 10
 #: Each campaign is one seed; `make crash` asks for more of them.
 CAMPAIGNS = int(os.environ.get("CRASH_CAMPAIGNS", "5"))
 FIRST_SEED = int(os.environ.get("CRASH_SEED", "1"))
+# What smtp-sink writes: the envelope first; and what every message of ours ends with.
+_RECIPIENT = re.compile(r"^X-Rcpt-Args: <(.+)>$", re.MULTILINE)
+_END = re.compile(r"^--=_[0-9a-f]+--\s*\Z", re.MULTILINE)
 
 
 @contextmanager
@@ -52,6 +58,41 @@ def sendgrid_() -> Iterator[Receiver]:
         yield receiver
 
 
+@contextmanager
+def sink(program: str, folder: Path) -> Iterator[Receiver]:
+    """Postfix's receiver of test mail, which writes each message to a file of its own before it answers."""
+    folder.mkdir()
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    user = ["-u", "root"] if os.getuid() == 0 else []
+    process = subprocess.Popen(
+        [program, *user, "-d", f"{folder}/", f"127.0.0.1:{port}", "100"], stderr=subprocess.DEVNULL
+    )
+    done, seen = Event(), set()
+
+    def taken() -> Counter[str]:
+        whole = (path.read_text("utf-8", "replace") for path in folder.iterdir())
+        return Counter(found[1] for text in whole if (found := _RECIPIENT.search(text)) and _END.search(text))
+
+    def look() -> None:
+        while not done.wait(0.002):
+            for path in set(folder.iterdir()) - seen:
+                seen.add(path)
+                receiver.arrived()
+
+    receiver = Receiver(smtp_settings(port), taken)
+    watcher = Thread(target=look)
+    watcher.start()
+    try:
+        yield receiver
+    finally:
+        done.set()
+        watcher.join()
+        process.kill()
+        process.wait()
+
+
 @pytest.fixture(scope="session")
 def zygote() -> Iterator[Zygote]:
     zygote = Zygote()
@@ -71,6 +112,17 @@ def test_kills_lose_nobody_double_nobody_and_name_who_is_in_doubt(
     note(tally, f"{engine.dialect.name} {receiver.__name__.strip('_')}")
     assert (tally.lost, tally.doubled, tally.false_doubt) == ([], [], []), f"seed {seed}"
     assert len(tally.kills) == KILLS
+
+
+def test_the_installed_command_killed_at_random_against_postfix(
+    sqlite_engine: Engine, tmp_path: Path, smtp_sink: str
+) -> None:
+    """The same with nothing of ours in between: the command as it is installed, and Postfix's receiver."""
+    with sink(smtp_sink, tmp_path / "taken") as taking:
+        tally = Campaign(FIRST_SEED, sqlite_engine, tmp_path / "letter", Command(), taking).run(KILLS)
+
+    note(tally, "sqlite smtp-sink")
+    assert (tally.lost, tally.doubled, tally.false_doubt) == ([], [], []), f"seed {FIRST_SEED}"
 
 
 def note(tally: object, where: str) -> None:
