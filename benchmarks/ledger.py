@@ -2,11 +2,11 @@
 
 `python -m benchmarks.ledger [--rows N] [--rounds N] [--database sqlite|postgresql]`
 
-Composing and the provider are stubs; batches and windows are of 1,000, as for SendGrid. Everything is durable:
-SQLite with ``synchronous=FULL``, PostgreSQL with its defaults. The floors write the final rows of ``delivery``,
-read beforehand from a finished dispatch, into the same empty table:
+Composing and the provider are stubs; batches and windows are of 1,000, as for SendGrid. Everything is
+durable: SQLite with ``synchronous=FULL``, PostgreSQL with its defaults. The floors write the final rows of
+``delivery``, read beforehand from a finished dispatch, into the same empty table:
 
-- SQLite: one ``executemany`` of the standard library's driver, in one transaction, against one process of ours;
+- SQLite: one ``executemany`` of the standard library's driver, in one transaction, against one process;
 - PostgreSQL: COPY of 1,000 rows per transaction, against a plan and two processes of ours.
 
 Each contender runs in a process of its own, on a copy of the same database, in turns; told is the median.
@@ -23,25 +23,20 @@ import subprocess
 import sys
 import tempfile
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import create_engine, text
 
 from benchmarks.listing import fill
-from newsletter.delivery import Audience, DispatchState, ledger, plan_dispatch, status
-from newsletter.delivery.control import begin
-from newsletter.delivery.deliver_batch import Job, deliver_batch
-from newsletter.delivery.identity import worker_name
-from newsletter.delivery.throttle import Throttle
+from newsletter.delivery import Audience, DispatchState, Means, local, plan_dispatch, run_dispatch
 from newsletter.editions.edition import Edition
+from newsletter.messages import Envelope
 from newsletter.migrations import upgrade
 from newsletter.providers import Outcome, Verdict
-from subscribers import SubscriberStore
-from subscribers.columns import now
+from subscribers import SubscriberStore, Tokens
 from subscribers.database import open_engine
 
 if TYPE_CHECKING:
@@ -58,10 +53,10 @@ EDITION = Edition(
     slug="ledger", title="x", subject="x", preheader="", html="x", text="x",
     language="en", direction="ltr", date=None, nonce="0", slots=(),
 )  # fmt: skip
+ENVELOPE = Envelope(sender="x@example.com", reply_to=None, list_id="<x.example.com>", feedback_id="x")
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
+class Letter(NamedTuple):
     """As much of a message as the ledger needs."""
 
     delivery_id: str
@@ -73,7 +68,7 @@ class Composer:
 
     edition = EDITION
 
-    def compose(self, recipient: Recipient, delivery_id: str, timestamp: float, **_: object) -> Letter:
+    def compose(self, recipient: Recipient, delivery_id: str, _: float, **__: object) -> Letter:
         return Letter(delivery_id, recipient)
 
 
@@ -87,7 +82,7 @@ class Provider:
         return "nowhere"
 
     @contextmanager
-    def connect(self, dispatch: str = "test") -> Iterator[Provider]:
+    def connect(self, dispatch: str = "test") -> Iterator[Provider]:  # noqa: ARG002 - as every provider has it
         yield self
 
     def send(self, messages: Sequence[Letter]) -> list[Outcome]:
@@ -113,7 +108,11 @@ def on_sqlite(rows: int, rounds: int) -> None:
         for _ in range(rounds + 1):
             for name in times:
                 shutil.copyfile(template, copy)
-                done = run("ours", f"sqlite:///{copy}") if name == "ours" else run("floor", str(copy), str(final))
+                done = (
+                    run("ours", f"sqlite:///{copy}")
+                    if name == "ours"
+                    else run("floor", str(copy), str(final))
+                )
                 if name == "ours":
                     copy.replace(final)
                     peak = max(peak, done["peak"])
@@ -148,7 +147,9 @@ def on_postgresql(rows: int, rounds: int) -> None:
                 peak = max(peak, done["peak"])
                 times["ours"].append(done["seconds"])
                 times["floor"].append(run("floor", make("copy", "listed"), final)["seconds"])
-            tell(f"postgresql, {PROCESSES} processes", rows, times, peak, "COPY of 1,000 rows per transaction")
+            tell(
+                f"postgresql, {PROCESSES} processes", rows, times, peak, "COPY of 1,000 rows per transaction"
+            )
         finally:
             admin.dispose()
             server.cleanup()
@@ -180,11 +181,9 @@ def shared(url: str) -> dict[str, float]:
     engine = open_engine(url)
     start = perf_counter()
     name = planned(engine)
-    begin(engine, name, Provider.name)
     for worker in workers:
-        print("go", file=worker.stdin, flush=True)
+        print(name, file=worker.stdin, flush=True)
     peaks = [json.loads(worker.communicate()[0])["peak"] for worker in workers]
-    ended(engine, name)
     seconds = perf_counter() - start
     engine.dispose()
     return {"seconds": seconds, "peak": max(peaks)}
@@ -195,16 +194,12 @@ def one(what: str, url: str, final: str = "") -> None:
     if what == "worker":
         engine = open_engine(url)
         print("ready", flush=True)
-        input()
-        worked(engine)
+        worked(engine, input())
         seconds = 0.0
     elif what == "ours":
         engine = open_engine(url)
         start = perf_counter()
-        name = planned(engine)
-        begin(engine, name, Provider.name)
-        worked(engine)
-        ended(engine, name)
+        worked(engine, planned(engine))
         engine.dispose()
         seconds = perf_counter() - start
     else:
@@ -226,31 +221,15 @@ def planned(engine: Engine) -> str:
     ).dispatch
 
 
-def worked(engine: Engine) -> None:
-    """Work until there is nothing left to claim."""
-    with engine.connect() as connection:
-        dispatch_id, secret = connection.execute(text("SELECT id, secret FROM dispatch")).one()
-    provider = Provider()
-    job = Job(
-        engine=engine,
-        store=SubscriberStore(engine),
-        dispatch_id=dispatch_id,
-        secret=bytes(secret),
-        composer=Composer(),
-        links=lambda _: {},
-        provider=provider,
-        throttle=Throttle(None, lambda _: None),
-        stopping=lambda: False,
-        progress=lambda _: None,
+def worked(engine: Engine, name: str) -> None:
+    """Work until there is nothing left to claim, with stubs for what makes messages and links."""
+    local._composer = lambda *_: Composer()
+    local._links = lambda *_: {}
+    means = Means(
+        engine, SubscriberStore(engine), Tokens([b"key"]), Provider(), ENVELOPE, "https://example.com"
     )
-    worker = worker_name()
-    while deliver_batch(job, provider, worker):
-        pass
-
-
-def ended(engine: Engine, name: str) -> None:
-    assert ledger.finish(engine, 1, now())
-    assert status(engine, name).state is DispatchState.FINISHED
+    standing = run_dispatch(means, name)
+    assert (standing.state, standing.pending) == (DispatchState.FINISHED, 0)
 
 
 def inserted(path: str, final: str) -> float:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import JSON
+from sqlalchemy import JSON, BigInteger, Text, any_, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlmodel import SQLModel
@@ -17,9 +17,9 @@ from subscribers import models
 from subscribers.columns import UtcTime
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from sqlalchemy import Connection, Dialect, Table
+    from sqlalchemy import ColumnElement, Connection, Dialect, Table
     from sqlalchemy.sql.compiler import SQLCompiler
 
 
@@ -54,6 +54,24 @@ class Vocabulary:
 
 TAGS = Vocabulary(_table(models.Tag), "name", _table(models.SubscriberTag))
 TOPICS = Vocabulary(_table(models.Topic), "slug", _table(models.Subscription))
+
+
+def among(dialect: str, column: ColumnElement[int]) -> ColumnElement[bool]:
+    """The condition that *column* is one of the ids in the parameter ``among``.
+
+    All ids are one parameter, of which `given` makes the value: so a thousand cost nearly what one costs, and
+    the statement is always the same.
+    """
+    if dialect == "sqlite":
+        values = func.json_each(bindparam("among", type_=Text())).table_valued("value")
+        return column.in_(select(values.c.value))
+    ids: ColumnElement[Sequence[int]] = bindparam("among", type_=postgresql.ARRAY(BigInteger))
+    return column == any_(ids)
+
+
+def given(dialect: str, ids: Iterable[int]) -> Mapping[str, object]:
+    """The parameter of a statement with `among`."""
+    return {"among": json.dumps(list(ids)) if dialect == "sqlite" else list(ids)}
 
 
 def insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:

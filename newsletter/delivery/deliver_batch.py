@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
 from newsletter.delivery import ledger, recovery
+from newsletter.delivery.entries import Entry
 from newsletter.delivery.identity import delivery_id
-from newsletter.delivery.ledger import Entry, LeaseLostError
+from newsletter.delivery.ledger import LeaseLostError
 from newsletter.delivery.models import DeliveryState
 from newsletter.delivery.retry import Backoff
 from newsletter.editions.merge import MissingValue
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from newsletter.delivery.throttle import Throttle
     from newsletter.messages import Composer, Message
     from newsletter.providers import Connection, Provider
-    from subscribers import Addressee, SubscriberStore
+    from subscribers import SubscriberStore
 
 #: What a verdict is called in the ledger; a deferred message has no outcome yet.
 _STATES = {
@@ -106,16 +106,16 @@ def compose(job: Job, ids: Sequence[int]) -> tuple[dict[int, Message], list[Entr
         people = job.store.addressees(connection, ids)
     messages: dict[int, Message] = {}
     skipped: list[Entry] = []
-    compose_one = partial(
-        job.composer.compose, timestamp=job.clock().timestamp(), smtputf8=job.provider.smtputf8
-    )
+    compose_one, links, secret = job.composer.compose, job.links, job.secret
+    timestamp, smtputf8 = job.clock().timestamp(), job.provider.smtputf8
     for subscriber_id in ids:
-        name = delivery_id(job.secret, subscriber_id)
+        name = delivery_id(secret, subscriber_id)
         person = people.get(subscriber_id)
         barrier = "erased" if person is None else person.barrier
         if person is not None and barrier is None:
+            recipient = Recipient(person.email, person.name, person.fields, links(person.public_id))
             try:
-                messages[subscriber_id] = compose_one(_recipient(job, person), name)
+                messages[subscriber_id] = compose_one(recipient, name, timestamp, smtputf8=smtputf8)
             except MissingValue as error:
                 barrier = f"missing value: {error.source}"
             except UnmailableError as error:
@@ -165,11 +165,6 @@ def judge(
             continue
         entries.append(Entry(subscriber_id, name, state, outcome.reason, outcome.provider_id, tries))
     return entries, deferred
-
-
-def _recipient(job: Job, person: Addressee) -> Recipient:
-    name = str(person.fields.get("name", ""))
-    return Recipient(person.email, name, person.fields, job.links(person.public_id))
 
 
 def _when_to_retry(job: Job, lease: ledger.Lease) -> datetime:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, insert, select, text, update
 
+from newsletter.delivery.collecting import seldom_collecting
 from newsletter.delivery.models import (
     BATCH,
     DISPATCH,
@@ -100,9 +101,14 @@ def plan_dispatch(
         if not dry_run:
             freezer.begin(name, edition, audience, provider, sender)
         received = None if again else Received(connection, edition.slug)
-        for candidate in store.candidates(connection, audience.segment):
-            seen = received is not None and received.holds(candidate.id)
-            freezer.add(candidate.id, candidate.barrier or (ALREADY_RECEIVED if seen else None))
+        with seldom_collecting():
+            for who, _, barrier in store.candidates(connection, audience.segment):
+                if barrier is None and received is not None and received.holds(who):
+                    freezer.exclude(ALREADY_RECEIVED)
+                elif barrier is None:
+                    freezer.add(who)
+                else:
+                    freezer.exclude(barrier)
         freezer.end()
         if freezer.planned == 0:
             raise _nobody(audience, freezer)
@@ -120,7 +126,7 @@ class _Freezer:
         self._dispatch_id: int | None = None
         self._ids: list[int] = []
         self._number = 0
-        self.candidates = 0
+        #: Those in batches; when it has ended, all who were not excluded.
         self.planned = 0
         self.excluded: Counter[str] = Counter()
 
@@ -141,21 +147,24 @@ class _Freezer:
             insert(DISPATCH).values(values).returning(DISPATCH.c.id)
         ).scalar_one()
 
-    def add(self, subscriber_id: int, barrier: str | None) -> None:
-        self.candidates += 1
-        if barrier is not None:
-            self.excluded[barrier] += 1
-            return
-        self.planned += 1
+    def exclude(self, reason: str) -> None:
+        self.excluded[reason] += 1
+
+    def add(self, subscriber_id: int) -> None:
         self._ids.append(subscriber_id)
         if len(self._ids) == self._batch_size:
             self._write_batch()
 
+    @property
+    def candidates(self) -> int:
+        """All who were looked at."""
+        return self.planned + self.excluded.total()
+
     def end(self) -> None:
-        if self._dispatch_id is None:
-            return
         if self._ids:
             self._write_batch()
+        if self._dispatch_id is None:
+            return
         if self.excluded:
             rows = [
                 {"dispatch_id": self._dispatch_id, "reason": reason, "count": count}
@@ -170,6 +179,7 @@ class _Freezer:
         self._check()
 
     def _write_batch(self) -> None:
+        self.planned += len(self._ids)
         if self._dispatch_id is not None:
             self._number += 1
             values = {

@@ -15,10 +15,10 @@ from pathlib import Path
 from threading import Timer
 from typing import TYPE_CHECKING
 
-from fakes.dispatching import fill
-from fakes.sendgrid import KEY
 from acceptance.crash.moments import MOMENTS
 from acceptance.crash.publication import write
+from fakes.dispatching import fill
+from fakes.sendgrid import KEY
 from sqlalchemy import select, text
 
 from newsletter.delivery import log
@@ -36,6 +36,8 @@ READERS = 40
 FROM_OUTSIDE = ("after hand-over", "at random")
 #: At random, a process is killed after at most so many seconds: the installed command needs one only to begin.
 LONGEST = {True: 2.5, False: 0.6}
+
+
 def environment(**values: object) -> dict[str, str]:
     """The environment of a command: nothing of this one's that could change the result."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
@@ -285,7 +287,11 @@ class Campaign:
 
     def _with_outcome(self, slug: str) -> set[str]:
         names = self._names(slug)
-        return {line.email for line in log(self._engine, names[0]) if line.state != "pending"} if names else set()
+        return (
+            {line.email for line in log(self._engine, names[0]) if line.state != "pending"}
+            if names
+            else set()
+        )
 
     def _settle(self) -> None:
         """Wait for PostgreSQL to notice that its client is dead: it may still be at its last commit."""

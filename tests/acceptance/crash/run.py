@@ -54,7 +54,9 @@ def report(tallies: list[dict[str, object]]) -> None:
     columns = ("dispatches", "kills", "lost", "doubled", "uncertain", "arrived", "false_doubt")
     _table("where", columns, places)
     _table("moment of the kill", ("kills", "uncertain", "arrived"), moments)
-    print("\narrived: of the uncertain, those who got the message after all; false_doubt: named, but not in flight")
+    print(
+        "\narrived: of the uncertain, those who got the message after all; false_doubt: named, but not in flight"
+    )
 
 
 def _table(first: str, columns: tuple[str, ...], rows: dict[str, Counter[str]]) -> None:

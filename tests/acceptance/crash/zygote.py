@@ -16,11 +16,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+import psycopg  # noqa: F401 - so that its children need not
+import sqlalchemy.dialects.postgresql.psycopg  # noqa: F401
 from acceptance.crash.moments import arm
 from acceptance.crash.publication import write
-
-import psycopg
-import sqlalchemy.dialects.postgresql.psycopg
 
 import newsletter.cli.dispatches
 import newsletter.cli.sending
@@ -43,7 +42,7 @@ def warm_up() -> None:
             with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
                 main()
     # A thread would not live on in a child, and what it had locked would stay locked.
-    assert len(os.listdir("/proc/self/task")) == 1
+    assert len(list(Path("/proc/self/task").iterdir())) == 1
 
 
 def child(order: dict[str, object]) -> None:
