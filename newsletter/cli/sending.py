@@ -14,7 +14,15 @@ from newsletter.cli.dispatches import report_document, report_table
 from newsletter.cli.exits import FINDINGS, INTERRUPTED, TROUBLED
 from newsletter.cli.progress import delivering
 from newsletter.cli.session import Session, confirm, json_option, pass_session
-from newsletter.delivery import Audience, DispatchState, Means, plan_dispatch, run_dispatch, status
+from newsletter.delivery import (
+    Audience,
+    DispatchState,
+    Means,
+    plan_dispatch,
+    process_began,
+    run_dispatch,
+    status,
+)
 from newsletter.editions import publish, read_attached
 from newsletter.errors import DeliveryError, NewsletterError, UsageError
 from newsletter.messages import Composer, Envelope, Recipient
@@ -135,6 +143,7 @@ def send(
             provider=provider,
             sender=session.publication.settings.publication.sender,
             again=again,
+            asked=process_began(),
             newcomers=newcomers,
             dry_run=dry,
         )

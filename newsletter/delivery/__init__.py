@@ -2,6 +2,7 @@
 
 from newsletter.delivery.audience import Audience
 from newsletter.delivery.control import cancel, pause, resend, settle
+from newsletter.delivery.identity import process_began
 from newsletter.delivery.local import Means, Progress, run_dispatch
 from newsletter.delivery.models import DeliveryState, DispatchState
 from newsletter.delivery.plan import Plan, plan_dispatch
@@ -23,6 +24,7 @@ __all__ = [
     "log",
     "pause",
     "plan_dispatch",
+    "process_began",
     "resend",
     "run_dispatch",
     "settle",

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from contextlib import suppress
+from datetime import datetime, timedelta
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from secrets import token_hex
+
+from subscribers.columns import now
 
 # Letters for the digits of a number: no address of a mail or name of a file minds them.
 _LETTERS = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
@@ -37,6 +41,16 @@ def _block_name(secret: bytes, block: int) -> str:
 def worker_name() -> str:
     """A new name for a worker in this process: host, process, when the process began, and a random part."""
     return f"{_host()}:{os.getpid()}:{_began(os.getpid())}:{token_hex(4)}"
+
+
+def process_began() -> datetime:
+    """When this process began; the present moment where the system does not tell."""
+    ticks = _began(os.getpid())
+    if ticks is None or not ticks.isdigit():
+        return now()
+    # proc(5): the start time is counted in clock ticks since the system was booted.
+    ago = time.clock_gettime(time.CLOCK_BOOTTIME) - int(ticks) / os.sysconf("SC_CLK_TCK")
+    return now() - timedelta(seconds=ago)
 
 
 def is_gone(worker: str) -> bool:

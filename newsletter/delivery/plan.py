@@ -68,6 +68,7 @@ def plan_dispatch(
     provider: Provider,
     sender: str,
     again: bool = False,
+    asked: datetime | None = None,
     newcomers: bool = False,
     dry_run: bool = False,
     clock: Callable[[], datetime] = right_now,
@@ -82,6 +83,8 @@ def plan_dispatch(
         provider: what will take the messages.
         sender: the From of the messages, for the record.
         again: begin a new dispatch even if there was one, and mail those who already received the issue.
+        asked: when that was asked for. A dispatch that was begun since then, by another process, is gone on
+            with: whoever asked cannot have known of it, and two who ask at once mean one dispatch.
         newcomers: if the last dispatch to the audience is finished, begin one for those who joined since.
         dry_run: only count; nothing is written.
         clock: the present moment.
@@ -94,7 +97,10 @@ def plan_dispatch(
         if not dry_run and connection.dialect.name == "postgresql":
             # Two processes that plan at once must not both find that there is no dispatch yet.
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _PLANNING_LOCK})
-        if not again and (existing := _existing(connection, edition, audience, provider, newcomers)):
+        since = asked if again else None
+        if (not again or since) and (
+            existing := _existing(connection, edition, audience, provider, since, newcomers=newcomers)
+        ):
             return _continued(connection, existing)
         name = _new_name(connection, edition.slug)
         freezer = _Freezer(connection, min(provider.batch_size, LARGEST_BATCH), clock())
@@ -212,9 +218,18 @@ class _Freezer:
 
 
 def _existing(
-    connection: Connection, edition: Edition, audience: Audience, provider: Provider, newcomers: bool
+    connection: Connection,
+    edition: Edition,
+    audience: Audience,
+    provider: Provider,
+    since: datetime | None,
+    *,
+    newcomers: bool,
 ) -> Row[Any] | None:
-    """The last dispatch of the issue to the audience, if it can be gone on with or is finished."""
+    """The last dispatch of the issue to the audience, if it can be gone on with or is finished.
+
+    One that was begun before *since* does not count.
+    """
     row = connection.execute(
         select(DISPATCH)
         .where(
@@ -225,7 +240,7 @@ def _existing(
         .order_by(DISPATCH.c.id.desc())
         .limit(1)
     ).first()
-    if row is None:
+    if row is None or (since is not None and row.created_at < since):
         return None
     finished = row.state == DispatchState.FINISHED
     if finished and newcomers:

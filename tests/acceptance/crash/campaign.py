@@ -58,25 +58,39 @@ class Zygote:
         )
 
     def start(
-        self, folder: Path, arguments: list[str], values: Mapping[str, str], moment: str = "", count: int = 0
+        self,
+        folder: Path,
+        arguments: list[str],
+        values: Mapping[str, str],
+        moment: str = "",
+        count: int = 0,
+        *,
+        processes: int = 1,
     ) -> int:
-        """Start `newsletter` with *arguments* in *folder*; its process id."""
+        """Start `newsletter` with *arguments* in *folder*, as often as *processes* says; the first one's id."""
+        for name in ("stdout", "stderr"):
+            (folder / name).write_bytes(b"")
         order = {
             "folder": str(folder),
             "arguments": arguments,
             "environment": dict(values),
             "moment": moment,
             "count": count,
+            "processes": processes,
             "stdout": str(folder / "stdout"),
             "stderr": str(folder / "stderr"),
         }
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
-        return int(self._process.stdout.readline())
+        return json.loads(self._process.stdout.readline())[0]
 
     def wait(self) -> int:
         """The exit code of the process that was started; negative for a signal."""
-        return int(self._process.stdout.readline())
+        return self.wait_for_all()[0]
+
+    def wait_for_all(self) -> list[int]:
+        """The exit codes of all of them."""
+        return json.loads(self._process.stdout.readline())
 
     def close(self) -> None:
         self._process.stdin.close()

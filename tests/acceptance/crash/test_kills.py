@@ -93,13 +93,6 @@ def sink(program: str, folder: Path) -> Iterator[Receiver]:
         process.wait()
 
 
-@pytest.fixture(scope="session")
-def zygote() -> Iterator[Zygote]:
-    zygote = Zygote()
-    yield zygote
-    zygote.close()
-
-
 @pytest.mark.parametrize("seed", range(FIRST_SEED, FIRST_SEED + CAMPAIGNS))
 @pytest.mark.parametrize("receiver", [smtp, sendgrid_], ids=["smtp", "sendgrid"])
 def test_kills_lose_nobody_double_nobody_and_name_who_is_in_doubt(

@@ -3,7 +3,7 @@
 To start Python and import the program takes a second; to fork one that has done so takes a few milliseconds.
 Nothing is shared afterwards: the child is killed, and a later one finds what is in the database and no more.
 
-Each line on stdin is an order in JSON; two lines answer it: the process id, and how the process ended.
+Each line on stdin is an order in JSON; two lines answer it: the process ids, and how the processes ended.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def warm_up() -> None:
 def child(order: dict[str, object]) -> None:
     """Be the command that *order* describes."""
     for descriptor, name in ((1, "stdout"), (2, "stderr")):
-        file = os.open(order[name], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        file = os.open(order[name], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(file, descriptor)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.environ.update(order["environment"])
@@ -63,19 +63,25 @@ def serve() -> None:
     """Follow orders until there are no more."""
     for line in sys.stdin:
         order = json.loads(line)
-        pid = os.fork()
-        if pid == 0:
-            try:
-                child(order)
-            except SystemExit as end:
-                sys.stdout.flush()
-                sys.stderr.flush()
-                os._exit(end.code or 0)
-            finally:
-                os._exit(99)
-        print(pid, flush=True)
-        _, status = os.waitpid(pid, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+        pids = [fork(order) for _ in range(order["processes"])]
+        print(json.dumps(pids), flush=True)
+        ends = [os.waitpid(pid, 0)[1] for pid in pids]
+        print(json.dumps([os.waitstatus_to_exitcode(end) for end in ends]), flush=True)
+
+
+def fork(order: dict[str, object]) -> int:
+    """Start a child; its process id."""
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        child(order)
+    except SystemExit as end:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(end.code or 0)
+    finally:
+        os._exit(99)
 
 
 if __name__ == "__main__":
