@@ -66,6 +66,7 @@ class Zygote:
         count: int = 0,
         *,
         processes: int = 1,
+        largest_file: int = 0,
     ) -> int:
         """Start `newsletter` with *arguments* in *folder*, as often as *processes* says; the first one's id."""
         for name in ("stdout", "stderr"):
@@ -77,6 +78,7 @@ class Zygote:
             "moment": moment,
             "count": count,
             "processes": processes,
+            "largest_file": largest_file,
             "stdout": str(folder / "stdout"),
             "stderr": str(folder / "stderr"),
         }

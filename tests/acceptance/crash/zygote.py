@@ -12,6 +12,7 @@ import contextlib
 import io
 import json
 import os
+import resource
 import sys
 import tempfile
 from pathlib import Path
@@ -54,6 +55,9 @@ def child(order: dict[str, object]) -> None:
     os.environ.update(order["environment"])
     os.chdir(order["folder"])
     sys.argv = ["newsletter", *order["arguments"]]
+    if order["largest_file"]:
+        # Python ignores SIGXFSZ: a write beyond the limit fails as it does on a full disk.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (order["largest_file"],) * 2)
     if order["moment"]:
         arm(order["moment"], order["count"])
     main()
