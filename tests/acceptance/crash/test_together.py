@@ -67,16 +67,17 @@ def test_eight_processes_share_a_dispatch_and_double_nothing(
 
 
 def test_who_asks_twice_at_once_for_a_new_dispatch_gets_one(
-    engine: Engine, tmp_path: Path, zygote: Zygote, server: SmtpServer
+    engine: Engine, tmp_path: Path, zygote: Zygote
 ) -> None:
     """`--again` begins anew; another that was started before that dispatch was begun joins it."""
     fill(engine, READERS)
     write(tmp_path, "issue")
-    send(zygote, engine, tmp_path, server, processes=1)
+    with smtp_server() as server:
+        send(zygote, engine, tmp_path, server, processes=1)
 
-    codes = send(zygote, engine, tmp_path, server, "--again", processes=3)
-    one_more = send(zygote, engine, tmp_path, server, "--again", processes=1)
+        codes = send(zygote, engine, tmp_path, server, "--again", processes=3)
+        one_more = send(zygote, engine, tmp_path, server, "--again", processes=1)
 
-    assert (codes, one_more) == ([0, 0, 0], [0]), (tmp_path / "stderr").read_text()
-    assert [each.dispatch for each in statuses(engine)] == ["issue-3", "issue-2", "issue-1"]
-    assert set(Counter(recipient for recipient, _ in server.messages).values()) == {3}
+        assert (codes, one_more) == ([0, 0, 0], [0]), (tmp_path / "stderr").read_text()
+        assert [each.dispatch for each in statuses(engine)] == ["issue-3", "issue-2", "issue-1"]
+        assert set(Counter(recipient for recipient, _ in server.messages).values()) == {3}
