@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import secrets
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
+from sqlalchemy.exc import DBAPIError
 
 from newsletter.checks import Severity, check_edition
 from newsletter.cli import output
@@ -238,9 +240,10 @@ def run(session: Session, dispatch: str, provider: Provider, *, as_json: bool) -
         with delivering(dispatch) as (stop, progress):
             standing = run_dispatch(means, dispatch, stop=stop, progress=progress)
     except NewsletterError as error:
-        if pending := status(session.engine, dispatch).pending:
-            then = f"`newsletter resume {dispatch}` goes on with the {pending:,} who are pending"
-            error.hint = f"{error.hint}; then {then}" if error.hint else then
+        with suppress(DBAPIError):  # the database may be what is gone
+            if pending := status(session.engine, dispatch).pending:
+                then = f"`newsletter resume {dispatch}` goes on with the {pending:,} who are pending"
+                error.hint = f"{error.hint}; then {then}" if error.hint else then
         raise
     if standing.pending:
         # Whether by a signal here or by `pause` elsewhere: not everybody has an outcome.
