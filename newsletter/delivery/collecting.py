@@ -21,7 +21,7 @@ def seldom_collecting() -> Iterator[None]:
     """Look for cyclic garbage seldom, and never in what was there before.
 
     A thousand recipients are some ten thousand objects, none of which is in a cycle. To look through them,
-    and through all modules that are loaded, took a third of the ledger's time.
+    and through all modules that are loaded, took a fifth of the ledger's time.
     https://docs.python.org/3/library/gc.html#gc.freeze
     """
     global _inside
