@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO := demo
 
-.PHONY: help install format lint types test cov bench docs preview check clean demo screenshots constraints
+.PHONY: help install format lint types test crash cov bench docs preview check clean demo screenshots constraints
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ demo: install ## run the main job on the example: import, build, check, send int
 
 test: install ## run the whole suite
 	$(BIN)/python -m pytest -n auto --dist worksteal
+
+crash: install ## kill `newsletter send` a thousand times, and print who was lost, doubled or in doubt
+	$(BIN)/python tests/acceptance/crash/run.py
 
 cov: install ## run the suite and report branch coverage
 	$(BIN)/python -m coverage erase

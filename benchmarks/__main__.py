@@ -1,12 +1,6 @@
 """`make bench`: run every benchmark and print one line for each."""
 
-<<<<<<< HEAD
-from benchmarks import compiling, composing, memory, segments, smtp, transfer
+from benchmarks import compiling, composing, ledger, memory, segments, sendgrid, smtp, transfer
 
-for module in (compiling, composing, memory, segments, transfer, smtp):
-=======
-from benchmarks import compiling, composing, memory, sendgrid
-
-for module in (compiling, composing, memory, sendgrid):
->>>>>>> sendgrid
+for module in (compiling, composing, memory, segments, transfer, ledger, smtp, sendgrid):
     module.main()

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from datetime import date
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, and_, case, func, literal, null, select
+from sqlalchemy import Text, and_, bindparam, case, cast, func, literal, null, select
 
-from subscribers.columns import now
+from subscribers.columns import UtcTime, now
 from subscribers.models import Status, SubscriptionState
 from subscribers.suppression import ALL, scope_of
-from subscribers.tables import SUBSCRIBER, SUPPRESSION, TAGS, TOPICS, pages
+from subscribers.tables import SUBSCRIBER, SUPPRESSION, TAGS, TOPICS, among_given, given, pages
 from subscribers.words import words_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import ItemsView, Iterator, Sequence
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement, Connection, FromClause, Row
+    from sqlalchemy import ColumnElement, Connection, FromClause, Select
 
     from subscribers.segments import Segment
 
@@ -49,7 +52,7 @@ def _with_barriers(topic: str) -> FromClause:
     return joined.outerjoin(_SUBSCRIPTION, mine).outerjoin(_OF_TOPIC, scoped)
 
 
-def _barrier(topic: str, at: datetime) -> ColumnElement[str | None]:
+def _barrier(topic: str, at: datetime | ColumnElement[datetime]) -> ColumnElement[str | None]:
     state = _SUBSCRIPTION.c.state
     of_topic = (
         (_OF_TOPIC.c.key.is_not(None), literal(SUPPRESSED, Text)),
@@ -70,20 +73,88 @@ def _barrier(topic: str, at: datetime) -> ColumnElement[str | None]:
 Candidate = tuple[int, str | None]
 
 
-@dataclass(frozen=True, slots=True)
 class Addressee:
-    """Somebody a message is for, as of now.
+    """Somebody a message is for, as of now; made of the row when something is asked."""
 
-    ``fields`` is what merge tags and segments may ask: email, first_name, last_name, name, locale, time_zone,
-    status, joined (a date), tags and topics (lists, perhaps empty), and the attributes; what is not known is
-    absent.
-    """
+    __slots__ = ("_row", "fields")
 
-    id: int
-    public_id: str
-    email: str
-    fields: Mapping[str, object]
-    barrier: str | None
+    def __init__(self, row: Sequence[Any], tags: Sequence[str] = (), topics: Sequence[str] = ()) -> None:
+        self._row = row
+        #: What merge tags and segments may ask: email, first_name, last_name, name, locale, time_zone,
+        #: status, joined (a date), tags and topics (lists, perhaps empty), and the attributes; what is not
+        #: known is absent.
+        self.fields: Mapping[str, object] = _Fields(row, tags, topics)
+
+    @property
+    def id(self) -> int:
+        """The subscriber's id."""
+        return int(self._row[0])
+
+    @property
+    def public_id(self) -> str:
+        """The name by which links know them."""
+        return str(self._row[1])
+
+    @property
+    def email(self) -> str:
+        """The address that mail is sent to."""
+        return str(self._row[2])
+
+    @property
+    def name(self) -> str:
+        """First and last name, as far as they are known; or else nothing."""
+        _, _, _, first, last, *_ = self._row
+        return f"{first} {last}".strip() or str(self.fields.get("name", ""))
+
+    @property
+    def barrier(self) -> str | None:
+        """Why they must not be mailed: a status, or ``suppressed``; None if they may."""
+        barrier: str | None = self._row[-1]
+        return barrier
+
+
+class _Fields(Mapping[str, object]):
+    """What is known of one subscriber, as it stands in the row until somebody looks."""
+
+    __slots__ = ("_known", "_row", "_tags", "_topics")
+
+    def __init__(self, row: Sequence[Any], tags: Sequence[str], topics: Sequence[str]) -> None:
+        self._row = row
+        self._tags = tags
+        self._topics = topics
+        self._known: dict[str, object] | None = None
+
+    def __getitem__(self, name: str) -> object:
+        return (self._known or self._look())[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known or self._look())
+
+    def __len__(self) -> int:
+        return len(self._known or self._look())
+
+    def items(self) -> ItemsView[str, object]:
+        """Names and values."""
+        return (self._known or self._look()).items()
+
+    def _look(self) -> dict[str, object]:
+        _, _, email, first, last, locale, time_zone, status, joined, attributes, _ = self._row
+        known: dict[str, object] = json.loads(attributes)
+        for name, value in (
+            ("email", email),
+            ("first_name", first),
+            ("last_name", last),
+            ("name", f"{first} {last}".strip()),
+            ("locale", locale),
+            ("time_zone", time_zone),
+            ("status", status),
+        ):
+            if value:
+                known[name] = value
+        known["joined"] = date.fromisoformat(joined[:10])
+        known["tags"], known["topics"] = list(self._tags), list(self._topics)
+        self._known = known
+        return known
 
 
 def candidates(
@@ -110,17 +181,15 @@ def candidates(
             return
 
 
-def addressees(
-    connection: Connection, ids: Sequence[int], *, topic: str = "", at: datetime | None = None
-) -> dict[int, Addressee]:
-    """What is known now of the subscribers *ids*; whoever is no longer there is not in the result.
+@lru_cache(maxsize=64)
+def _rows_among(dialect: str, topic: str) -> Select[Any]:
+    """The rows of some subscribers; made once, since making it costs more than running it.
 
-    *topic* and *at* are those of `candidates`.
+    Times and attributes are read as the text that the database has: to parse them costs more than all the
+    rest, and is done for those only of whom something is asked. The zone of a connection is always UTC.
     """
-    if not ids:
-        return {}
     columns = SUBSCRIBER.c
-    rows: Sequence[Row[Any]] = connection.execute(
+    return (
         select(
             columns.id,
             columns.public_id,
@@ -130,35 +199,28 @@ def addressees(
             columns.locale,
             columns.time_zone,
             columns.status,
-            columns.created_at,
-            columns.attributes,
-            _barrier(topic, at or now()),
+            cast(columns.created_at, Text),
+            cast(columns.attributes, Text),
+            _barrier(topic, bindparam("at", type_=UtcTime)),
         )
         .select_from(_with_barriers(topic))
-        .where(columns.id.in_(ids))
-    ).all()
+        .where(among_given(dialect, columns.id))
+    )
+
+
+def addressees(
+    connection: Connection, ids: Sequence[int], *, topic: str = "", at: datetime | None = None
+) -> dict[int, Addressee]:
+    """What is known now of the subscribers *ids*; whoever is no longer there is not in the result.
+
+    *topic* and *at* are those of `candidates`.
+    """
+    if not ids:
+        return {}
+    dialect = connection.dialect.name
+    parameters = {**given(dialect, ids), "at": at or now()}
+    rows = connection.execute(_rows_among(dialect, topic), parameters).all()
     tags, topics = words_of(connection, TAGS, ids), words_of(connection, TOPICS, ids)
-    return {
-        row.id: Addressee(
-            row.id,
-            row.public_id,
-            row.email,
-            _fields(row, tags.get(row.id, []), topics.get(row.id, [])),
-            row.barrier,
-        )
-        for row in rows
-    }
-
-
-def _fields(row: Row[Any], tags: list[str], topics: list[str]) -> dict[str, object]:
-    fields: dict[str, object] = {
-        "email": row.email,
-        "first_name": row.first_name,
-        "last_name": row.last_name,
-        "name": f"{row.first_name} {row.last_name}".strip(),
-        "locale": row.locale,
-        "time_zone": row.time_zone,
-        "status": row.status,
-    }
-    known = {name: value for name, value in fields.items() if value}
-    return {**row.attributes, **known, "joined": row.created_at.date(), "tags": tags, "topics": topics}
+    if not tags and not topics:
+        return {row[0]: Addressee(row) for row in rows}
+    return {row[0]: Addressee(row, tags.get(row[0], ()), topics.get(row[0], ())) for row in rows}

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ARRAY, JSON, any_, func, literal, select, true
+from sqlalchemy import ARRAY, JSON, BigInteger, Text, any_, bindparam, func, literal, select, true
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlmodel import SQLModel
@@ -18,7 +18,7 @@ from subscribers import models
 from subscribers.columns import UtcTime
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from sqlalchemy import Column, ColumnElement, Connection, Dialect, Select, Table
     from sqlalchemy.sql.compiler import SQLCompiler
@@ -62,6 +62,20 @@ class Vocabulary:
 
 TAGS = Vocabulary(_table(models.Tag), "name", _table(models.SubscriberTag))
 TOPICS = Vocabulary(_table(models.Topic), "slug", _table(models.Subscription))
+
+
+def among_given(dialect: str, column: ColumnElement[int]) -> ColumnElement[bool]:
+    """As `among`, for a statement that is made once: the ids are in the parameter ``among``, from `given`."""
+    if dialect == "sqlite":
+        values = func.json_each(bindparam("among", type_=Text())).table_valued("value")
+        return column.in_(select(values.c.value))
+    ids: ColumnElement[Sequence[int]] = bindparam("among", type_=postgresql.ARRAY(BigInteger))
+    return column == any_(ids)
+
+
+def given(dialect: str, ids: Iterable[int]) -> Mapping[str, object]:
+    """The parameter of a statement with `among_given`."""
+    return {"among": json.dumps(list(ids)) if dialect == "sqlite" else list(ids)}
 
 
 def insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:

@@ -19,7 +19,7 @@ from newsletter.cli.patience import looking
 from newsletter.cli.rehearsing import WithRehearsal, foreseen_document, rehearse_option, rehearsed
 from newsletter.cli.running import finish, run
 from newsletter.cli.session import Session, confirm, json_option, pass_session
-from newsletter.delivery import Audience, DispatchState, Schedule, plan_dispatch, status
+from newsletter.delivery import Audience, DispatchState, Schedule, plan_dispatch, process_began, status
 from newsletter.editions import publish, read_attached
 from newsletter.errors import DeliveryError, UsageError
 from newsletter.messages import Composer, Recipient
@@ -158,6 +158,7 @@ def send(
             provider=provider,
             sender=session.publication.settings.publication.sender,
             again=again,
+            asked=process_began(),
             newcomers=newcomers,
             dry_run=dry,
             schedule=schedule,

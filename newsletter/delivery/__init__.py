@@ -4,6 +4,7 @@ from newsletter.delivery.audience import Audience
 from newsletter.delivery.control import cancel, pause, resend, settle, settle_by
 from newsletter.delivery.due import due_dispatches
 from newsletter.delivery.forgetting import files_of, forget_recipient
+from newsletter.delivery.identity import process_began
 from newsletter.delivery.local import Means, Progress, run_dispatch
 from newsletter.delivery.models import DeliveryState, DispatchState
 from newsletter.delivery.pace import Limits
@@ -46,6 +47,7 @@ __all__ = [
     "parse_since",
     "pause",
     "plan_dispatch",
+    "process_began",
     "rehearse",
     "resend",
     "run_dispatch",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine
 
-    from newsletter.delivery.ledger import Entry
+    from newsletter.delivery.entries import Entry
     from newsletter.measures import Share
 
 ACCEPTED, REJECTED, POLICY = "a", "r", "p"

@@ -46,7 +46,7 @@ def begin(engine: Engine, name: str, provider: str, *, paused: bool = True) -> R
         DeliveryError: there is no such dispatch, it was cancelled, or planned for another provider.
     """
     with writing(engine) as connection:
-        row = find(connection, name)
+        row = find(connection, name, lock=True)
         if row.state == DispatchState.CANCELLED:
             raise DeliveryError(
                 "the dispatch was cancelled", where=name, hint="plan another with `newsletter send`"
@@ -73,7 +73,7 @@ def pause(engine: Engine, name: str) -> None:
         DeliveryError: there is no such dispatch, or it has ended.
     """
     with writing(engine) as connection:
-        row = find(connection, name)
+        row = find(connection, name, lock=True)
         _check_open(row)
         _set_state(connection, row.id, DispatchState.PAUSED)
 
@@ -86,7 +86,7 @@ def cancel(engine: Engine, name: str, now: datetime | None = None) -> None:
     """
     now = now or right_now()
     with writing(engine) as connection:
-        row = find(connection, name)
+        row = find(connection, name, lock=True)
         _check_open(row)
         connection.execute(
             update(DISPATCH)
@@ -125,7 +125,7 @@ def settle(
         )
     now = now or right_now()
     with writing(engine) as connection:
-        dispatch = find(connection, name)
+        dispatch = find(connection, name, lock=True)
         rows = _chosen(connection, dispatch, [DeliveryState.UNCERTAIN], who)
         _note(connection, rows, state, reason, now)
         for row in rows:
@@ -175,7 +175,7 @@ def resend(
         )
     now = now or right_now()
     with writing(engine) as connection:
-        dispatch = find(connection, name)
+        dispatch = find(connection, name, lock=True)
         if dispatch.state == DispatchState.CANCELLED:
             raise DeliveryError("the dispatch was cancelled", where=name)
         rows = _chosen(connection, dispatch, [state], who)

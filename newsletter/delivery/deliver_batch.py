@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
 from newsletter.delivery import lanes, ledger, recovery
+from newsletter.delivery.entries import Entry
 from newsletter.delivery.identity import delivery_id
-from newsletter.delivery.ledger import Entry, LeaseLostError
+from newsletter.delivery.ledger import LeaseLostError
 from newsletter.delivery.models import DeliveryState
 from newsletter.delivery.retry import Backoff
 from newsletter.editions.merge import MissingValue
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from newsletter.delivery.pace import Grant, Pace
     from newsletter.messages import Composer, Message
     from newsletter.providers import Connection, Provider
-    from subscribers import Addressee, SubscriberStore
+    from subscribers import SubscriberStore
 
 #: What progress calls those who were not taken for now and wait to be tried again.
 DEFERRED = "deferred"
@@ -126,19 +126,18 @@ def compose(job: Job, ids: Sequence[int], batch: int) -> tuple[dict[int, Message
         people = job.store.addressees(connection, ids, topic=job.topic)
     messages: dict[int, Message] = {}
     skipped: list[Entry] = []
-    compose_one = partial(
-        job.composer.compose,
-        timestamp=job.clock().timestamp(),
-        smtputf8=job.provider.smtputf8,
-        batch=batch,
-    )
+    compose_one, links, secret = job.composer.compose, job.links, job.secret
+    timestamp, smtputf8 = job.clock().timestamp(), job.provider.smtputf8
     for subscriber_id in ids:
-        name = delivery_id(job.secret, subscriber_id)
+        name = delivery_id(secret, subscriber_id)
         person = people.get(subscriber_id)
         barrier = "erased" if person is None else person.barrier
         if person is not None and barrier is None:
+            recipient = Recipient(person.email, person.name, person.fields, links(person.public_id))
             try:
-                messages[subscriber_id] = compose_one(_recipient(job, person), name)
+                messages[subscriber_id] = compose_one(
+                    recipient, name, timestamp, smtputf8=smtputf8, batch=batch
+                )
             except MissingValue as error:
                 barrier = error.reason
             except UnmailableError as error:
@@ -202,11 +201,6 @@ def record(
     """
     untried = {who for who, outcome in later.items() if outcome.verdict is Verdict.POSTPONED}
     return ledger.record(job.engine, lease, entries, later.keys() - untried, job.clock(), postponed=untried)
-
-
-def _recipient(job: Job, person: Addressee) -> Recipient:
-    name = str(person.fields.get("name", ""))
-    return Recipient(person.email, name, person.fields, job.links(person.public_id))
 
 
 def _counts(lease: ledger.Lease, entries: Sequence[Entry], later: Mapping[int, Outcome]) -> Counter[str]:

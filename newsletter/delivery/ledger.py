@@ -18,22 +18,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Select, and_, exists, func, insert, select, update
+from sqlalchemy import Select, bindparam, exists, func, select, update
 
-from newsletter.delivery.models import (
-    BATCH,
-    DELIVERY,
-    DISPATCH,
-    BatchState,
-    DeliveryState,
-    DispatchState,
-)
+from newsletter.delivery.entries import Entry, enter
+from newsletter.delivery.models import BATCH, DELIVERY, DISPATCH, BatchState, DispatchState
 from newsletter.errors import DeliveryError
+from subscribers.columns import RowId, UtcTime
 from subscribers.database import writing
 from subscribers.group_commit import Declined, write_together
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Engine, Update
+    from sqlalchemy.sql.dml import ReturningUpdate
 
 #: A worker that has not written for so long is taken for dead. Each window renews the lease, so it must
 #: only be longer than the slowest window.
@@ -42,18 +38,6 @@ LEASE = timedelta(minutes=15)
 
 class LeaseLostError(Declined):
     """Another worker holds the batch now; nothing was written."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One recipient's outcome, as it is written down."""
-
-    subscriber_id: int
-    delivery_id: str
-    state: DeliveryState
-    reason: str = ""
-    provider_id: str = ""
-    attempts: int = 1
 
 
 @dataclass(frozen=True)
@@ -87,27 +71,11 @@ def claim(
 
     Batches in *busy* lanes are left alone.
     """
-    waiting = (
-        select(BATCH.c.number)
-        .where(BATCH.c.dispatch_id == dispatch_id, BATCH.c.state == BatchState.READY, BATCH.c.ready_at <= now)
-        .order_by(BATCH.c.number)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
+    given: dict[str, object] = {"dispatch": dispatch_id, "now": now, "holder": worker, "until": now + LEASE}
+    statement = _CLAIM
     if busy:
-        waiting = waiting.where(BATCH.c.lane.not_in(busy))
-    statement = (
-        update(BATCH)
-        .where(
-            BATCH.c.dispatch_id == dispatch_id,
-            BATCH.c.number == waiting.scalar_subquery(),
-            BATCH.c.state == BatchState.READY,
-            _is_running(dispatch_id),
-        )
-        .values(state=BatchState.LEASED, worker=worker, attempt=BATCH.c.attempt + 1, lease_until=now + LEASE)
-        .returning(BATCH.c.number, BATCH.c.attempt, BATCH.c.ids, BATCH.c.tries, BATCH.c.lane)
-    )
-    row = write_together(engine, lambda connection: connection.execute(statement).first())
+        statement, given["busy"] = _CLAIM_BESIDE, list(busy)
+    row = write_together(engine, lambda connection: connection.execute(statement, given).first())
     if row is None:
         return None
     ids, tries = tuple(json.loads(row.ids)), parse_tries(row.tries)
@@ -133,10 +101,13 @@ def authorise(
     ahead = replace(lease, untried=(*called, *rest))
 
     def write(connection: Connection) -> Lease | None:
-        if not connection.scalar(select(_is_running(lease.dispatch_id))):
+        if not connection.scalar(_RUNNING, {"dispatch": lease.dispatch_id}):
             return None
-        rewrite(connection, ahead, now, called=len(called))
-        enter(connection, lease, skipped, now)
+        if ahead.untried == lease.untried:
+            _write(connection, lease, _MARK, {"count": len(called), "until": now + LEASE})
+        else:
+            rewrite(connection, ahead, now, called=len(called))
+        enter(connection, lease.dispatch_id, lease.number, skipped, now)
         return ahead
 
     return write_together(engine, write)
@@ -178,7 +149,7 @@ def record(
 
     def write(connection: Connection) -> Lease:
         rewrite(connection, after, now, state=BatchState.LEASED if after.ids else BatchState.DONE)
-        enter(connection, lease, entries, now)
+        enter(connection, lease.dispatch_id, lease.number, entries, now)
         return after
 
     return write_together(engine, write)
@@ -240,7 +211,7 @@ def finish(engine: Engine, dispatch_id: int, now: datetime) -> bool:
     return True
 
 
-def _is_running(dispatch_id: int) -> ColumnElement[bool]:
+def _is_running(dispatch_id: int | ColumnElement[int]) -> ColumnElement[bool]:
     running: Select[Any] = select(DISPATCH.c.id).where(
         DISPATCH.c.id == dispatch_id, DISPATCH.c.state == DispatchState.RUNNING
     )
@@ -253,17 +224,69 @@ def _has_open_batches(dispatch_id: int) -> ColumnElement[bool]:
     )
 
 
-def fenced(lease: Lease) -> Update:
-    """An update that only the present holder of the batch can make."""
-    return update(BATCH).where(
-        and_(
-            BATCH.c.dispatch_id == lease.dispatch_id,
-            BATCH.c.number == lease.number,
-            BATCH.c.state == BatchState.LEASED,
-            BATCH.c.worker == lease.worker,
-            BATCH.c.attempt == lease.attempt,
+# The statements of every batch and window, made once: to make them each time costs more than to run them.
+_DISPATCH: ColumnElement[int] = bindparam("dispatch", type_=RowId)
+_RUNNING = select(_is_running(_DISPATCH))
+
+
+def _claiming(*conditions: ColumnElement[bool]) -> ReturningUpdate[Any]:
+    """The statement that claims the first batch of which the *conditions* are true."""
+    waiting = (
+        select(BATCH.c.number)
+        .where(
+            BATCH.c.dispatch_id == _DISPATCH,
+            BATCH.c.state == BatchState.READY,
+            BATCH.c.ready_at <= bindparam("now", type_=UtcTime),
+            *conditions,
         )
+        .order_by(BATCH.c.number)
+        .limit(1)
+        .with_for_update(skip_locked=True)
     )
+    return (
+        update(BATCH)
+        .where(
+            BATCH.c.dispatch_id == _DISPATCH,
+            BATCH.c.number == waiting.scalar_subquery(),
+            BATCH.c.state == BatchState.READY,
+            _is_running(_DISPATCH),
+        )
+        .values(
+            state=BatchState.LEASED,
+            worker=bindparam("holder"),
+            attempt=BATCH.c.attempt + 1,
+            lease_until=bindparam("until"),
+        )
+        .returning(BATCH.c.number, BATCH.c.attempt, BATCH.c.ids, BATCH.c.tries, BATCH.c.lane)
+    )
+
+
+_CLAIM = _claiming()
+_CLAIM_BESIDE = _claiming(BATCH.c.lane.not_in(bindparam("busy", expanding=True)))
+# An update that only the present holder of the batch can make.
+_HELD = update(BATCH).where(
+    BATCH.c.dispatch_id == _DISPATCH,
+    BATCH.c.number == bindparam("batch"),
+    BATCH.c.state == BatchState.LEASED,
+    BATCH.c.worker == bindparam("holder"),
+    BATCH.c.attempt == bindparam("fence"),
+)
+_MARK = _HELD.values(called=bindparam("count"), lease_until=bindparam("until"))
+_REWRITE = _HELD.values(
+    ids=bindparam("left"),
+    pending=bindparam("size"),
+    called=bindparam("count"),
+    state=bindparam("then"),
+    tries=bindparam("counted"),
+    lease_until=bindparam("until"),
+)
+_RELEASE = _HELD.values(
+    state=bindparam("then"),
+    worker="",
+    lease_until=None,
+    ready_at=bindparam("from_then"),
+    attempt=bindparam("next"),
+)
 
 
 def rewrite(
@@ -280,37 +303,42 @@ def rewrite(
         LeaseLostError: the batch has another holder.
     """
     values = {
-        "ids": json.dumps(lease.ids, separators=(",", ":")),
-        "pending": len(lease.ids),
-        "called": called,
-        "state": state,
-        "tries": json.dumps(lease.tries or {}, separators=(",", ":")),
-        "lease_until": now + LEASE,
+        "left": json.dumps(lease.ids, separators=(",", ":")),
+        "size": len(lease.ids),
+        "count": called,
+        "then": state,
+        "counted": json.dumps(lease.tries or {}, separators=(",", ":")),
+        "until": now + LEASE,
     }
-    if connection.execute(fenced(lease).values(**values)).rowcount != 1:
+    _write(connection, lease, _REWRITE, values)
+
+
+def free(connection: Connection, lease: Lease, ready_at: datetime, *, raise_fence: bool = False) -> None:
+    """Let a batch be claimed from *ready_at* on or, if nobody is left in it, let it be done.
+
+    Args:
+        connection: the transaction.
+        lease: the batch, as it stands in the database.
+        ready_at: from when on it may be claimed.
+        raise_fence: let its holder, should it live after all, write nothing more.
+
+    Raises:
+        LeaseLostError: the batch has another holder.
+    """
+    then = BatchState.READY if lease.ids else BatchState.DONE
+    attempt = lease.attempt + 1 if raise_fence else lease.attempt
+    _write(connection, lease, _RELEASE, {"then": then, "from_then": ready_at, "next": attempt})
+
+
+def _write(connection: Connection, lease: Lease, statement: Update, values: Mapping[str, object]) -> None:
+    held = {
+        "dispatch": lease.dispatch_id,
+        "batch": lease.number,
+        "holder": lease.worker,
+        "fence": lease.attempt,
+    }
+    if connection.execute(statement, {**held, **values}).rowcount != 1:
         raise LeaseLostError(f"batch {lease.number}")
-
-
-def enter(connection: Connection, lease: Lease, entries: Sequence[Entry], now: datetime) -> None:
-    """Write the outcomes of recipients who leave the batch."""
-    if entries:
-        connection.execute(
-            insert(DELIVERY),
-            [
-                {
-                    "dispatch_id": lease.dispatch_id,
-                    "subscriber_id": entry.subscriber_id,
-                    "delivery_id": entry.delivery_id,
-                    "batch": lease.number,
-                    "state": entry.state,
-                    "reason": entry.reason,
-                    "provider_id": entry.provider_id,
-                    "attempts": entry.attempts,
-                    "at": now,
-                }
-                for entry in entries
-            ],
-        )
 
 
 def parse_tries(text: str) -> dict[int, int]:

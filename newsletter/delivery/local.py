@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from newsletter.delivery import ledger
 from newsletter.delivery.circuit import Circuit
+from newsletter.delivery.collecting import seldom_collecting
 from newsletter.delivery.control import begin
 from newsletter.delivery.deliver_batch import DEFERRED, Job, deliver_batch
 from newsletter.delivery.identity import is_gone, worker_name
@@ -123,7 +124,9 @@ def run_dispatch(
         tally = _Tally(status(means.engine, name), progress)
         run = _Run(means, name, dispatch.id, stop, pause or stop.wait, tally, patience)
         if dispatch.state != DispatchState.FINISHED:
-            run.work(dispatch.secret, dispatch.topic, _composer(means, Edition.from_json(dispatch.edition)))
+            composer = _composer(means, Edition.from_json(dispatch.edition))
+            with seldom_collecting():
+                run.work(dispatch.secret, dispatch.topic, composer)
         return status(means.engine, name)
     except DBAPIError as error:
         raise DeliveryError(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, insert, select, text, update
 
+from newsletter.delivery.collecting import seldom_collecting
 from newsletter.delivery.models import (
     BATCH,
     DISPATCH,
@@ -70,6 +71,7 @@ def plan_dispatch(
     provider: Provider,
     sender: str,
     again: bool = False,
+    asked: datetime | None = None,
     newcomers: bool = False,
     dry_run: bool = False,
     schedule: Schedule | None = None,
@@ -86,6 +88,8 @@ def plan_dispatch(
         provider: what will take the messages.
         sender: the From of the messages, for the record.
         again: begin a new dispatch even if there was one, and mail those who already received the issue.
+        asked: when that was asked for. A dispatch that was begun since then, by another process, is gone on
+            with: whoever asked cannot have known of it, and two who ask at once mean one dispatch.
         newcomers: if the last dispatch to the audience is finished, begin one for those who joined since.
         dry_run: only count; nothing is written.
         schedule: when the messages are due; None means at once.
@@ -100,7 +104,10 @@ def plan_dispatch(
         if not dry_run and connection.dialect.name == "postgresql":
             # Two processes that plan at once must not both find that there is no dispatch yet.
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _PLANNING_LOCK})
-        if not again and (existing := _existing(connection, edition, audience, provider, newcomers)):
+        since = asked if again else None
+        if (not again or since) and (
+            existing := _existing(connection, edition, audience, provider, since, newcomers=newcomers)
+        ):
             return _continued(connection, existing)
         name = _new_name(connection, edition.slug)
         now = clock()
@@ -111,9 +118,14 @@ def plan_dispatch(
         if not dry_run:
             freezer.begin(name, edition, audience, provider, sender, now, frozen)
         received = None if again else Received(connection, edition.slug)
-        for subscriber_id, barrier in store.candidates(connection, audience.segment, topic=audience.topic):
-            seen = received is not None and received.holds(subscriber_id)
-            freezer.add(subscriber_id, barrier or (ALREADY_RECEIVED if seen else None))
+        with seldom_collecting():
+            for who, barrier in store.candidates(connection, audience.segment, topic=audience.topic):
+                if barrier is None and received is not None and received.holds(who):
+                    freezer.exclude(ALREADY_RECEIVED)
+                elif barrier is None:
+                    freezer.add(who)
+                else:
+                    freezer.exclude(barrier)
         freezer.end()
         if freezer.planned == 0:
             raise _nobody(audience, freezer)
@@ -150,7 +162,7 @@ class _Freezer:
         self._ids: list[int] = []
         self._by_moment: dict[datetime, list[int]] = {}
         self._number = 0
-        self.candidates = 0
+        #: Those in batches; when it has ended, all who were not excluded.
         self.planned = 0
         self.excluded: Counter[str] = Counter()
 
@@ -182,15 +194,18 @@ class _Freezer:
             insert(DISPATCH).values(values).returning(DISPATCH.c.id)
         ).scalar_one()
 
-    def add(self, subscriber_id: int, barrier: str | None) -> None:
-        self.candidates += 1
-        if barrier is not None:
-            self.excluded[barrier] += 1
-            return
-        self.planned += 1
+    def exclude(self, reason: str) -> None:
+        self.excluded[reason] += 1
+
+    def add(self, subscriber_id: int) -> None:
         self._ids.append(subscriber_id)
         if len(self._ids) == self._batch_size:
             self._gather()
+
+    @property
+    def candidates(self) -> int:
+        """All who were looked at."""
+        return self.planned + self.excluded.total()
 
     def end(self) -> None:
         if self._ids:
@@ -214,6 +229,7 @@ class _Freezer:
 
     def _gather(self) -> None:
         """Put those who were added with the others who are due at the same moment; write what is full."""
+        self.planned += len(self._ids)
         if self._dispatch_id is None:
             if self._look is not None:
                 self._look(self._connection, self._ids)
@@ -259,9 +275,18 @@ class _Freezer:
 
 
 def _existing(
-    connection: Connection, edition: Edition, audience: Audience, provider: Provider, newcomers: bool
+    connection: Connection,
+    edition: Edition,
+    audience: Audience,
+    provider: Provider,
+    since: datetime | None,
+    *,
+    newcomers: bool,
 ) -> Row[Any] | None:
-    """The last dispatch of the issue to the audience, if it can be gone on with or is finished."""
+    """The last dispatch of the issue to the audience, if it can be gone on with or is finished.
+
+    One that was begun before *since* does not count.
+    """
     row = connection.execute(
         select(DISPATCH)
         .where(
@@ -272,7 +297,7 @@ def _existing(
         .order_by(DISPATCH.c.id.desc())
         .limit(1)
     ).first()
-    if row is None:
+    if row is None or (since is not None and row.created_at < since):
         return None
     finished = row.state == DispatchState.FINISHED
     if finished and newcomers:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, update
 
+from newsletter.delivery.entries import Entry, enter
 from newsletter.delivery.identity import delivery_id
-from newsletter.delivery.ledger import Entry, Lease, enter, fenced, parse_tries, rewrite
+from newsletter.delivery.ledger import Lease, free, parse_tries, rewrite
 from newsletter.delivery.models import BATCH, DISPATCH, BatchState, DeliveryState, DispatchState
 from subscribers.database import writing
 from subscribers.group_commit import write_together
@@ -32,8 +33,7 @@ def release(engine: Engine, lease: Lease, now: datetime, *, ready_at: datetime |
 
     def write(connection: Connection) -> None:
         rewrite(connection, lease, now)
-        values = {"state": BatchState.READY, "worker": "", "lease_until": None, "ready_at": ready_at or now}
-        connection.execute(fenced(lease).values(**values))
+        free(connection, lease, ready_at or now)
         close_cancelled(connection, lease.dispatch_id, now)
 
     write_together(engine, write)
@@ -84,11 +84,8 @@ def _take_back(connection: Connection, row: Row[Any], now: datetime, *, idempote
         for who in doubtful
     ]
     rewrite(connection, lease, now)
-    enter(connection, lease, entries, now)
-    end = BatchState.READY if lease.ids else BatchState.DONE
-    # One more attempt, so that the worker, should it live after all, finds the fence raised.
-    values = {"state": end, "worker": "", "lease_until": None, "ready_at": now, "attempt": row.attempt + 1}
-    connection.execute(fenced(lease).values(**values))
+    enter(connection, row.dispatch_id, row.number, entries, now)
+    free(connection, lease, now, raise_fence=True)
     close_cancelled(connection, row.dispatch_id, now)
     return len(doubtful)
 
@@ -105,7 +102,6 @@ def close_cancelled(connection: Connection, dispatch_id: int, now: datetime) -> 
         return
     free = select(BATCH).where(BATCH.c.dispatch_id == dispatch_id, BATCH.c.state == BatchState.READY)
     for row in connection.execute(free.with_for_update()).all():
-        lease = Lease(dispatch_id, row.number, row.worker, row.attempt, ())
         tried = parse_tries(row.tries)
         entries = [
             Entry(
@@ -113,7 +109,7 @@ def close_cancelled(connection: Connection, dispatch_id: int, now: datetime) -> 
             )
             for who in json.loads(row.ids)
         ]
-        enter(connection, lease, entries, now)
+        enter(connection, dispatch_id, row.number, entries, now)
         connection.execute(
             update(BATCH)
             .where(BATCH.c.dispatch_id == dispatch_id, BATCH.c.number == row.number)

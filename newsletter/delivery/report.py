@@ -163,13 +163,14 @@ def deliveries_of(engine: Engine, subscriber_id: int) -> list[dict[str, object]]
         return [dict(row._mapping) for row in connection.execute(query)]
 
 
-def find(connection: Connection, name: str) -> Row[Any]:
-    """The row of the dispatch of that name.
+def find(connection: Connection, name: str, *, lock: bool = False) -> Row[Any]:
+    """The row of the dispatch of that name; with *lock*, nobody else changes it before the transaction ends.
 
     Raises:
         DeliveryError: there is none; the hint names the nearest.
     """
-    row = connection.execute(select(DISPATCH).where(DISPATCH.c.name == name)).first()
+    query = select(DISPATCH).where(DISPATCH.c.name == name)
+    row = connection.execute(query.with_for_update() if lock else query).first()
     if row is None:
         known = list(connection.scalars(select(DISPATCH.c.name)))
         hint = did_you_mean(name, known) if known else "`newsletter send ISSUE` makes one"

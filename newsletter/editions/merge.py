@@ -171,6 +171,8 @@ class Evaluator:
         Raises:
             MissingValue: there is such a value, in a text that the recipient gets, and *missing* is None.
         """
+        if not self._slots:
+            return {}
         known = {name: value for name, value in fields.items() if value is not None and value != ""}
         values: dict[str, str | bool] = {}
         lacking = []

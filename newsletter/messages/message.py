@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from newsletter.errors import NewsletterError
 
@@ -17,14 +18,13 @@ class UnmailableError(NewsletterError):
     """No correct message can be made for this recipient."""
 
 
-@dataclass(frozen=True)
-class Recipient:
+class Recipient(NamedTuple):
     """Whom a message is for: the address, and what merge tags may say of ``subscriber`` and ``links``."""
 
     email: str
     name: str
     fields: Mapping[str, object]
-    links: Mapping[str, str] = field(default_factory=dict)
+    links: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from fakes.providers import ScriptedProvider
 
 from newsletter.delivery import DeliveryState, cancel, ledger, recovery, status
 from newsletter.delivery.control import begin
-from newsletter.delivery.ledger import Entry, Lease, LeaseLostError
+from newsletter.delivery.entries import Entry
+from newsletter.delivery.ledger import Lease, LeaseLostError
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

@@ -16,7 +16,7 @@ from newsletter.delivery import Audience, DispatchState, cancel, status
 from newsletter.delivery.models import BATCH, DISPATCH
 from newsletter.errors import DeliveryError
 from newsletter.providers import Verdict
-from subscribers import SuppressionReason, parse_segment
+from subscribers import SubscriberStore, SuppressionReason, parse_segment
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -46,6 +46,23 @@ def test_candidates_are_planned_or_excluded_for_one_reason(engine: Engine) -> No
     assert made.excluded["unsubscribed"] == 2
     assert [len(ids) for ids in batches(engine)] == [4, 4, 1]
     assert status(engine, "issue-1").excluded == made.excluded
+
+
+def test_one_mailbox_is_mailed_once(engine: Engine) -> None:
+    """However its address is written."""
+    store = SubscriberStore(engine)
+    store.add("Ann@Example.com", first_name="Ann")
+    store.add("ann@EXAMPLE.com", first_name="Anna")
+    store.add("jörg@bücher.example")
+    store.add("JÖRG@xn--bcher-kva.example")
+    provider = ScriptedProvider()
+    provider.smtputf8 = True
+    made = plan(engine, provider)
+
+    run(engine, provider)
+
+    assert (made.candidates, made.planned) == (2, 2)
+    assert list(provider.taken.values()) == [1, 1]
 
 
 def test_who_joins_after_planning_is_not_in_the_audience(engine: Engine) -> None:
