@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import click
+from sqlalchemy.exc import DBAPIError
 
 from newsletter.cli import output
 from newsletter.cli.dispatches import report_document, report_table
@@ -134,9 +137,10 @@ def run(session: Session, dispatch: str, provider: Provider, *, as_json: bool) -
         with delivering(dispatch) as (stop, progress):
             standing = run_dispatch(means, dispatch, stop=stop, progress=progress)
     except NewsletterError as error:
-        if pending := status(session.engine, dispatch).pending:
-            then = f"`newsletter resume {dispatch}` goes on with the {pending:,} who are pending"
-            error.hint = f"{error.hint}; then {then}" if error.hint else then
+        with suppress(DBAPIError):  # the database may be what is gone
+            if pending := status(session.engine, dispatch).pending:
+                then = f"`newsletter resume {dispatch}` goes on with the {pending:,} who are pending"
+                error.hint = f"{error.hint}; then {then}" if error.hint else then
         raise
     if not standing.pending:
         finish(standing, as_json=as_json, session=session)

@@ -333,7 +333,7 @@ def test_a_segment_tells_count_sample_and_words(letter: Letter) -> None:
     """And can be removed."""
     shown = letter.ok("segments", "show", "german-builders", "--json").json
 
-    assert set(shown) == {"name", "expression", "count", "sample"}
+    assert set(shown) == {"name", "expression", "words", "count", "sample", "names", "named_by"}
     assert (shown["count"], sorted(shown["sample"])) == (2, ["ann@example.com", "cho@example.net"])
     assert "country" in letter.ok("segments", "show", "german-builders").out
     letter.ok("segments", "remove", "german-builders")

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from fakes.dispatching import fill, plan
+from fakes.lists import forget_everybody
 from fakes.providers import ScriptedProvider
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -39,7 +40,7 @@ from newsletter.delivery.ledger import Lease, LeaseLostError
 from newsletter.delivery.models import BATCH, DELIVERY, DISPATCH, EXCLUSION, BatchState
 from newsletter.errors import DeliveryError
 from subscribers import writing
-from subscribers.tables import CONSENT_EVENT, SUBSCRIBER
+from subscribers.tables import SUBSCRIBER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,8 +80,9 @@ class LedgerMachine(RuleBasedStateMachine):
     @initialize()
     def begin_with_a_plan(self) -> None:
         with writing(self.engine) as connection:
-            for table in (DELIVERY, BATCH, EXCLUSION, DISPATCH, CONSENT_EVENT, SUBSCRIBER):
+            for table in (DELIVERY, BATCH, EXCLUSION, DISPATCH):
                 connection.execute(delete(table))
+        forget_everybody(self.engine)
         self.store = fill(self.engine, READERS)
         plan(self.engine, ScriptedProvider(batch_size=BATCH_SIZE))
         row = begin(self.engine, "issue-1", "smtp")

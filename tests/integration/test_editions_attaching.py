@@ -147,7 +147,7 @@ class TestDispatching:
             settings = SendgridSettings(host=fake.url, timeout=5.0)
             with SendgridProvider(settings, key=SecretStr(KEY)).connect("x-1") as connection:
                 list(connection.send(batch))
-            (request,) = fake.accepted
+            (request,) = fake.bodies
         for sent, attachment in zip(request["attachments"], pressed.edition.attachments, strict=True):
             assert b64decode(sent.pop("content"), validate=True) == pressed.contents()[attachment.name]
             assert sent == {

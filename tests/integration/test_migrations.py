@@ -9,7 +9,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 from alembic import command
-from sqlalchemy import JSON, Boolean, Column, DateTime, Integer, LargeBinary, MetaData, inspect, select, text
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    DateTime,
+    Float,
+    Integer,
+    LargeBinary,
+    MetaData,
+    inspect,
+    select,
+    text,
+)
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import SQLModel
 
@@ -229,7 +241,7 @@ def example(column: Column[object]) -> object:
         return b"\x00key"
     if isinstance(kind, DateTime):
         return MOMENT.replace(tzinfo=UTC if kind.timezone else None)
-    return 1 if isinstance(kind, Integer) else f"{column.table.name} {column.name}"
+    return 1 if isinstance(kind, Integer | Float) else f"{column.table.name} {column.name}"
 
 
 def rows(engine: Engine) -> dict[str, list[dict[str, object]]]:

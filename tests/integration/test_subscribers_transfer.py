@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
+from fakes.lists import forget_everybody
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete
 
 from subscribers import (
     FieldError,
@@ -23,8 +23,6 @@ from subscribers import (
     parse_segment,
 )
 from subscribers.attributes import is_attribute_name
-from subscribers.database import writing
-from subscribers.tables import SUBSCRIBER
 from subscribers.transfer import importing
 
 if TYPE_CHECKING:
@@ -237,7 +235,7 @@ class TestConsentColumns:
         store = SubscriberStore(sqlite_engine)
         store.add("ann@example.com", attributes={"subscribed": False})
         text = exported(store)
-        forget_everybody(store)
+        forget_everybody(store.engine)
 
         import_file(store, rows(text))
 
@@ -260,7 +258,7 @@ class TestForeignFiles:
         store = SubscriberStore(sqlite_engine)
         store.add("ann@example.com", tags=['"so called"', '"'], topics=['""'])
         text = exported(store)
-        forget_everybody(store)
+        forget_everybody(store.engine)
 
         import_file(store, rows(text))
 
@@ -470,15 +468,6 @@ PEOPLE = st.fixed_dictionaries(
 )
 
 
-def forget_everybody(store: SubscriberStore) -> None:
-    sqlite = store.engine.dialect.name == "sqlite"
-    disable = "ALTER TABLE consent_event DISABLE TRIGGER consent_event_stays"
-    with writing(store.engine) as connection:
-        # No list loses its log; this one has to, to be empty.
-        connection.exec_driver_sql("DROP TRIGGER IF EXISTS consent_event_stays" if sqlite else disable)
-        connection.execute(delete(SUBSCRIBER))
-
-
 def told(profile: Profile) -> Mapping[str, object]:
     return {
         "email": profile.email,
@@ -493,14 +482,14 @@ def told(profile: Profile) -> Mapping[str, object]:
 @given(st.lists(PEOPLE, min_size=1, max_size=4))
 @settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def check_round_trip(store: SubscriberStore, people: list[dict[str, object]]) -> None:
-    forget_everybody(store)
+    forget_everybody(store.engine)
     for number, person in enumerate(people):
         store.add(f"'+r{number}@example.com", **person)  # type: ignore[arg-type]
     before, file = [told(profile) for profile in store.list()], exported(store)
     assert import_file(store, rows(file)).created == 0
     assert [told(profile) for profile in store.list()] == before
 
-    forget_everybody(store)
+    forget_everybody(store.engine)
     report = import_file(store, rows(file))
 
     assert (report.created, report.invalid) == (len(people), 0)

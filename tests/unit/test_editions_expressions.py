@@ -157,7 +157,7 @@ def test_a_condition_holds_as_a_segment_would(expression, truth):
     fields = {**ANN, "premium": True, "joined": datetime.now(UTC).date()}
     check(expression, ANYTHING)
 
-    assert bool(condition_of(expression)(subscriber=fields, links={})) is truth
+    assert bool(condition_of(expression)({"subscriber": fields, "links": {}})) is truth
     try:
         assert parse_segment(expression).matches(fields) is truth
     except SegmentError:

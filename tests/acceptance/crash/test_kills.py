@@ -51,7 +51,7 @@ def sendgrid_() -> Iterator[Receiver]:
     with sendgrid(lambda number: receiver.arrived()) as server:
 
         def taken() -> Counter[str]:
-            people = (person for body in list(server.accepted) for person in body["personalizations"])
+            people = (person for body in list(server.bodies) for person in body["personalizations"])
             return Counter(person["to"][0]["email"] for person in people)
 
         receiver = Receiver(sendgrid_settings(server.url), taken)
