@@ -154,6 +154,7 @@ def sendgrid_settings(url: str) -> dict[str, str]:
     return {
         "NEWSLETTER_DELIVERY__PROVIDER": "sendgrid",
         "NEWSLETTER_SENDGRID__HOST": url,
+        "NEWSLETTER_SENDGRID__RECIPIENTS": "5",
         "SENDGRID_API_KEY": KEY,
     }
 

@@ -44,7 +44,9 @@ def send(
     zygote: Zygote, engine: Engine, folder: Path, server: SmtpServer, *more: str, processes: int
 ) -> list[int]:
     url = engine.url.render_as_string(hide_password=False)
-    values = {**smtp_settings(server.port), "NEWSLETTER_DATABASE__URL": url}
+    # Eight processes with three workers each may keep a busy machine from answering for a while.
+    patient = {"NEWSLETTER_SMTP__TIMEOUT": "120"}
+    values = {**smtp_settings(server.port), **patient, "NEWSLETTER_DATABASE__URL": url}
     zygote.start(folder, ["send", "issue", "--all", "--yes", *more], values, processes=processes)
     return zygote.wait_for_all()
 
