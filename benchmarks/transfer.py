@@ -186,7 +186,7 @@ def _sqlite_import(driver: Any, path: Path) -> None:
 def _postgres_import(driver: Any, path: Path) -> None:
     people = _people(path, lambda text: f"{text[:10]} 00:00:00+00")
     with driver.transaction(), driver.cursor() as cursor:
-        cursor.execute("CREATE TEMP TABLE staged (LIKE subscriber) ON COMMIT DROP")
+        cursor.execute("CREATE TEMP TABLE staged (LIKE subscriber INCLUDING DEFAULTS) ON COMMIT DROP")
         cursor.execute("CREATE TEMP TABLE staged_tag (tag_id bigint, subscriber_id bigint) ON COMMIT DROP")
         cursor.executemany("INSERT INTO tag (id, name) VALUES (%s, %s)", list(enumerate(TAGS)))
         number_of = {name: number for number, name in enumerate(TAGS)}

@@ -34,6 +34,9 @@ _ATTRIBUTE = re.compile(rf"\s+({_NAME})(?:\s*=\s*(\"[^\"]*\"|'[^']*'))?")
 _NONCHARACTERS = "".join(chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF))
 _ILLEGAL = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef{_NONCHARACTERS}]")
 
+#: What is unprintable to Python and common in texts: line ends, blanks that do not break, joiners, marks.
+_LEGAL_UNPRINTABLE = "\n\t\r\xa0\xad\u200b\u200c\u200d\u200e\u200f\u202f\u2060\u3000"
+
 _HIDDEN = "write `<!--[if mso]> … <![endif]-->`, or `<!--[if !mso]><!--> … <!--<![endif]-->`"
 #: What begins like this and is no token: what to say of it, and the hint.
 _COMPLAINTS = (
@@ -109,7 +112,10 @@ Token: TypeAlias = Tag | Text | Comment
 def cleaned(source: str) -> str:
     """*source* without the characters that XML forbids or discourages (XML 1.0, 2.2)."""
     # All of them are unprintable, and asking for that is twenty times faster than looking for each.
-    if source.replace("\n", "").replace("\t", "").replace("\r", "").isprintable():
+    plain = source
+    for character in _LEGAL_UNPRINTABLE:
+        plain = plain.replace(character, "")
+    if plain.isprintable():
         return source
     return _ILLEGAL.sub("", source)
 
