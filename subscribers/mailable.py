@@ -108,7 +108,7 @@ class Addressee:
 
     @property
     def barrier(self) -> str | None:
-        """Why they must not be mailed: a status, or ``suppressed``; None if they may."""
+        """Why they must not be mailed, as `Candidate` has it; None if they may."""
         barrier: str | None = self._row[-1]
         return barrier
 

@@ -43,5 +43,5 @@ class Foresight:
                 self._composer.compose(recipient, "foreseen", now, smtputf8=self._smtputf8)
             except MissingValue as error:
                 self.skips[error.reason] += 1
-            except UnmailableError:
-                self.skips["an address that cannot be written"] += 1
+            except UnmailableError as error:
+                self.skips[error.what] += 1

@@ -79,6 +79,10 @@ def rehearsed(
         output.warn(f"{email} would be refused: {reason}")
     if len(result.refused) > MOST_TOLD:
         output.warn(f"and {len(result.refused) - MOST_TOLD:,} more; `--json` names all")
+    if result.skipped and "would_skip" not in told:  # else the plan has told
+        for reason, count in sorted(result.skipped.items()):
+            output.warn(f"{output.plural(count, 'recipient')} would be skipped: {reason}")
+        told["would_skip"] = dict(result.skipped)
     output.say(f"{provider.describe()} checked {output.plural(result.passed, 'message')} and mailed none")
     told["checked"] = result.passed
     told["refused"] = [{"email": email, "reason": reason} for email, reason in result.refused]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, insert, select, update
 
 from newsletter.delivery import circuit
+from newsletter.delivery.batches import append_batch
 from newsletter.delivery.evidence import Evidence, settled_by
-from newsletter.delivery.lanes import append_batch
 from newsletter.delivery.models import (
     DELIVERY,
     DISPATCH,

@@ -106,9 +106,8 @@ def deliver_batch(job: Job, connection: Connection, worker: str) -> bool:
             job.progress(_counts(authorised, (*skipped, *entries), later))
             job.circuit.note(entries)
         if lease.ids:
-            recovery.release(
-                job.engine, lease, job.clock(), ready_at=_when_to_retry(job, lease, grant, waits)
-            )
+            ready_at, retry_at = _when_ready(job, lease, grant), _when_to_retry(job, lease, waits)
+            recovery.release(job.engine, lease, job.clock(), ready_at=ready_at, retry_at=retry_at)
     except LeaseLostError:
         # Somebody took this worker for dead and named those in doubt. They hold the batch; nothing is ours.
         return True
@@ -212,15 +211,18 @@ def _counts(lease: ledger.Lease, entries: Sequence[Entry], later: Mapping[int, O
     return counts
 
 
-def _when_to_retry(job: Job, lease: ledger.Lease, grant: Grant | None, waits: Sequence[float]) -> datetime:
-    """Now, if somebody was not tried yet, or when their lane is free; else after the longest wait due.
+def _when_ready(job: Job, lease: ledger.Lease, grant: Grant | None) -> datetime:
+    """When those may be claimed who were not tried: now, or when their lane is free."""
+    if lease.untried and grant is not None and grant.lane and grant.until is not None:
+        return grant.until
+    return job.clock()
+
+
+def _when_to_retry(job: Job, lease: ledger.Lease, waits: Sequence[float]) -> datetime:
+    """When those may be claimed who were deferred: after the wait of who was deferred most often.
 
     If the provider said how long to wait, it is not less than the longest of these *waits*.
     """
-    if lease.untried and grant is not None and grant.lane and grant.until is not None:
-        return grant.until
-    if lease.untried or not lease.deferred:
-        return job.clock()
-    most = max(lease.tried(who) for who in lease.deferred)
+    most = max((lease.tried(who) for who in lease.deferred), default=0)
     seconds = job.backoff.wait(most, job.random) if most else 0.0
     return job.clock() + timedelta(seconds=max([seconds, *waits]))

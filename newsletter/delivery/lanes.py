@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import select
 
+from newsletter.delivery.batches import append_batch
 from newsletter.delivery.ledger import Lease, rewrite
-from newsletter.delivery.models import BATCH, DISPATCH, BatchState
+from newsletter.delivery.models import BatchState
+from newsletter.delivery.recovery import close_cancelled
 from subscribers.database import writing
 from subscribers.tables import SUBSCRIBER
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection
     from datetime import datetime
 
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Engine
 
 
 def sort_out(engine: Engine, lease: Lease, domains: Collection[str], now: datetime) -> Lease:
@@ -47,38 +48,9 @@ def sort_out(engine: Engine, lease: Lease, domains: Collection[str], now: dateti
         for lane, ids in sorted(apart.items()):
             own = {who: tries[who] for who in ids if who in tries}
             append_batch(connection, lease.dispatch_id, ids, now, lane=lane, tries=own)
+        # Whoever cancelled since the claim did not see these batches.
+        close_cancelled(connection, lease.dispatch_id, now)
     return rest
-
-
-def append_batch(
-    connection: Connection,
-    dispatch_id: int,
-    ids: Sequence[int],
-    ready_at: datetime,
-    *,
-    lane: str = "",
-    tries: Mapping[int, int] | None = None,
-) -> None:
-    """One more batch of a dispatch, after the last one, which may be claimed from *ready_at* on."""
-    # The lock keeps two processes from giving two batches one number.
-    connection.execute(select(DISPATCH.c.id).where(DISPATCH.c.id == dispatch_id).with_for_update())
-    last = connection.scalar(
-        select(func.coalesce(func.max(BATCH.c.number), 0)).where(BATCH.c.dispatch_id == dispatch_id)
-    )
-    values = {
-        "dispatch_id": dispatch_id,
-        "number": int(last or 0) + 1,
-        "ids": json.dumps(ids, separators=(",", ":")),
-        "pending": len(ids),
-        "called": 0,
-        "tries": json.dumps(tries or {}, separators=(",", ":")),
-        "state": BatchState.READY,
-        "attempt": 0,
-        "worker": "",
-        "lane": lane,
-        "ready_at": ready_at,
-    }
-    connection.execute(insert(BATCH).values(values))
 
 
 def _by_domain(engine: Engine, lease: Lease, domains: Collection[str]) -> dict[str, list[int]]:

@@ -183,14 +183,15 @@ def outlook(
 
 
 def finish(engine: Engine, dispatch_id: int, now: datetime) -> bool:
-    """Mark a running dispatch as finished if every recipient has an outcome; whether it is finished now.
+    """Mark a running or paused dispatch as finished if every recipient has an outcome; whether it is finished now.
 
     Raises:
         DeliveryError: outcomes and recipients do not add up, which must never be.
     """
     with writing(engine) as connection:
         row = connection.execute(select(DISPATCH).where(DISPATCH.c.id == dispatch_id).with_for_update()).one()
-        if row.state != DispatchState.RUNNING:
+        # One that was paused or halted in its last window has nothing left to go on with.
+        if row.state not in (DispatchState.RUNNING, DispatchState.PAUSED):
             return bool(row.state == DispatchState.FINISHED)
         if connection.scalar(select(_has_open_batches(dispatch_id))):
             return False

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, update
 
+from newsletter.delivery.batches import append_batch
 from newsletter.delivery.entries import Entry, enter
 from newsletter.delivery.identity import delivery_id
 from newsletter.delivery.ledger import Lease, free, parse_tries, rewrite
@@ -24,16 +26,35 @@ if TYPE_CHECKING:
 IN_DOUBT = "handed over, then the process ended before the answer was recorded"
 
 
-def release(engine: Engine, lease: Lease, now: datetime, *, ready_at: datetime | None = None) -> None:
-    """Give back a batch in which somebody is left, to be claimed from *ready_at* (or now) on.
+def release(
+    engine: Engine,
+    lease: Lease,
+    now: datetime,
+    *,
+    ready_at: datetime | None = None,
+    retry_at: datetime | None = None,
+) -> None:
+    """Give back a batch in which somebody is left.
+
+    Who was not tried may be claimed from *ready_at* on, who was deferred from *retry_at* on (or now). If there
+    are both, those who were deferred get a batch of their own: nobody is tried again early because others of
+    the batch are still to be tried, and these do not wait for them.
 
     Raises:
         LeaseLostError: the batch has another holder.
     """
+    apart = lease.deferred if lease.untried else ()
+    tries = lease.tries or {}
+    rest = replace(lease, deferred=() if apart else lease.deferred)
+    rest = replace(rest, tries={who: count for who, count in tries.items() if who in set(rest.ids)})
+    at = (ready_at if lease.untried else retry_at) or now
 
     def write(connection: Connection) -> None:
-        rewrite(connection, lease, now)
-        free(connection, lease, ready_at or now)
+        rewrite(connection, rest, now)
+        if apart:
+            own = {who: tries[who] for who in apart if who in tries}
+            append_batch(connection, lease.dispatch_id, apart, retry_at or now, lane=lease.lane, tries=own)
+        free(connection, rest, at)
         close_cancelled(connection, lease.dispatch_id, now)
 
     write_together(engine, write)

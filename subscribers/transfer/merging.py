@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from subscribers.transfer.records import Record, Records
 
 # Any number will do, as long as every import asks PostgreSQL for the same one.
-_IMPORT_LOCK = 6_273_782
+_IMPORT_LOCK = 6_273_783
 
 
 class Result(Enum):
