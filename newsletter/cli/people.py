@@ -274,7 +274,8 @@ def unsubscribe(session: Session, email: str, topic: str, *, yes: bool, as_json:
     if as_json:
         output.document({"email": profile.email, "changed": changed})
     else:
-        output.say(f"{'unsubscribed' if changed else 'was not subscribed'}: {profile.email}")
+        where = f" from {topic}" if topic else ""
+        output.say(f"{'unsubscribed' if changed else 'was not subscribed'}{where}: {profile.email}")
 
 
 @subscribers.command()

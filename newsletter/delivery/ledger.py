@@ -183,7 +183,7 @@ def outlook(
 
 
 def finish(engine: Engine, dispatch_id: int, now: datetime) -> bool:
-    """Mark a running or paused dispatch as finished if every recipient has an outcome; whether it is finished now.
+    """Mark a dispatch that runs or is paused as finished if everybody has an outcome; whether it now is.
 
     Raises:
         DeliveryError: outcomes and recipients do not add up, which must never be.

@@ -126,6 +126,8 @@ def plan_dispatch(
                     freezer.add(who)
                 else:
                     freezer.exclude(barrier)
+        if received is not None:
+            received.close()
         freezer.end()
         if freezer.planned == 0:
             raise _nobody(audience, freezer)

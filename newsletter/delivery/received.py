@@ -11,7 +11,7 @@ from sqlalchemy import select
 from newsletter.delivery.models import BATCH, DELIVERY, DISPATCH, DeliveryState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from sqlalchemy import Connection
 
@@ -36,8 +36,14 @@ class Received:
         dispatches = connection.scalars(select(DISPATCH.c.id).where(DISPATCH.c.slug == slug)).all()
         streams = [self._mailed(each) for each in dispatches]
         streams += [self._waiting(each, chain) for each in dispatches for chain in self._chains(each)]
+        self._streams = streams
         self._ids = merge(*streams)
         self._next = next(self._ids, None)
+
+    def close(self) -> None:
+        """Read no more; what is read half must not outlive the connection."""
+        for stream in self._streams:
+            stream.close()
 
     def holds(self, subscriber_id: int) -> bool:
         """Whether this subscriber is among them; no id may be lower than the one before."""
@@ -45,7 +51,7 @@ class Received:
             self._next = next(self._ids, None)
         return self._next == subscriber_id
 
-    def _mailed(self, dispatch_id: int) -> Iterator[int]:
+    def _mailed(self, dispatch_id: int) -> Generator[int]:
         query = (
             select(DELIVERY.c.subscriber_id)
             .where(DELIVERY.c.dispatch_id == dispatch_id, DELIVERY.c.state.in_(_MAILED))
@@ -79,7 +85,7 @@ class Received:
             heappush(ends, (last, place))
         return chains
 
-    def _waiting(self, dispatch_id: int, chain: list[int]) -> Iterator[int]:
+    def _waiting(self, dispatch_id: int, chain: list[int]) -> Generator[int]:
         for start in range(0, len(chain), _BATCHES_AT_A_TIME):
             part = chain[start : start + _BATCHES_AT_A_TIME]
             query = select(BATCH.c.number, BATCH.c.ids).where(

@@ -36,9 +36,9 @@ def release(
 ) -> None:
     """Give back a batch in which somebody is left.
 
-    Who was not tried may be claimed from *ready_at* on, who was deferred from *retry_at* on (or now). If there
-    are both, those who were deferred get a batch of their own: nobody is tried again early because others of
-    the batch are still to be tried, and these do not wait for them.
+    Who was not tried may be claimed from *ready_at* on, who was deferred from *retry_at* on (or now). If
+    there are both, those who were deferred get a batch of their own: nobody is tried again early because
+    others of the batch are still to be tried, and these do not wait for them.
 
     Raises:
         LeaseLostError: the batch has another holder.

@@ -61,16 +61,15 @@ def rehearse(means: Means, composer: Composer, audience: Audience, *, again: boo
 
 
 def _ids(means: Means, slug: str, audience: Audience, *, again: bool) -> array[int]:
+    ids = array("q")
     with means.engine.connect() as connection:
         received = None if again else Received(connection, slug)
-        return array(
-            "q",
-            (
-                who
-                for who, barrier in means.store.candidates(connection, audience.segment, topic=audience.topic)
-                if barrier is None and not (received and received.holds(who))
-            ),
-        )
+        for who, barrier in means.store.candidates(connection, audience.segment, topic=audience.topic):
+            if barrier is None and not (received and received.holds(who)):
+                ids.append(who)
+        if received is not None:
+            received.close()
+    return ids
 
 
 def _windows(ids: Sequence[int], size: int) -> Iterator[list[int]]:

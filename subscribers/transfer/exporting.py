@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 _PAGE = 5_000
 _BLOCK = 1 << 20
-_TEXTS = ("email", "first_name", "last_name", "locale", "status")
+_TEXTS = ("email", "first_name", "last_name", "locale", "time_zone", "status")
 _FIELDS = (*_TEXTS, "tags", "topics", "joined")
 
 # What a spreadsheet would run as a formula (OWASP, CSV injection), behind any quotes that are there already.
@@ -173,7 +173,9 @@ class _Words:
         pairs = self.vocabulary.pairs.c
         numbers = cast(pairs[self.vocabulary.reference], Text)
         query = select(pairs.subscriber_id, aggregate_strings(numbers, ",")).group_by(pairs.subscriber_id)
-        rows = self.connection.execute(query.where(pairs.subscriber_id.between(ids[0], ids[-1]))).all()
+        # A topic that somebody left is none of theirs.
+        query = query.where(pairs.subscriber_id.between(ids[0], ids[-1]), self.vocabulary.held)
+        rows = self.connection.execute(query).all()
         found = {row[0]: row[1] for row in rows}
         for numbers_of_some in set(found.values()) - self.cells.keys():
             words_of_some = sorted(self.texts[int(number)] for number in numbers_of_some.split(","))

@@ -30,6 +30,7 @@ _NAMES = {
     "apellido|apellidos|cognome",
     "name": "name|full name|fullname",
     "locale": "locale|language|lang|sprache|langue|idioma|lingua",
+    "time_zone": "time zone|timezone|zeitzone|fuseau horaire|zona horaria|fuso orario",
     "tags": "tags|tag|labels|schlagworte",
     "topics": "topics|topic|themen",
     "status": "status|subscription status|member rating status",

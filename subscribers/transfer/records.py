@@ -7,6 +7,7 @@ from itertools import compress
 from typing import TYPE_CHECKING, NamedTuple
 
 from subscribers.addresses import normalise_all
+from subscribers.attributes import clean_time_zone
 from subscribers.consent import GONE
 from subscribers.models import Status
 from subscribers.transfer.cells import (
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     Refuse = Callable[[int, str, Sequence[str]], None]
 
 #: Fields of one line of text.
-TEXTS = ("first_name", "last_name", "locale")
+TEXTS = ("first_name", "last_name", "locale", "time_zone")
 
 
 class Record(NamedTuple):
@@ -138,6 +139,8 @@ class RecordReader:
         of_field = {column.field: (column, texts) for column, texts in cells.items()}
         emails, keys = self._addresses(of_field.get("email"), fail)
         texts = {name: read_texts(of_field[name][1], name, fail) for name in TEXTS if name in of_field}
+        if "time_zone" in texts:
+            texts["time_zone"] = read_each(texts["time_zone"], clean_time_zone, "", fail)
         if "name" in of_field:
             self._split_names(read_texts(of_field["name"][1], "name", fail), texts)
         return Records(

@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 
 from newsletter.delivery import Audience, DispatchState, cancel, status
 from newsletter.delivery.models import BATCH, DISPATCH
+from newsletter.delivery.received import Received
 from newsletter.errors import DeliveryError
 from newsletter.providers import Verdict
 from subscribers import SubscriberStore, SuppressionReason, parse_segment
@@ -251,6 +252,22 @@ def test_planning_twice_at_once_makes_one_dispatch(engine: Engine) -> None:
     assert {each.dispatch for each in made} == {"issue-1"}
     assert sorted(each.continued for each in made) == [False, True, True, True]
     assert dispatches(engine) == 1
+
+
+def test_planning_leaves_no_answer_half_read(sqlite_engine: Engine) -> None:
+    """An answer of the database that outlives its connection ends in a traceback when it is collected."""
+    fill(sqlite_engine, 3)
+    provider = ScriptedProvider()
+    plan(sqlite_engine, provider)
+    run(sqlite_engine, provider)
+    fill(sqlite_engine, 1, email="x@example.com", email_key="x@example.com", public_id="x")
+    with sqlite_engine.connect() as connection:
+        received = Received(connection, "issue")
+        assert received.holds(1)
+
+        received.close()
+
+        assert all(stream.gi_frame is None for stream in received._streams)
 
 
 def test_a_planned_edition_cannot_change(engine: Engine) -> None:

@@ -412,6 +412,25 @@ class TestExport:
         assert (row["email"], row["first_name"]) == ("'=cmd@example.com", "'@SUM(1)")
         assert (row["a"], row["b"], row["c"], row["d"]) == ("'=1+1", "-5", "''+1", "'-x")
 
+    def test_a_topic_that_was_left_is_nobodys_and_a_time_zone_goes_along(
+        self, store: SubscriberStore
+    ) -> None:
+        store.add("ann@example.com", topics=["ai", "web"], time_zone="Asia/Tokyo")
+        store.unsubscribe("ann@example.com", source="page", topic="web")
+        written = exported(store)
+        forget_everybody(store.engine)
+
+        import_file(store, rows(written))
+
+        ann = known(store, "ann@example.com")
+        assert (ann.topics, ann.time_zone) == (("ai",), "Asia/Tokyo")
+
+    def test_a_time_zone_that_is_none_is_told(self, store: SubscriberStore) -> None:
+        report = import_file(store, rows("email,timezone\nann@example.com,Nowhere\nbob@example.com,UTC\n"))
+
+        assert counts(report) == (1, 0, 0, 0, 1)
+        assert known(store, "bob@example.com").time_zone == "UTC"
+
     def test_a_segment_alone_can_be_exported(self, store: SubscriberStore) -> None:
         store.add("ann@example.com", tags=["x"], attributes={"a": 1})
         store.add("bob@example.com", attributes={"b": 1})
@@ -431,7 +450,7 @@ class TestExport:
         store.add("ann@example.com", attributes={"zip": "5", "mixed": 5, "lang": "de", "n": 5, "tag": 1})
         store.add("bob@example.com", attributes={"zip": "007", "mixed": "5", "n": 1.5})
 
-        header = exported(store).splitlines()[0].split(",")[8:]
+        header = exported(store).splitlines()[0].split(",")[9:]
 
         assert header == ["lang:text", "mixed:json", "n", "tag:json", "zip:text"]
 
