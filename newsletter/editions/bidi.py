@@ -40,19 +40,21 @@ def turned(text: str, direction: str) -> str | None:
     return way if other > _FAR_MORE * own or (other > own and _first(text) == way) else None
 
 
-def turning(direction: str, content: Inline | str, *, align: bool = True) -> Markup:
+def turning(direction: str, content: Inline | str, *, align: bool = True, tracked: bool = False) -> Markup:
     """Attributes for an element whose text runs the other way than the issue, else nothing.
 
     Args:
         direction: of the issue.
         content: what the element shows.
         align: let the text begin at the side from which it is read.
+        tracked: take away the space that a theme puts between letters, which would part joined ones.
     """
     way = turned(content if isinstance(content, str) else text_of(content), direction)
     if way is None:
         return Markup("")
     side = f' align="{"right" if way == "rtl" else "left"}"' if align else ""
-    return Markup(f' dir="{way}"{side}')  # noqa: S704 - nothing of the content
+    style = ' style="letter-spacing:normal"' if tracked and way == "rtl" else ""
+    return Markup(f' dir="{way}"{side}{style}')  # noqa: S704 - nothing of the content
 
 
 def marked(line: str, direction: str) -> str:

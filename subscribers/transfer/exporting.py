@@ -19,7 +19,7 @@ from sqlalchemy.types import NullType
 
 from subscribers.attributes import Value, infer_value
 from subscribers.models import Status
-from subscribers.tables import SUBSCRIBER, TAGS, TOPICS
+from subscribers.tables import SUBSCRIBER, TAGS, TOPICS, pages
 from subscribers.transfer.collecting import uncollected
 from subscribers.transfer.fields import Reading, header_of
 from subscribers.transfer.inspecting import unguarded
@@ -130,7 +130,7 @@ def _pages(connection: Connection, where: ColumnElement[bool]) -> Iterator[_Page
         cast(columns.attributes, Text),
     )
     query, last = query.where(where).order_by(columns.id).limit(_PAGE), 0
-    while rows := connection.execute(query.where(columns.id > last)).all():
+    while rows := next(pages(connection, query.where(columns.id > last), _PAGE), None):
         ids, *texts, joined, attributes = zip(*rows, strict=True)
         yield _Page(ids, texts, joined, json.loads(f"[{','.join(attributes)}]"))
         last = ids[-1]

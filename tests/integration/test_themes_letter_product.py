@@ -26,6 +26,16 @@ def columns(html: str) -> list[str]:
     return re.findall(r'mj-outlook-group-fix mj-column-per-([\d-]+)"', html)
 
 
+@pytest.mark.parametrize("theme", ["digest", "letter", "product"])
+def test_an_arabic_heading_in_an_english_issue_has_no_space_between_its_letters(theme):
+    """Joined letters would be torn apart; other headings keep what the theme gives them."""
+    html = compiled(theme, "## القسم العربي\n\nText.\n\n### عنوان القصة\n\nText.\n\n## English\n\nText.")
+    tags = re.findall(r"<h[23][^>]*>", html)
+    spacing = [re.findall(r"letter-spacing: ?([^;\"]+)", tag) for tag in tags]
+    assert spacing[:2] == [["normal"], ["normal"]]
+    assert spacing[-1] != ["normal"]
+
+
 class TestLetter:
     """One person writes."""
 
