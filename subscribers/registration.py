@@ -142,7 +142,7 @@ def _complete(connection: Connection, found: Row[Any] | None, entry: Entry, at: 
         )
     if entry.asked and status is not Status.ACTIVE:
         change_status(connection, found.id, entry.status, entry.consent, at)
-    elif entry.asked:
+    elif entry.asked or entry.consent.text:
         record(connection, found.id, entry.consent, at)
     subscriber_id: int = found.id
     return subscriber_id

@@ -13,9 +13,10 @@ from newsletter.cli import imported, keeping, output
 from newsletter.cli.patience import looking
 from newsletter.cli.session import Session, confirm, json_option, pass_session
 from newsletter.delivery import deliveries_of
-from newsletter.errors import UsageError
+from newsletter.errors import UsageError, did_you_mean
 from subscribers import Consent, ConsentKind, infer_value, normalise
 from subscribers.mailboxes import doubts_about
+from subscribers.topics import count_topics
 from subscribers.transfer import export_csv, export_person, import_file, presets
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def add(
       newsletter subscribers add ann@example.com --first-name Ann --tag builders --set country=DE
       newsletter subscribers add zoe@example.com --asked "Wrote to us on 3 May 2026"
     """
+    known = {topic.slug for topic in count_topics(session.engine)}
     profile, created = session.store.add(
         email,
         first_name=first_name,
@@ -97,6 +99,13 @@ def add(
         output.document({"email": profile.email, "created": created})
     else:
         output.say(f"{'added' if created else 'already on the list, brought up to date'}: {profile.email}")
+        for topic in topics:
+            if topic in profile.left_topics:
+                output.warn(
+                    f"{profile.email} left `{topic}` and does not have it again; `--asked` brings it back"
+                )
+            elif known and topic not in known:
+                output.warn(f"the topic `{topic}` is new; {did_you_mean(topic, known)}")
     for doubt in doubts_about(normalise(profile.email).key):
         output.warn(f"{profile.email} {doubt}")
 

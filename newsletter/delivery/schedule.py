@@ -59,10 +59,10 @@ class Schedule:
         try:
             named = _zone(match["zone"]) if match["zone"] else None
             here = named or zone
-            day = _day(match["day"], parse_time(match["time"]), now.astimezone(here))
-            found = cls(parse_time(match["time"]), day, here, local=local)
+            day = _day(match["day"], _clock(match["time"]), now.astimezone(here))
+            found = cls(_clock(match["time"]), day, here, local=local)
         except ValueError as error:
-            raise UsageError(f"`{text}` {error}", hint=_HINT) from None
+            raise UsageError(f"`{text}` is no time to send at: {error}", hint=_HINT) from None
         if local and named is not None:
             raise UsageError(
                 "a time zone and `--local` exclude each other", hint="with `--local`, each one's own counts"
@@ -157,17 +157,27 @@ def parse_since(text: str, now: datetime, zone: tzinfo) -> datetime:
         here = _zone(match["zone"]) if match["zone"] else zone
         today = now.astimezone(here)
         day = _day(match["day"], time(), today) or today.date()
-        return datetime.combine(day, parse_time(match["time"]), here).astimezone(UTC)
+        return datetime.combine(day, _clock(match["time"]), here).astimezone(UTC)
     except ValueError as error:
-        raise UsageError(f"`{text}` {error}", hint=hint) from None
+        raise UsageError(f"`{text}` is no time to look back to: {error}", hint=hint) from None
 
 
 def _zone(name: str) -> tzinfo:
     if name.upper() in ("Z", "UTC"):
         return UTC
-    if name[0] in "+-":
-        return datetime.strptime(name.replace(":", ""), "%z").tzinfo or UTC
-    return find_zone(name)
+    try:
+        if name[0] in "+-":
+            return datetime.strptime(name.replace(":", ""), "%z").tzinfo or UTC
+        return find_zone(name)
+    except ValueError:
+        raise ValueError(f"`{name}` is no time zone") from None
+
+
+def _clock(text: str) -> time:
+    try:
+        return parse_time(text)
+    except ValueError:
+        raise ValueError(f"`{text}` is no time of the day") from None
 
 
 def _day(word: str | None, at: time, here: datetime) -> date | None:
@@ -180,4 +190,7 @@ def _day(word: str | None, at: time, here: datetime) -> date | None:
     if word in _WEEKDAYS:
         days = (_WEEKDAYS.index(word) - here.weekday()) % 7
         return here.date() + timedelta(days=days or (7 if at <= here.time() else 0))
-    return date.fromisoformat(word)
+    try:
+        return date.fromisoformat(word)
+    except ValueError:
+        raise ValueError(f"`{word}` is no day") from None

@@ -50,6 +50,21 @@ def test_an_issue_with_a_topic_is_for_who_chose_it(letter: Letter) -> None:
     letter.ok("topics", "remove", "product", "--yes")
 
 
+def test_adding_says_what_it_did_not_do_and_keeps_every_consent(letter: Letter) -> None:
+    """A topic that was left stays left, a topic that is new may be a slip, and each consent is on record."""
+    letter.ok("topics", "add", "product")
+    letter.ok("subscribers", "add", "eve@example.com", "--topic", "product", "--consent", "one")
+    letter.ok("subscribers", "unsubscribe", "eve@example.com", "--topic", "product", "--yes")
+
+    again = letter.ok("subscribers", "add", "eve@example.com", "--topic", "product", "--consent", "two")
+    slip = letter.ok("subscribers", "add", "eve@example.com", "--topic", "prodct")
+
+    assert "left `product` and does not have it again" in again.err
+    assert "the topic `prodct` is new; did you mean `product`?" in slip.err
+    lines = letter.ok("subscribers", "show", "eve@example.com", "--json").json["consent"]
+    assert [line["text"] for line in lines if line["text"]] == ["one", "two"]
+
+
 def test_a_topic_that_there_is_not_is_an_error(letter: Letter) -> None:
     letter.ok("topics", "add", "product")
     about(letter, "prodct")

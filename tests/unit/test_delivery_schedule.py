@@ -52,10 +52,11 @@ def test_a_time_is_read_as_people_write_it(text: str, moment: str) -> None:
     [
         ("noon", "is no time to send at"),
         ("tomorrow", "is no time to send at"),
-        ("25:00", "hour must be in 0..23"),
         ("2026-02-30 08:00", "day"),
         ("someday 08:00", "someday"),
-        ("08:00 Europe/Nowhere", "is no time zone"),
+        ("08:00 Europe/Nowhere", "send at: `Europe/Nowhere` is no time zone"),
+        ("yesterday 08:00", "send at: `yesterday` is no day"),
+        ("25:00", "send at: `25:00` is no time of the day"),
         ("2026-04-11 08:00", "is past"),
         ("today 09:59", "is past"),
     ],
