@@ -16,9 +16,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert
-
 from benchmarks.compiling import EXAMPLE
+from benchmarks.listing import fill
 from newsletter.config import load_publication
 from newsletter.delivery import Audience, Means, plan_dispatch, run_dispatch
 from newsletter.editions import Edition
@@ -27,10 +26,8 @@ from newsletter.errors import DeliveryError
 from newsletter.messages import Envelope
 from newsletter.migrations import upgrade
 from newsletter.providers import Outcome, Verdict
-from subscribers import SubscriberStore, Tokens, writing
+from subscribers import SubscriberStore, Tokens
 from subscribers.database import open_engine
-from subscribers.models import Subscriber, new_public_id
-from subscribers.suppression import suppression_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -78,7 +75,8 @@ def one(size: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         engine = open_engine(f"sqlite:///{Path(folder) / 'list.db'}")
         upgrade(engine)
-        store = filled(SubscriberStore(engine), size)
+        store = SubscriberStore(engine)
+        fill(store, size)
         means = Means(
             engine, store, Tokens(engine), Nowhere(), Envelope.of(publication, "memory"), publication.url
         )
@@ -96,20 +94,6 @@ def planned(means: Means, edition: Edition, **options: bool) -> str:
     return plan_dispatch(
         means.engine, means.store, edition, audience, provider=means.provider, sender="x", **options
     ).dispatch
-
-
-def filled(store: SubscriberStore, size: int) -> SubscriberStore:
-    """A list of *size* readers, written a thousand at a time."""
-    for start in range(0, size, 1_000):
-        rows = []
-        for number in range(start, min(start + 1_000, size)):
-            email = f"reader{number}@example.com"
-            key = suppression_key(store.secret, email)
-            entry = Subscriber(email=email, email_key=email, suppression_key=key)
-            rows.append({**entry.model_dump(exclude={"id"}), "public_id": new_public_id()})
-        with writing(store.engine) as connection:
-            connection.execute(insert(Subscriber), rows)
-    return store
 
 
 if __name__ == "__main__":

@@ -178,11 +178,7 @@ def send(
         document = foreseen_document(session, pressed, foreseen, foresight)
         if with_provider:
             rehearsed(session, pressed, audience, provider, again=again or foreseen.continued, told=document)
-        if as_json:
-            output.document(document)
-        output.say("dry run; nothing was planned and nothing handed over")
-        if document.get("refused"):
-            raise SystemExit(TROUBLED)
+        _end_dry(document, as_json=as_json)
         return
     _check_schedule(foreseen, schedule)
     _show_plan(session, pressed, foreseen, provider)
@@ -193,6 +189,15 @@ def send(
         _detached(status(session.engine, planned), as_json=as_json)
         return
     run(session, planned, provider, as_json=as_json)
+
+
+def _end_dry(document: dict[str, object], *, as_json: bool) -> None:
+    """Say what a dry run came to, and leave with the exit code for refusals if the provider had some."""
+    if as_json:
+        output.document(document)
+    output.say("dry run; nothing was planned and nothing handed over")
+    if document.get("refused"):
+        raise SystemExit(TROUBLED)
 
 
 def gate(session: Session, pressed: Pressed) -> None:
