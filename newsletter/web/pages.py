@@ -31,7 +31,9 @@ class Pages:
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            extensions=["jinja2.ext.i18n"],
         )
+        self._environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
         self._environment.globals.update(names)
         self._environment.globals["asset"] = self.asset
         self._files = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix in _TYPES}
