@@ -54,7 +54,9 @@ def settings() -> str:
         ]
         for name, below in model.model_fields.items():
             key = below.alias or name
-            default = "required" if below.is_required() else f"`{below.get_default(call_default_factory=True)!r}`"
+            default = (
+                "required" if below.is_required() else f"`{below.get_default(call_default_factory=True)!r}`"
+            )
             parts.append(f"| `{key}` | `NEWSLETTER_{section.upper()}__{key.upper()}` | {default} |")
         parts.append("")
     return "\n".join(parts)
