@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 
 import click
+from sqlalchemy.exc import DBAPIError
 
 from newsletter import __version__
 from newsletter.cli import output
@@ -110,6 +111,13 @@ def main() -> None:
             traceback.print_exc()
         output.error(error.what, where=error.where, hint=error.hint)
         code = error.exit_code
+    except DBAPIError as error:
+        if debug:
+            traceback.print_exc()
+        reason = str(error.orig).strip().partition("\n")[0]
+        hint = "look at the database and the space on its disk, then run the command again"
+        output.error(f"the database did not do what it was asked: {reason}", hint=hint)
+        code = 1
     except KeyboardInterrupt:
         output.say("interrupted")
         code = INTERRUPTED

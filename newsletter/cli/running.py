@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 import click
 from sqlalchemy.exc import DBAPIError
 
@@ -137,10 +135,8 @@ def run(session: Session, dispatch: str, provider: Provider, *, as_json: bool) -
         with delivering(dispatch) as (stop, progress):
             standing = run_dispatch(means, dispatch, stop=stop, progress=progress)
     except NewsletterError as error:
-        with suppress(DBAPIError):  # the database may be what is gone
-            if pending := status(session.engine, dispatch).pending:
-                then = f"`newsletter resume {dispatch}` goes on with the {pending:,} who are pending"
-                error.hint = f"{error.hint}; then {then}" if error.hint else then
+        if then := _then(session, dispatch):
+            error.hint = f"{error.hint}; then {then}" if error.hint else then
         raise
     if not standing.pending:
         finish(standing, as_json=as_json, session=session)
@@ -154,6 +150,16 @@ def run(session: Session, dispatch: str, provider: Provider, *, as_json: bool) -
     # Whether by a signal here or by `pause` elsewhere: not everybody has an outcome.
     output.say(f"{'stopped' if stop.is_set() else standing.state}; {go_on}")
     raise SystemExit(INTERRUPTED)
+
+
+def _then(session: Session, dispatch: str) -> str:
+    """How to go on after an error; empty if nobody is pending."""
+    go_on = f"`newsletter resume {dispatch}` goes on"
+    try:
+        pending = status(session.engine, dispatch).pending
+    except DBAPIError:  # the database may be what is gone
+        return go_on
+    return f"{go_on} with the {pending:,} who are pending" if pending else ""
 
 
 def finish(standing: Status, *, as_json: bool, session: Session) -> None:

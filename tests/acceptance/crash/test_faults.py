@@ -88,17 +88,22 @@ class Sender:
         self.engine, self.folder, self.zygote = engine, folder, zygote
         self.readers: set[str] = set()
 
-    def start(self, values: dict[str, str], **options: int) -> int:
+    def start(self, values: dict[str, str], *words: str, **options: int) -> int:
         if not self.readers:
             fill(self.engine, READERS)
             write(self.folder, "issue")
             self.readers = names(*range(1, READERS + 1))
         url = self.engine.url.render_as_string(hide_password=False)
         values = {**values, "NEWSLETTER_DATABASE__URL": url}
-        return self.zygote.start(self.folder, ["send", "issue", "--all", "--yes"], values, **options)
+        command = words or ("send", "issue", "--all")
+        return self.zygote.start(self.folder, [*command, "--yes"], values, **options)
 
     def send(self, values: dict[str, str], **options: int) -> int:
         self.start(values, **options)
+        return self.zygote.wait()
+
+    def resume(self, values: dict[str, str]) -> int:
+        self.start(values, "resume", "issue-1")
         return self.zygote.wait()
 
     @property

