@@ -6,6 +6,7 @@ NewsletterError                 exit 1
 ├── IssueError                  exit 4   an issue file
 ├── ThemeError                  exit 4   a theme
 ├── ProviderError               exit 1   a provider refused to work at all
+│   ├── BusyError               exit 1   a provider asks to come back later
 │   ├── RefusedError            exit 1   a provider will refuse until something is changed
 │   └── CredentialsError        exit 3   a provider refused the credentials
 └── DeliveryError               exit 1   a dispatch cannot do what was asked
@@ -71,6 +72,14 @@ class ProviderError(NewsletterError):
 
     #: Whether trying again is of no use before a person changed something: the dispatch is held then.
     lasting = False
+
+
+class BusyError(ProviderError):
+    """A provider takes no more for now, and nothing of what it was just asked; *wait* is in seconds."""
+
+    def __init__(self, what: str, *, wait: float, where: str = "", hint: str = "") -> None:
+        super().__init__(what, where=where, hint=hint)
+        self.wait = wait
 
 
 class RefusedError(ProviderError):

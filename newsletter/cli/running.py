@@ -6,7 +6,7 @@ import click
 from sqlalchemy.exc import DBAPIError
 
 from newsletter.cli import output
-from newsletter.cli.dispatches import report_document, report_table
+from newsletter.cli.dispatches import local_time, report_document, report_table
 from newsletter.cli.exits import INTERRUPTED, TROUBLED
 from newsletter.cli.progress import delivering
 from newsletter.cli.session import Session, confirm, json_option, pass_session
@@ -17,6 +17,7 @@ from newsletter.delivery import (
     Means,
     Status,
     due_dispatches,
+    next_due,
     resend,
     run_dispatch,
     status,
@@ -111,8 +112,18 @@ def run_due(session: Session, *, as_json: bool) -> None:
             break
     if as_json:
         output.document([report_document(standing) for standing in done])
+    if not done and not codes:
+        _say_when(session)
     if codes:
         raise SystemExit(codes[0])
+
+
+def _say_when(session: Session) -> None:
+    """Say that nothing was due, and what is next."""
+    if (ahead := next_due(session.engine)) is None:
+        output.say("nothing is due, and nothing is planned for later")
+    else:
+        output.say(f"nothing is due; next: {ahead[0]} at {local_time(ahead[1], session.zone)}")
 
 
 def _run_while_due(session: Session, name: str) -> tuple[Status, bool]:

@@ -2,10 +2,10 @@
 
 from newsletter.delivery.audience import Audience
 from newsletter.delivery.control import cancel, pause, resend, settle, settle_by
-from newsletter.delivery.due import due_dispatches
+from newsletter.delivery.due import due_dispatches, next_due
 from newsletter.delivery.forgetting import files_of, forget_recipient
 from newsletter.delivery.identity import process_began
-from newsletter.delivery.local import Means, Progress, run_dispatch
+from newsletter.delivery.local import Means, run_dispatch
 from newsletter.delivery.models import DeliveryState, DispatchState
 from newsletter.delivery.pace import Limits
 from newsletter.delivery.plan import Plan, plan_dispatch
@@ -22,6 +22,7 @@ from newsletter.delivery.report import (
 )
 from newsletter.delivery.retry import Backoff
 from newsletter.delivery.schedule import Schedule, parse_since
+from newsletter.delivery.tally import Progress
 
 __all__ = [
     "STATES",
@@ -44,6 +45,7 @@ __all__ = [
     "files_of",
     "forget_recipient",
     "log",
+    "next_due",
     "parse_since",
     "pause",
     "plan_dispatch",

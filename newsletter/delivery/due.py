@@ -1,10 +1,10 @@
-"""Which dispatches are for `newsletter run-due`: planned for a time that has come."""
+"""Which dispatches are for `newsletter run-due`: planned for a time that has come, or comes next."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, exists, or_, select
+from sqlalchemy import and_, exists, func, or_, select
 
 from newsletter.delivery.models import BATCH, DISPATCH, BatchState, DispatchState
 from subscribers.columns import now as right_now
@@ -37,3 +37,25 @@ def due_dispatches(engine: Engine, now: datetime | None = None) -> list[str]:
     )
     with engine.connect() as connection:
         return list(connection.scalars(query))
+
+
+def next_due(engine: Engine, now: datetime | None = None) -> tuple[str, datetime] | None:
+    """The dispatch planned for a time of which something is due next, and when; None if there is none."""
+    now = now or right_now()
+    at = func.min(BATCH.c.ready_at, type_=BATCH.c.ready_at.type)
+    query = (
+        select(DISPATCH.c.name, at)
+        .join(BATCH, BATCH.c.dispatch_id == DISPATCH.c.id)
+        .where(
+            DISPATCH.c.schedule != "",
+            DISPATCH.c.state.in_((DispatchState.PLANNED, DispatchState.RUNNING)),
+            BATCH.c.state == BatchState.READY,
+            BATCH.c.ready_at > now,
+        )
+        .group_by(DISPATCH.c.id, DISPATCH.c.name)
+        .order_by(at, DISPATCH.c.id)
+        .limit(1)
+    )
+    with engine.connect() as connection:
+        row = connection.execute(query).first()
+    return None if row is None else (row[0], row[1])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from datetime import timedelta
 from random import Random
-from threading import Event, Lock
+from threading import Event
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import DBAPIError
@@ -15,15 +15,16 @@ from newsletter.delivery import ledger
 from newsletter.delivery.circuit import Circuit
 from newsletter.delivery.collecting import seldom_collecting
 from newsletter.delivery.control import begin
-from newsletter.delivery.deliver_batch import DEFERRED, Job, deliver_batch
+from newsletter.delivery.deliver_batch import Job, deliver_batch
 from newsletter.delivery.identity import is_gone, worker_name
 from newsletter.delivery.models import DispatchState
 from newsletter.delivery.pace import PATIENT, Grant, Limits, Pace
 from newsletter.delivery.recovery import recover
 from newsletter.delivery.report import Status, status
 from newsletter.delivery.retry import Backoff
+from newsletter.delivery.tally import Progress, Tally
 from newsletter.editions import Edition, read_attached
-from newsletter.errors import DeliveryError, ProviderError
+from newsletter.errors import BusyError, DeliveryError, ProviderError
 from newsletter.messages import Composer, personal_links
 from subscribers.columns import now as right_now
 
@@ -65,26 +66,6 @@ class Means:
     random: Random = field(default_factory=Random)
 
 
-@dataclass(frozen=True)
-class Progress:
-    """How far a dispatch has come: *recipients* in all, and the outcomes so far, by state.
-
-    ``deferred`` recipients were not taken for now and are tried again. While nothing can be done,
-    ``waits_until`` says how long, and ``why``.
-    """
-
-    recipients: int
-    outcomes: Mapping[str, int]
-    deferred: int = 0
-    waits_until: datetime | None = None
-    why: str = ""
-
-    @property
-    def done(self) -> int:
-        """Recipients with an outcome."""
-        return sum(self.outcomes.values())
-
-
 def run_dispatch(
     means: Means,
     name: str,
@@ -121,7 +102,7 @@ def run_dispatch(
         dispatch = begin(means.engine, name, means.provider.name, paused=paused)
         if dispatch is None:
             return status(means.engine, name)
-        tally = _Tally(status(means.engine, name), progress)
+        tally = Tally(lambda: status(means.engine, name), progress)
         run = _Run(means, name, dispatch.id, stop, pause or stop.wait, tally, patience)
         if dispatch.state != DispatchState.FINISHED:
             composer = _composer(means, Edition.from_json(dispatch.edition))
@@ -141,35 +122,6 @@ def _composer(means: Means, edition: Edition) -> Composer:
     return Composer(edition, means.envelope, read_attached(edition, means.media))
 
 
-class _Tally:
-    """Adds up outcomes over all threads and tells how far the dispatch is."""
-
-    def __init__(self, before: Status, tell: Callable[[Progress], None]) -> None:
-        names = ("accepted", "rejected", "failed", "skipped", "uncertain")
-        self._counts = Counter({name: getattr(before, name) for name in names})
-        self._deferred = before.deferred
-        self._recipients = before.recipients
-        self._tell = tell
-        self._lock = Lock()
-        self.recorded = 0
-        self._tell(self._progress())
-
-    def add(self, outcomes: Counter[str]) -> None:
-        with self._lock:
-            # Other processes defer and settle, too, and only tell the ledger.
-            self._deferred = max(0, self._deferred + outcomes.pop(DEFERRED, 0))
-            self.recorded += outcomes.total()
-            self._counts.update(outcomes)
-            self._tell(self._progress())
-
-    def wait(self, until: datetime, why: str) -> None:
-        with self._lock:
-            self._tell(replace(self._progress(), waits_until=until, why=why))
-
-    def _progress(self) -> Progress:
-        return Progress(self._recipients, dict(self._counts), self._deferred)
-
-
 class _Run:
     """One run over one dispatch: rounds of threads, until there is nothing left to claim or to wait for."""
 
@@ -180,7 +132,7 @@ class _Run:
         dispatch_id: int,
         stop: Event,
         pause: Callable[[float], object],
-        tally: _Tally,
+        tally: Tally,
         patience: float | None,
     ) -> None:
         self._means = means
@@ -190,6 +142,7 @@ class _Run:
         self._id = dispatch_id
         self._stop = stop
         self._halted = False
+        self._busy: Grant | None = None
         self._pause = pause
         self._tally = tally
 
@@ -207,7 +160,8 @@ class _Run:
             ahead = ledger.outlook(self._means.engine, self._id, self._means.clock(), busy=busy)
             if ahead.claimable == ahead.held_or_waiting == 0:
                 break
-            closed = self._pace.closed() if ahead.claimable else Grant(0, until=ahead.next_at)
+            self._tally.look()
+            closed = self._closed() if ahead.claimable else Grant(0, until=ahead.next_at)
             if closed is not None:
                 if not self._wait_until(closed.until, closed.why):
                     break
@@ -218,10 +172,20 @@ class _Run:
             if trouble is not None:
                 # Whoever cannot even begin is told at once; a server that was there may come back, but not
                 # one that refuses us.
-                if self._tally.recorded == 0 or trouble.lasting or self._means.backoff.exhausted(failures):
+                hopeless = self._tally.recorded == 0 and not isinstance(trouble, BusyError)
+                if hopeless or trouble.lasting or self._means.backoff.exhausted(failures):
                     raise trouble
-                self._pause(self._means.backoff.wait(failures, self._means.random))
+                if not isinstance(trouble, BusyError):
+                    self._pause(self._means.backoff.wait(failures, self._means.random))
         ledger.finish(self._means.engine, self._id, self._means.clock())
+
+    def _closed(self) -> Grant | None:
+        """Until when nothing may leave, by the pace or by what the provider asked; None if something may."""
+        if self._busy is not None and self._busy.until is not None:
+            if self._busy.until > self._means.clock():
+                return self._busy
+            self._busy = None
+        return self._pace.closed()
 
     def _wait_until(self, moment: datetime | None, why: str) -> bool:
         """Wait until *moment*, but not for long: somebody may pause the dispatch, or another process may die.
@@ -236,7 +200,7 @@ class _Run:
             return False
         if seconds > PATIENT:
             self._tally.wait(moment, why)
-        self._pause(max(0.0, min(seconds, max(LOOK, min(SELDOM, seconds / 20)))))
+        self._pause(max(0.0, min(seconds, max(LOOK, min(SELDOM, seconds / 60)))))
         return True
 
     def _round(self, job: Job, threads: int) -> ProviderError | None:
@@ -263,6 +227,11 @@ class _Run:
             with self._means.provider.connect(self._name) as connection:
                 while not self._stopping() and deliver_batch(job, connection, worker):
                     pass
+        except BusyError as error:
+            # It is all one to the provider which connection asks: the others do not ask either.
+            until = self._means.clock() + timedelta(seconds=error.wait)
+            self._busy = Grant(0, until=until, why=error.what)
+            raise
         except ProviderError:
             raise
         except BaseException:
@@ -270,7 +239,7 @@ class _Run:
             raise
 
     def _stopping(self) -> bool:
-        return self._halted or self._stop.is_set()
+        return self._halted or self._busy is not None or self._stop.is_set()
 
     def _recover(self, gone: Callable[[str], bool]) -> None:
         means = self._means

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from array import array
 from collections import Counter
 from dataclasses import dataclass, field
@@ -13,14 +14,19 @@ from newsletter.delivery.deliver_batch import Job, compose
 from newsletter.delivery.local import links_of
 from newsletter.delivery.pace import Limits, Pace
 from newsletter.delivery.received import Received
+from newsletter.errors import BusyError
 from newsletter.providers import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from newsletter.delivery.audience import Audience
     from newsletter.delivery.local import Means
-    from newsletter.messages import Composer
+    from newsletter.messages import Composer, Message
+    from newsletter.providers import Connection, Outcome
+
+#: So often a provider that is busy is asked for the same.
+_TRIES = 3
 
 
 @dataclass
@@ -32,7 +38,14 @@ class Rehearsal:
     skipped: Counter[str] = field(default_factory=Counter)
 
 
-def rehearse(means: Means, composer: Composer, audience: Audience, *, again: bool) -> Rehearsal:
+def rehearse(
+    means: Means,
+    composer: Composer,
+    audience: Audience,
+    *,
+    again: bool,
+    wait: Callable[[float], object] = time.sleep,
+) -> Rehearsal:
     """Let the provider check the message of everybody in *audience*; nothing is written.
 
     Args:
@@ -40,6 +53,7 @@ def rehearse(means: Means, composer: Composer, audience: Audience, *, again: boo
         composer: what makes the messages.
         audience: who is meant.
         again: also those who already received the issue, or are about to.
+        wait: waits for so many seconds, where the provider asks for it.
 
     Raises:
         ProviderError: the provider cannot be reached, or refuses us.
@@ -52,12 +66,32 @@ def rehearse(means: Means, composer: Composer, audience: Audience, *, again: boo
             messages, skipped = compose(job, window, batch=1)
             result.skipped.update(entry.reason for entry in skipped)
             by_name = {message.delivery_id: message.email for message in messages.values()}
-            for outcome in connection.send(list(messages.values())) if messages else ():
+            for outcome in _patiently(connection, list(messages.values()), wait):
                 if outcome.verdict is Verdict.ACCEPTED:
                     result.passed += 1
                 else:
                     result.refused.append((by_name[outcome.delivery_id], outcome.reason))
     return result
+
+
+def _patiently(
+    connection: Connection, messages: Sequence[Message], wait: Callable[[float], object]
+) -> Iterator[Outcome]:
+    """The outcomes of *messages*; a provider that is busy is asked again, as often as it says so in vain."""
+    left = list(messages)
+    for tries in range(_TRIES, 0, -1):
+        told: set[str] = set()
+        try:
+            for outcome in connection.send(left) if left else ():
+                told.add(outcome.delivery_id)
+                yield outcome
+        except BusyError as error:
+            if tries == 1:
+                raise
+            left = [message for message in left if message.delivery_id not in told]
+            wait(error.wait)
+        else:
+            return
 
 
 def _ids(means: Means, slug: str, audience: Audience, *, again: bool) -> array[int]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from python_http_client import Client
 from sendgrid import SendGridAPIClient
 
-from newsletter.errors import CredentialsError, ProviderError, RefusedError
+from newsletter.errors import BusyError, CredentialsError, ProviderError, RefusedError
 from newsletter.providers.base import Outcome, Verdict
 from newsletter.providers.sendgrid_answers import Complaint, Then, rule, seconds_until_reset
 from newsletter.providers.sendgrid_payload import Payload
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from newsletter.messages import Message
     from newsletter.providers.sendgrid_payload import Request
 
-#: How often a request that came too early (429) is made, in all.
-EARLY = 3
 #: After so many requests in a row that were refused for one recipient or another, it is not about them.
 MOST_REFUSALS = 20
 
@@ -118,8 +116,8 @@ class SendgridConnection:
         """Hand over *messages*, in as few requests as can be.
 
         Raises:
-            ProviderError: SendGrid cannot be reached or refuses us. Messages without an outcome were not
-                handed over.
+            ProviderError: SendGrid cannot be reached, refuses us, or (BusyError) asks to wait. Messages
+                without an outcome were not handed over.
         """
         if not messages:
             return
@@ -158,7 +156,14 @@ class SendgridConnection:
                 yield from self._park(request, complaint, refusals)
             case Then.HALVE:
                 yield from self._halve(request, complaint, refusals)
-            case Then.WAIT | Then.DEFER:
+            case Then.WAIT:
+                raise BusyError(
+                    f"SendGrid takes no more for now: {complaint.reason}",
+                    wait=seconds_until_reset(answer.headers, self._provider.random),
+                    where=self.host,
+                    hint="wait, or lower `[delivery] rate`",
+                )
+            case Then.DEFER:
                 yield from _all(request, Verdict.DEFERRED, complaint.reason)
             case Then.DOUBT | Then.UNAVAILABLE:
                 yield from _all(request, Verdict.UNCERTAIN, complaint.reason)
@@ -172,16 +177,11 @@ class SendgridConnection:
                 raise self._held(complaint)
 
     def _patiently(self, request: Request) -> Answer:
-        """The answer to the request, made again where it is sure, or agreed, that it was not taken."""
-        once_more = self._provider.settings.unavailable == "retry"
-        for tries in range(1, EARLY + 1):
+        """The answer to the request, made again where it is agreed that it was not taken."""
+        answer = self._post(request)
+        if rule(answer.status).then is Then.UNAVAILABLE and self._provider.settings.unavailable == "retry":
+            self._provider.wait(1.0 + self._provider.random.random())
             answer = self._post(request)
-            then = rule(answer.status).then
-            if then is Then.UNAVAILABLE and once_more:
-                once_more = False
-            elif then is not Then.WAIT or tries == EARLY:
-                break
-            self._provider.wait(seconds_until_reset(answer.headers, self._provider.random))
         return answer
 
     def _post(self, request: Request) -> Answer:

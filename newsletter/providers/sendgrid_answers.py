@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import re
 import time
+from contextlib import suppress
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -30,7 +32,7 @@ class Then(StrEnum):
     PARK = "whom it names is `rejected`, the others go into a new request; if it names nobody, held"
     KEY = "held: the key is refused"
     HALVE = "two requests of half the size; `rejected` if it is for one recipient"
-    WAIT = "wait until `X-RateLimit-Reset`, then again; deferred after three times"
+    WAIT = "nobody is asked until `X-RateLimit-Reset` (or `Retry-After`), then again; held after five times in vain"
     DEFER = "deferred"
     DOUBT = "uncertain"
     UNAVAILABLE = "uncertain; once more first, if `unavailable` says `retry`"
@@ -112,13 +114,23 @@ class Complaint:
 def seconds_until_reset(headers: HTTPMessage, random: Random) -> float:
     """How long to wait after 429: ``X-RateLimit-Reset`` is a moment in seconds since 1970.
 
-    Up to a second more by chance keeps those who were refused together from coming back together.
+    Without it, ``Retry-After`` counts (RFC 9110, section 10.2.3), else a second. Up to a second more by
+    chance keeps those who were refused together from coming back together.
     """
     try:
         seconds = float(headers.get("X-RateLimit-Reset") or "") - time.time()
     except ValueError:
-        seconds = 1.0
+        seconds = _retry_after(headers.get("Retry-After") or "")
     return max(0.0, min(seconds, LONGEST_WAIT)) + random.random()
+
+
+def _retry_after(text: str) -> float:
+    """Seconds, or those until a date; one where it says neither."""
+    with suppress(ValueError):
+        return float(text)
+    with suppress(ValueError):
+        return parsedate_to_datetime(text).timestamp() - time.time()
+    return 1.0
 
 
 def _errors(body: bytes) -> Iterator[tuple[str, str]]:

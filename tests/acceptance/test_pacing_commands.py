@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,8 +28,10 @@ def test_a_dispatch_is_planned_for_later_and_not_run_before(letter: Letter) -> N
     planned = letter.ok("send", "plain", "--all", *at, "--json").json
     again = letter.ok("send", "plain", "--all", *at, "--json").json
     other = letter.run("send", "plain", "--all", "--at", "2091-01-01 08:00", "--detach", "--yes")
-    due = letter.ok("run-due", "--json").json
+    ran = letter.ok("run-due", "--json")
+    due = ran.json
 
+    assert ran.lines == ["nothing is due; next: plain-1 at 2090-01-01 08:00 UTC"]
     assert (planned["state"], planned["pending"], planned["schedule"]) == (
         "planned",
         4,
@@ -37,6 +41,37 @@ def test_a_dispatch_is_planned_for_later_and_not_run_before(letter: Letter) -> N
     assert (other.code, len(other.lines)) == (2, 2)
     assert "planned for 2090-01-01" in other.err
     assert "2090-01-01 08:00 UTC" in letter.ok("status", "plain-1").out
+
+
+def fall_due(letter: Letter, time: str) -> None:
+    """What the passing of time does: the batches that are due at *time* are due now."""
+    with closing(sqlite3.connect(letter.root / "newsletter.db")) as database:
+        changed = database.execute(
+            "UPDATE batch SET ready_at = '2020-01-01 00:00:00.000000' WHERE ready_at LIKE ?", (f"{time}%",)
+        ).rowcount
+        database.commit()
+    assert changed == 1
+
+
+def test_what_fell_due_is_handed_over_and_the_rest_when_it_does(letter: Letter) -> None:
+    """In Berlin it is eight o'clock an hour before it is in London; each run hands over what is due."""
+    letter.ok("subscribers", "add", "ann@example.com", "--time-zone", "Europe/Berlin")
+    at = ("--at", "2090-01-01 08:00", "--local", "--detach", "--yes")
+    letter.ok("send", "plain", "--all", *at)
+    fall_due(letter, "2090-01-01 07:00")
+
+    first = letter.ok("run-due")
+    early = outbox(letter)
+    waiting = letter.ok("run-due")
+    fall_due(letter, "2090-01-01 08:00")
+    second = letter.ok("run-due")
+    after = letter.ok("run-due")
+
+    assert early == 1
+    assert first.lines[-1] == "plain-1: running, 1 accepted, 3 pending"
+    assert waiting.lines == ["nothing is due; next: plain-1 at 2090-01-01 08:00 UTC"]
+    assert (second.lines[-1], outbox(letter)) == ("plain-1: finished, 4 accepted, 0 pending", 4)
+    assert after.lines == ["nothing is due, and nothing is planned for later"]
 
 
 @pytest.mark.parametrize(

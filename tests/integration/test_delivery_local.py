@@ -13,7 +13,7 @@ from fakes.providers import GONE, ScriptedProvider
 from fakes.smtp import smtp_server
 
 from newsletter.config import SmtpSettings
-from newsletter.delivery import Backoff, DispatchState, Limits, cancel, log, pause, status
+from newsletter.delivery import Backoff, DispatchState, Limits, cancel, log, pause, status, tally
 from newsletter.errors import CredentialsError, DeliveryError, ProviderError
 from newsletter.providers import Verdict
 from newsletter.providers.outbox import OutboxProvider
@@ -433,6 +433,27 @@ def test_progress_counts_up_to_everybody(engine: Engine) -> None:
         "accepted": 11,
         "rejected": 1,
     }
+
+
+def test_progress_tells_what_another_process_does(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While this one hands over its first window, another hands over all other batches."""
+    monkeypatch.setattr(tally, "EVERY", 0)
+    monkeypatch.setattr(tally, "SHARE", 1)
+    fill(engine, 25)
+    other = ScriptedProvider()
+    seen: list[Progress] = []
+
+    def judge(_message: Message) -> Verdict:
+        if not other.taken:
+            run(engine, other, patience=0)
+        return Verdict.ACCEPTED
+
+    provider = ScriptedProvider(judge)
+    plan(engine, provider)
+    ended = run(engine, provider, progress=seen.append)
+
+    assert (provider.taken.total(), other.taken.total(), ended.accepted) == (5, 20, 25)
+    assert [each.done for each in seen] == [0, 22, 24, 25]
 
 
 def test_a_rate_makes_windows_of_at_most_a_second(engine: Engine) -> None:

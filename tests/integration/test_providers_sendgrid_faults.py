@@ -6,6 +6,7 @@ import logging
 import ssl
 import time
 from contextlib import closing, nullcontext
+from email.utils import formatdate
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -17,15 +18,14 @@ from fakes.sendgrid import DEAF, HANG_UP, KEY, RESET, SILENCE, Refusal, Slowly, 
 from pydantic import SecretStr
 
 from newsletter.config import SendgridSettings
-from newsletter.errors import CredentialsError, ProviderError, RefusedError
+from newsletter.errors import BusyError, CredentialsError, ProviderError, RefusedError
 from newsletter.providers import Outcome, Verdict
-from newsletter.providers import sendgrid as module
-from newsletter.providers.sendgrid import SendgridProvider
+from newsletter.providers.sendgrid import MOST_REFUSALS, SendgridProvider
 from newsletter.providers.sendgrid_answers import RULES, Complaint, Then, rule
 from newsletter.providers.sendgrid_wire import DoubtError, UnsentError, Wire
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from newsletter.messages import Message
@@ -60,22 +60,34 @@ def test_silence_leaves_all_recipients_in_doubt() -> None:
         assert verdicts(send(provider(fake.url, timeout=0.2), messages(2))) == [Verdict.UNCERTAIN] * 2
 
 
-def test_too_many_requests_are_waited_out() -> None:
-    reset = {"X-RateLimit-Reset": str(int(time.time()) + 7)}
-    waits: list[float] = []
-    with sendgrid(lambda number: Refusal(429, reset) if number == 1 else None) as fake:
-        to = provider(fake.url)
-        to.wait = waits.append
+@pytest.mark.parametrize(
+    ("headers", "least", "most"),
+    [
+        ({"X-RateLimit-Reset": lambda: str(int(time.time()) + 7)}, 5, 8),
+        ({"Retry-After": lambda: "7"}, 7, 8),
+        ({"Retry-After": lambda: formatdate(time.time() + 7, usegmt=True)}, 5, 8),
+        ({"Retry-After": lambda: "soon"}, 1, 2),
+        ({"X-RateLimit-Reset": lambda: "9999999999"}, 60, 61),
+        ({}, 1, 2),
+    ],
+    ids=["reset", "after seconds", "after a date", "no number", "too long", "nothing said"],
+)
+def test_too_many_requests_say_for_how_long_nobody_is_to_ask(
+    headers: dict[str, Callable[[], str]], least: float, most: float
+) -> None:
+    """It is not waited here, where nothing could end the wait; who was in earlier requests keeps an outcome."""
+    refusal = Refusal(429, {name: value() for name, value in headers.items()})
+    with sendgrid(lambda number: refusal if number == 2 else None) as fake:
+        batch = messages(2)
+        again = message("reader1@example.com", "d9")  # an address twice: a request of its own
+        outcomes = []
+        with provider(fake.url).connect("issue-1") as connection, pytest.raises(BusyError) as caught:
+            outcomes.extend(connection.send([*batch, again]))
 
-        assert verdicts(send(to, messages(2))) == [Verdict.ACCEPTED] * 2
-    assert len(waits) == 1
-    assert 0 < waits[0] <= 8
-
-
-def test_too_many_requests_for_long_defer() -> None:
-    with sendgrid(lambda _: 429) as fake:
-        assert verdicts(send(provider(fake.url), messages(2))) == [Verdict.DEFERRED] * 2
-        assert len(fake.posted) == module.EARLY
+    assert least <= caught.value.wait <= most
+    assert not caught.value.lasting
+    assert [outcome.verdict for outcome in outcomes] == [Verdict.ACCEPTED] * 2
+    assert "SendGrid takes no more for now: 429" in str(caught.value)
 
 
 def test_a_request_that_is_too_large_is_halved() -> None:
@@ -140,7 +152,7 @@ TABLE: list[tuple[int, Then, Verdict | type[ProviderError]]] = [
     (408, Then.DEFER, Verdict.DEFERRED),
     (413, Then.HALVE, Verdict.REJECTED),
     (415, Then.HOLD, RefusedError),
-    (429, Then.WAIT, Verdict.DEFERRED),
+    (429, Then.WAIT, BusyError),
     (500, Then.DOUBT, Verdict.UNCERTAIN),
     (502, Then.DOUBT, Verdict.UNCERTAIN),
     (503, Then.UNAVAILABLE, Verdict.UNCERTAIN),
@@ -161,7 +173,7 @@ def test_each_answer_has_its_outcome(status: int, then: Then, outcome: Verdict |
 
     assert rule(status).then is then
     if refused:
-        assert caught.value.lasting
+        assert caught.value.lasting is (then is not Then.WAIT)
         assert str(status) in str(caught.value)
 
 
@@ -212,7 +224,7 @@ def test_refusing_one_after_the_other_is_not_about_them() -> None:
         with pytest.raises(RefusedError), provider(fake.url).connect() as connection:
             told.extend(connection.send(messages(100)))
 
-        assert len(fake.posted) == module.MOST_REFUSALS + 1
+        assert len(fake.posted) == MOST_REFUSALS + 1
 
 
 def test_an_answer_that_is_no_json_is_told_by_its_status() -> None:
@@ -287,19 +299,14 @@ def test_waits_are_spread_by_chance() -> None:
     """Who was refused together does not come back together."""
     waits: list[float] = []
     for seed in (1, 2):
-        with sendgrid(
-            lambda number: Refusal(429, {"X-RateLimit-Reset": "0"}) if number == 1 else None
-        ) as fake:
-            to = SendgridProvider(
-                SendgridSettings(host=fake.url), key=SecretStr(KEY), wait=waits.append, random=Random(seed)
-            )
-            send(to, messages(1))
+        with sendgrid(lambda _: Refusal(429, {"X-RateLimit-Reset": "0"})) as fake:
+            to = SendgridProvider(SendgridSettings(host=fake.url), key=SecretStr(KEY), random=Random(seed))
+            with pytest.raises(BusyError) as caught:
+                send(to, messages(1))
+            waits.append(caught.value.wait)
 
     assert waits[0] != waits[1]
     assert all(0 <= wait < 1 for wait in waits)
-
-
-# --- the way there ---------------------------------------------------------------------------------------
 
 
 def test_a_certificate_is_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
