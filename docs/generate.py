@@ -10,6 +10,7 @@ import click
 
 from newsletter.cli import newsletter
 from newsletter.config import Settings
+from newsletter.config.showing import NOT_SET, as_toml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,11 +56,16 @@ def settings() -> str:
         for name, below in model.model_fields.items():
             key = below.alias or name
             default = (
-                "required" if below.is_required() else f"`{below.get_default(call_default_factory=True)!r}`"
+                "required" if below.is_required() else _default(below.get_default(call_default_factory=True))
             )
             parts.append(f"| `{key}` | `NEWSLETTER_{section.upper()}__{key.upper()}` | {default} |")
         parts.append("")
     return "\n".join(parts)
+
+
+def _default(value: object) -> str:
+    """A default as it would be written in the file; a key without one is not set."""
+    return NOT_SET if value is None else f"`{as_toml(value)}`"
 
 
 PAGES = {"commands.md": commands, "settings.md": settings}

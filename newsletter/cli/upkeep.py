@@ -13,6 +13,7 @@ from click.shell_completion import get_completion_class
 from newsletter import migrations
 from newsletter.cli import output
 from newsletter.cli.session import Session, confirm, json_option, pass_session
+from newsletter.config.showing import settings_shown
 from newsletter.errors import NewsletterError
 from newsletter.migrations.restoring import check_backup
 from newsletter.migrations.restoring import restore as restore_backup
@@ -120,19 +121,18 @@ def config() -> None:
 @json_option
 @pass_session
 def config_show(session: Session, *, as_json: bool) -> None:
-    """Print every setting with the value that is in force.
+    """Print every setting with the value that is in force, and who set it if it is not the default.
 
     \b
     Example:
       NEWSLETTER_DELIVERY__PROVIDER=smtp newsletter config show
     """
-    values = session.publication.settings.model_dump(by_alias=True)
+    settings = session.publication.settings
     if as_json:
-        output.document(values)
+        output.document(settings.model_dump(by_alias=True))
         return
-    for section, settings in values.items():
-        for key, value in settings.items():
-            output.data(f"{section}.{key} = {value}")
+    for key, value, source in settings_shown(settings):
+        output.data(f"{key} = {value}{'' if source == 'default' else f'  # {source}'}")
 
 
 @click.command()

@@ -172,20 +172,23 @@ def test_sigterm_records_what_is_in_flight(many) -> None:
 def test_a_wait_for_sendgrid_is_ended_at_once(many, how: str) -> None:
     """SendGrid asks for a minute; who is told to stop does not take it."""
     reset = {"X-RateLimit-Reset": str(int(time.time()) + 600)}
-    with sendgrid(lambda number: Refusal(429, reset) if number >= 3 else None) as fake:
-        with subprocess.Popen(
+    with (
+        sendgrid(lambda number: Refusal(429, reset) if number >= 3 else None) as fake,
+        subprocess.Popen(
             to(many, fake).command(*SEND), env=many.env(), cwd=many.root, stdout=-1, stderr=-1, text=True
-        ) as process:
-            waits = next(line for line in process.stderr if "waits until" in line)
-            if how == "SIGTERM":
-                process.send_signal(signal.SIGTERM)
-            else:
-                many.ok(how, "plain-1", *(["--yes"] if how == "cancel" else []))
-            out, err = process.communicate(timeout=40)
+        ) as process,
+    ):
+        waits = next(line for line in process.stderr if "waits until" in line)
+        if how == "SIGTERM":
+            process.send_signal(signal.SIGTERM)
+        else:
+            many.ok(how, "plain-1", *(["--yes"] if how == "cancel" else []))
+        out, err = process.communicate(timeout=40)
+    taken = sum(got(fake).values())
 
     assert "SendGrid takes no more for now: 429" in waits
     left = json.loads(out)
-    assert (left["uncertain"], left["accepted"]) == (0, sum(got(fake).values()))
+    assert (left["uncertain"], left["accepted"]) == (0, taken)
     if how == "cancel":
         assert (process.returncode, left["state"], left["pending"]) == (0, "cancelled", 0)
     else:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from newsletter.config import load_publication, split_mailbox
+from newsletter.config.showing import as_toml, settings_shown
 from newsletter.errors import ConfigError
 
 LEAST = '[publication]\nname = "Letter"\nfrom = "Letter <a@example.com>"\n'
@@ -110,3 +114,30 @@ def test_a_secret_comes_from_its_file_or_its_variable(
 def test_a_mailbox_is_read_as_people_write_it(text: str, parts: tuple[str, str]) -> None:
     """Also with a comma that RFC 5322 would have in quotes."""
     assert split_mailbox(text) == parts
+
+
+def test_settings_are_shown_as_the_file_has_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With who set them; what is shown of the file's sections is TOML that says the same again."""
+    monkeypatch.setenv("NEWSLETTER_SMTP__PORT", "2525")
+    text = '[delivery]\nwarm_up = [50, 100]\n[delivery.domains]\n"gmail.com" = "5/second"\n'
+    text += '[smtp.dkim]\nselector = "s1"\nkey_file = "k"\n'
+    made = publication(tmp_path, LEAST + text)
+    shown = {key: (value, source) for key, value, source in settings_shown(made.settings)}
+
+    assert shown["publication.from"] == ('"Letter <a@example.com>"', "file")
+    assert shown["publication.reply_to"] == ("not set", "default")
+    assert shown["delivery.warm_up"] == ("[50, 100]", "file")
+    assert shown["delivery.domains"] == ('{ "gmail.com" = "5/second" }', "file")
+    assert shown["smtp.dkim"] == ('{ selector = "s1", key_file = "k" }', "file")
+    assert shown["smtp.port"] == ("2525", "environment")
+    assert shown["smtp.timeout"] == ("30.0", "default")
+    for key, (value, _) in shown.items():
+        if value != "not set":
+            tomllib.loads(f"{key} = {value}")
+
+
+@given(st.text())
+def test_any_text_is_shown_as_a_string_of_toml(text: str) -> None:
+    assume(not any("\ud800" <= character <= "\udfff" for character in text))
+
+    assert tomllib.loads(f"key = {as_toml(text)}") == {"key": text}
