@@ -28,6 +28,7 @@ COLUMNS = {
     "first_name": "first_name",
     "last_name": "last_name",
     "locale": "locale",
+    "time_zone": "time_zone",
     "joined": "created_at",
 }
 _FIND_ALREADY = {"status", "tags", "topics"}

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import and_, delete, func, or_, select, update
 
 from subscribers.consent import GONE, Consent, change_status
 from subscribers.database import vacate, writing
+from subscribers.engagement import EVENT
 from subscribers.leaving import before_pending, forget
 from subscribers.models import ConsentKind, Status, SubscriptionState, SuppressionReason
 from subscribers.suppression import suppress
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 #: How many are forgotten in one transaction: others write in between.
 _AT_A_TIME = 200
+_EVENTS_AT_A_TIME = 10_000
 _SOURCE = "retention"
 _LEFT = sorted(GONE - {Status.ERASED})
 
@@ -38,27 +40,31 @@ class Policy:
     Attributes:
         pending_days: a sign-up that nobody confirms.
         left_days: what is known of who left, bounced or complained; a hash remains, so that they stay away.
+        event_days: what happened with messages: opened, clicked and the like. Segments that ask for more days
+            than that do not find them any more; who bounced or left stays so.
     """
 
     pending_days: int | None = 30
     left_days: int | None = None
+    event_days: int | None = None
 
 
 @dataclass(frozen=True)
 class Expired:
     """How many were, or would be, forgotten: sign-ups that were never confirmed, and those who left long ago.
 
-    ``topics`` counts topics that were asked for and never confirmed.
+    ``topics`` counts topics that were asked for and never confirmed, ``events`` what happened with messages.
     """
 
     pending: int = 0
     left: int = 0
     topics: int = 0
+    events: int = 0
 
     @property
     def total(self) -> int:
         """All of them."""
-        return self.pending + self.left + self.topics
+        return self.pending + self.left + self.topics + self.events
 
 
 def due(store: SubscriberStore, policy: Policy) -> Expired:
@@ -71,7 +77,10 @@ def due(store: SubscriberStore, policy: Policy) -> Expired:
             return found
 
         return Expired(
-            count(_pending(policy, at)), count(_left(policy, at)), count(_unconfirmed_topics(policy, at))
+            count(_pending(policy, at)),
+            count(_left(policy, at)),
+            count(_unconfirmed_topics(policy, at)),
+            count(_old_events(policy, at)),
         )
 
 
@@ -96,9 +105,12 @@ def expire(store: SubscriberStore, policy: Policy, *, along: Along | None = None
     for number, where in enumerate((_pending(policy, at), _left(policy, at))):
         while done := _expire_some(store, where, along, at):
             counts[number] += done
-    if any(counts):
+    events = 0
+    while policy.event_days is not None and (done := _forget_events(store, _old_events(policy, at))):
+        events += done
+    if any(counts) or events:
         vacate(store.engine)
-    return Expired(counts[0], counts[1], topics)
+    return Expired(counts[0], counts[1], topics, events)
 
 
 def _expire_some(
@@ -111,6 +123,12 @@ def _expire_some(
         for row in rows:
             _expire_one(connection, row, along, at)
     return len(rows)
+
+
+def _forget_events(store: SubscriberStore, where: ColumnElement[bool]) -> int:
+    some = select(EVENT.c.id).where(where).limit(_EVENTS_AT_A_TIME)
+    with writing(store.engine) as connection:
+        return connection.execute(delete(EVENT).where(EVENT.c.id.in_(some))).rowcount
 
 
 def _expire_one(connection: Connection, row: Row[Any], along: Along | None, at: datetime) -> None:
@@ -152,3 +170,9 @@ def _unconfirmed_topics(policy: Policy, at: datetime) -> ColumnElement[bool]:
     pairs = TOPICS.pairs.c
     old = pairs.since <= at - timedelta(days=policy.pending_days)
     return and_(pairs.state == SubscriptionState.PENDING, old)
+
+
+def _old_events(policy: Policy, at: datetime) -> ColumnElement[bool]:
+    if policy.event_days is None:
+        return or_(False)
+    return EVENT.c.at <= at - timedelta(days=policy.event_days)

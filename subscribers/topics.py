@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy import ColumnElement, Connection, Engine
+
+#: What a topic is called in commands, issues and addresses of pages.
+_SLUG = re.compile(r"\w[\w.-]*")
 
 _TOPIC, _SUBSCRIPTION = TOPICS.words, TOPICS.pairs
 
@@ -57,6 +61,13 @@ def add_topic(engine: Engine, slug: str, name: str = "") -> bool:
     cleaned = clean_words([slug])
     if not cleaned:
         raise FieldError("a topic without a name")
+    if not _SLUG.fullmatch(cleaned[0]):
+        plain = re.sub(r"[^\w.-]+", "-", cleaned[0]).strip("-._")
+        hint = (
+            f'write `newsletter topics add {plain} --name "{cleaned[0]}"`' if plain else "such as `product`"
+        )
+        what = f"`{cleaned[0][:80]}` cannot be the name of a topic: it has letters, digits, `-`, `_` and `.`"
+        raise FieldError(what, hint=hint)
     title = clean_text(name, "the name of a topic")
     with writing(engine) as connection:
         statement = insert(connection, _TOPIC).values(slug=cleaned[0], name=title).on_conflict_do_nothing()

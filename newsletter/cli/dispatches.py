@@ -78,7 +78,7 @@ def pause_(session: Session, dispatch: str) -> None:
       newsletter pause 2026-04-11-1
     """
     pause(session.engine, dispatch)
-    output.say(f"paused; `newsletter resume {dispatch}` goes on")
+    output.say(f"paused; {output.resuming(dispatch)} goes on")
 
 
 @click.command(name="cancel")
@@ -135,7 +135,7 @@ def report_table(standing: Status, zone: tzinfo) -> None:
         ],
     )
     if standing.state is DispatchState.RUNNING and not standing.workers:
-        output.say(f"nobody is working on it; `newsletter resume {standing.dispatch}` goes on")
+        output.say(f"nobody is working on it; {output.resuming(standing.dispatch)} goes on")
 
 
 def local_time(moment: datetime, zone: tzinfo) -> str:

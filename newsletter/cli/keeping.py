@@ -104,7 +104,7 @@ def permit(session: Session, email: str, topic: str) -> None:
 @json_option
 @pass_session
 def expire_(session: Session, *, dry_run: bool, yes: bool, as_json: bool) -> None:
-    """Forget what `[retention]` says is kept too long: unconfirmed sign-ups, and who left long ago.
+    """Forget what `[retention]` says is kept too long: unconfirmed sign-ups, who left, old events.
 
     \b
     Examples:
@@ -112,13 +112,19 @@ def expire_(session: Session, *, dry_run: bool, yes: bool, as_json: bool) -> Non
       newsletter subscribers expire --yes
     """
     settings = session.publication.settings.retention
-    policy = Policy(settings.pending_days or None, settings.left_days or None)
+    policy = Policy(settings.pending_days or None, settings.left_days or None, settings.event_days or None)
     found = due(session.store, policy)
     if not dry_run and found.total:
-        confirm(f"Forget {found.pending:,} unconfirmed and {found.left:,} who left?", yes=yes)
+        events = f", and {output.plural(found.events, 'event')}" if found.events else ""
+        confirm(f"Forget {found.pending:,} unconfirmed and {found.left:,} who left{events}?", yes=yes)
         with _forgetting(session) as along:
             found = expire(session.store, policy, along=along)
-    counts = {"unconfirmed": found.pending, "left": found.left, "unconfirmed_topics": found.topics}
+    counts = {
+        "unconfirmed": found.pending,
+        "left": found.left,
+        "unconfirmed_topics": found.topics,
+        "events": found.events,
+    }
     if as_json:
         output.document({**counts, "dry_run": dry_run})
         return
@@ -155,7 +161,7 @@ def stats(session: Session, months: int, *, as_json: bool) -> None:
     if drawn:
         columns.append(drawn[0])
         rows = [[*row, bar] for row, bar in zip(rows, drawn[1:], strict=True)]
-    output.table(columns, rows, right=columns[1:7])
+    output.table(columns, rows, right=columns[1:7], header=True)
 
 
 def erase_everywhere(session: Session, email: str, source: str) -> bool:

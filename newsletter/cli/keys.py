@@ -32,16 +32,20 @@ def list_(session: Session, *, as_json: bool) -> None:
       newsletter keys list
     """
     ages = key_ages(session.engine, KeyPurpose.LINKS)
-    rows = [
-        {"key": number, "made": made.isoformat(), "signs": number == len(ages)}
-        for number, made in enumerate(ages, 1)
-    ]
     if as_json:
-        output.document(rows)
+        output.document(
+            [
+                {"key": number, "made": made.isoformat(), "signs": number == len(ages)}
+                for number, made in enumerate(ages, 1)
+            ]
+        )
     else:
         output.table(
             ("key", "made", "use"),
-            ((row["key"], row["made"], "signs" if row["signs"] else "is believed") for row in rows),
+            (
+                (number, made, "signs" if number == len(ages) else "is believed")
+                for number, made in enumerate(ages, 1)
+            ),
         )
 
 

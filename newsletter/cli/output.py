@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -39,9 +40,21 @@ def json_line(value: object) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, default=str))
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> None:
-    """Rows of data on stdout: a table on a terminal, tab-separated lines elsewhere."""
+def table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    right: Sequence[str] = (),
+    header: bool = False,
+) -> None:
+    """Rows of data on stdout: a table on a terminal, tab-separated lines elsewhere.
+
+    The columns are named on a terminal, and elsewhere only if *header* says so: where rows of numbers would
+    say nothing without.
+    """
     if not sys.stdout.isatty():
+        if header:
+            click.echo("\t".join(columns))
         for row in rows:
             click.echo("\t".join(_cell(value) for value in row))
         return
@@ -79,6 +92,16 @@ def plural(count: int, one: str, many: str = "") -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
+def moment(at: datetime) -> str:
+    """A moment for people, to the second: ``2026-04-11 08:00:00+00:00``."""
+    return at.isoformat(sep=" ", timespec="seconds")
+
+
+def resuming(dispatch: str) -> str:
+    """The command that goes on with a dispatch, as it can be run here: a script is asked nothing."""
+    return f"`newsletter resume {dispatch}{'' if sys.stdin.isatty() else ' --yes'}`"
+
+
 def _line(text: str) -> str:
     return " ".join(text.split())
 
@@ -86,6 +109,8 @@ def _line(text: str) -> str:
 def _cell(value: Any) -> str:  # noqa: ANN401 - whatever a row holds
     if value is None:
         return ""
+    if isinstance(value, datetime):
+        return moment(value)
     if isinstance(value, list | tuple | set):
         return ", ".join(str(item) for item in value)
     return _line(str(value))

@@ -240,7 +240,7 @@ def show(session: Session, email: str, *, as_json: bool) -> None:
             }
         )
         return
-    attributes = ", ".join(f"{name}={value}" for name, value in profile.attributes.items())
+    attributes = ", ".join(f"{name} = {_shown(value)}" for name, value in profile.attributes.items())
     lines = [
         f"{entry.at:%Y-%m-%d %H:%M} {entry.kind}{f' {entry.topic}' if entry.topic else ''}"
         f" ({entry.source}) {entry.text}"
@@ -370,6 +370,11 @@ def _nobody(session: Session, chosen: Segment | None) -> str:
     if chosen is not None and session.store.count(None):
         return "nobody on the list is meant by this"
     return "nobody is on the list yet; `newsletter subscribers import FILE` or `… add EMAIL` begins it"
+
+
+def _shown(value: object) -> str:
+    """The value of an attribute; true and false as expressions have them."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _brief(profile: Profile) -> dict[str, object]:

@@ -43,7 +43,7 @@ def delivering(dispatch: str) -> Iterator[tuple[Event, Callable[[Count], None]]]
     def on_signal(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a fixed signature
         if stop.is_set() and number == signal.SIGINT:
             output.say(
-                f"ended; `newsletter resume {dispatch}` names who is in doubt and goes on with the others"
+                f"ended; {output.resuming(dispatch)} names who is in doubt and goes on with the others"
             )
             # Ending is safe at any moment: the ledger knows who was about to be handed over.
             os._exit(INTERRUPTED)

@@ -109,7 +109,7 @@ def reconcile(
             f"{output.plural(left, 'recipient')} still in doubt: `--accepted`, `--failed` or `--resend`"
         )
     if tried_again:
-        output.say(f"next: `newsletter resume {dispatch}`")
+        output.say(f"next: {output.resuming(dispatch)}")
 
 
 def _names(who: tuple[str, ...]) -> tuple[str, ...] | None:

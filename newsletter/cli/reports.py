@@ -11,7 +11,7 @@ from newsletter.cli import output
 from newsletter.cli.session import Session, pass_session
 from newsletter.delivery import STATES, LogFilter, log, parse_since
 from newsletter.delivery.summary import as_document, as_markdown, summarise
-from newsletter.errors import NewsletterError
+from newsletter.errors import NewsletterError, UsageError
 from newsletter.whole import write_whole
 
 COLUMNS = ("email", "state", "reason", "provider_id", "message_id", "at", "attempts")
@@ -72,7 +72,7 @@ def log_(
     "--format",
     "kind",
     type=click.Choice(["markdown", "json"]),
-    help="Default: json for a FILE.json, else markdown.",
+    help="Default: json for a FILE.json, markdown for a FILE.md.",
 )
 @pass_session
 def report(session: Session, dispatch: str, path: Path | None, kind: str | None) -> None:
@@ -84,7 +84,7 @@ def report(session: Session, dispatch: str, path: Path | None, kind: str | None)
       newsletter report 2026-04-11-1 -o reports/2026-04-11-1.md
       newsletter report 2026-04-11-1 --format json
     """
-    kind = kind or ("json" if path and path.suffix == ".json" else "markdown")
+    kind = kind or _kind_of(path)
     summary = summarise(session.engine, dispatch)
     text = as_document(summary) if kind == "json" else as_markdown(summary, session.zone)
     if path is None:
@@ -100,5 +100,25 @@ def report(session: Session, dispatch: str, path: Path | None, kind: str | None)
         ) from error
     output.say(f"wrote {path}")
 
+
+def _kind_of(path: Path | None) -> str:
+    """The format that the name of a file asks for.
+
+    Raises:
+        UsageError: it asks for none that is known.
+    """
+    if path is None or not path.suffix:
+        return "markdown"
+    kind = _KINDS.get(path.suffix.lower())
+    if kind is None:
+        raise UsageError(
+            f"a report cannot be written as `{path.suffix}`",
+            where=str(path),
+            hint="name it FILE.md or FILE.json, or say `--format markdown` or `--format json`",
+        )
+    return kind
+
+
+_KINDS = {".md": "markdown", ".markdown": "markdown", ".txt": "markdown", ".json": "json"}
 
 COMMANDS = (log_, report)

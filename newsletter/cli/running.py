@@ -139,7 +139,7 @@ def run(session: Session, dispatch: str, provider: Provider, *, as_json: bool) -
     """Work on a dispatch until it is done or stopped, and leave with the exit code that says which.
 
     Raises:
-        DeliveryError: too many were rejected, and the dispatch was halted.
+        DeliveryError: too many were rejected, and the dispatch was halted; or somebody paused it meanwhile.
     """
     means = _means(session, dispatch, provider)
     try:
@@ -154,18 +154,19 @@ def run(session: Session, dispatch: str, provider: Provider, *, as_json: bool) -
         return
     if as_json:
         output.document(report_document(standing))
-    go_on = f"`newsletter resume {dispatch}` goes on with the {standing.pending:,} who are pending"
+    go_on = f"{output.resuming(dispatch)} goes on with the {standing.pending:,} who are pending"
     if standing.halted:
         see = f"see `newsletter log {dispatch} --state rejected`; when it is mended"
         raise DeliveryError(f"halted: {standing.halted}", where=dispatch, hint=f"{see}, {go_on}")
-    # Whether by a signal here or by `pause` elsewhere: not everybody has an outcome.
-    output.say(f"{'stopped' if stop.is_set() else standing.state}; {go_on}")
+    if not stop.is_set():
+        raise DeliveryError(f"it was {standing.state} from elsewhere", where=dispatch, hint=go_on)
+    output.say(f"stopped; {go_on}")
     raise SystemExit(INTERRUPTED)
 
 
 def _then(session: Session, dispatch: str) -> str:
     """How to go on after an error; empty if nobody is pending."""
-    go_on = f"`newsletter resume {dispatch}` goes on"
+    go_on = f"{output.resuming(dispatch)} goes on"
     try:
         pending = status(session.engine, dispatch).pending
     except DBAPIError:  # the database may be what is gone

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from newsletter.cli import output
@@ -9,6 +11,9 @@ from newsletter.cli.patience import looking
 from newsletter.cli.session import Session, json_option, pass_session
 from newsletter.errors import UsageError
 from subscribers.indexing import create_index, indexes, remove_index
+
+if TYPE_CHECKING:
+    from subscribers import Segment
 
 
 @click.group()
@@ -39,8 +44,7 @@ def add(session: Session, name: str, expression: str) -> None:
     with looking(session, segment):
         count = session.store.count(segment)
     output.say(f"saved: {name}, {output.plural(count, 'subscriber')} today")
-    if not count:
-        output.warn(f"segment `{name}` matches nobody")
+    _warn(session, segment, count)
 
 
 @segments.command(name="list")
@@ -77,6 +81,7 @@ def show(session: Session, name: str, *, as_json: bool) -> None:
     with looking(session, segment):
         count = session.store.count(segment)
         sample = [person.email for person in session.store.sample(segment)]
+    _warn(session, segment, count)
     if as_json:
         output.document(
             {
@@ -151,6 +156,15 @@ def index(session: Session, field: str | None, *, remove: bool, as_json: bool) -
     elif field is None:
         states = {True: "ready", False: "not finished: make it again"}
         output.table(("field", "state"), ((index.field, states[index.ready]) for index in found))
+
+
+def _warn(session: Session, segment: Segment, count: int) -> None:
+    """Say what of a segment can be true of nobody, and that it matches nobody if that is so."""
+    if not count and session.store.count(None):
+        output.warn(f"segment `{segment.name}` matches nobody")
+    with session.engine.connect() as connection:
+        for miss in segment.misses(connection):
+            output.warn(miss)
 
 
 COMMANDS = (segments,)

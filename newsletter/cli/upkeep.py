@@ -103,6 +103,9 @@ def restore(session: Session, file: Path, *, yes: bool) -> None:
         kept = restore_backup(engine, file)
     finally:
         engine.dispose()
+    if kept is None:
+        output.say("restored; there was nothing to be replaced")
+        return
     output.say(f"restored; what was there is in {kept}")
     output.warn("whoever left since the backup is on the list again; tell them apart before you send")
 

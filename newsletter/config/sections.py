@@ -53,3 +53,4 @@ class RetentionSettings(Section):
 
     pending_days: int = Field(default=30, ge=0)
     left_days: int = Field(default=0, ge=0)
+    event_days: int = Field(default=0, ge=0)

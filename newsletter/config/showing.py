@@ -19,7 +19,7 @@ NOT_SET = "not set"
 
 
 def as_toml(value: object) -> str:
-    """A value as TOML writes it (https://toml.io/en/v1.0.0); None, which TOML cannot write, as ``not set``."""
+    """A value as TOML writes it (https://toml.io/en/v1.0.0); None, which it cannot, as ``not set``."""
     match value:
         case None:
             return NOT_SET

@@ -28,7 +28,17 @@ if TYPE_CHECKING:
     from newsletter.issues import Document, Issue, MergeTag
 
 #: What is known of every subscriber, beside the attributes that a list may have.
-STANDARD_FIELDS = ("email", "first_name", "last_name", "name", "locale", "tags", "topics", "joined")
+STANDARD_FIELDS = (
+    "email",
+    "first_name",
+    "last_name",
+    "name",
+    "locale",
+    "time_zone",
+    "tags",
+    "topics",
+    "joined",
+)
 #: The links that every message has.
 LINKS = ("unsubscribe", "preferences", "web")
 

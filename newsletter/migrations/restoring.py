@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from sqlalchemy import inspect
 
 from newsletter import migrations
 from newsletter.errors import ConfigError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from sqlalchemy import Engine
 
 #: How long others may go on writing before restoring gives up, in seconds.
@@ -28,6 +29,8 @@ def check_backup(path: Path) -> str:
     """
     if not path.is_file():
         raise ConfigError("there is no such file", where=str(path), hint=_HINT)
+    if path.stat().st_size == 0:
+        raise ConfigError("the file is empty", where=str(path), hint=_HINT)
     try:
         with closing(_open(path)) as backup:
             if (verdict := backup.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
@@ -48,7 +51,7 @@ def check_backup(path: Path) -> str:
     return revision
 
 
-def restore(engine: Engine, path: Path) -> Path:
+def restore(engine: Engine, path: Path) -> Path | None:
     """Put a backup in the place of a SQLite database, in one transaction, which others wait for.
 
     Args:
@@ -56,11 +59,11 @@ def restore(engine: Engine, path: Path) -> Path:
         path: what `check_backup` approved.
 
     Returns:
-        The copy of what was replaced, beside the database.
+        The copy of what was replaced, beside the database; None if there was nothing.
 
     Raises:
         ConfigError: the database is no SQLite file, the copy cannot be written, or somebody else writes on
-            and on; nothing was changed then.
+            and on, or *path* is the database itself; nothing was changed then.
     """
     if engine.dialect.name != "sqlite":
         raise ConfigError(
@@ -68,9 +71,11 @@ def restore(engine: Engine, path: Path) -> Path:
             where=engine.url.render_as_string(),
             hint="use `pg_restore` for PostgreSQL",
         )
-    kept = migrations.backup_beside(engine, "replaced")
-    engine.dispose()  # our own connections must not keep the file busy
     database = str(engine.url.database)
+    if path.resolve() == Path(database).resolve():
+        raise ConfigError("this is the database itself", where=str(path), hint=_HINT)
+    kept = migrations.backup_beside(engine, "replaced") if inspect(engine).get_table_names() else None
+    engine.dispose()  # our own connections must not keep the file busy
     try:
         with closing(_open(path)) as source, closing(sqlite3.connect(database, timeout=_PAUSE)) as target:
             target.execute("PRAGMA secure_delete = ON").close()

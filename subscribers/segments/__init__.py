@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from subscribers.columns import now
-from subscribers.segments import memory, sql, words
+from subscribers.segments import memory, misses, sql, words
 from subscribers.segments.nodes import FIELDS, AllOf, Always, AnyOf, Not, asks_events, sought
 from subscribers.segments.parsing import parse
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from datetime import date
 
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import ColumnElement, Connection
 
     from subscribers.engagement import Event
     from subscribers.segments.nodes import Node
@@ -65,6 +65,10 @@ class Segment:
         """The expression in English."""
         return words.in_words(self.node)
 
+    def misses(self, connection: Connection) -> list[str]:
+        """What of it can be true of nobody as the list is now, each with what may have been meant."""
+        return misses.misses(connection, self.node)
+
     def asks_events(self) -> bool:
         """Whether it asks what happened with messages."""
         return asks_events(self.node)
@@ -102,9 +106,9 @@ def parse_segment(
 ) -> Segment:
     """Read an expression such as ``country == "DE" and "builders" in tags``.
 
-    Known are the fields email, first_name, last_name, name, locale, status, joined, tags and topics, and the
-    attributes; text, numbers, true, false, lists of them and ``days_ago(30)``; ``and``, ``or``, ``not``,
-    parentheses; ``== != < <= > >=``, ``in``, ``is defined``, ``is none``, ``is startswith("…")``,
+    Known are the fields email, first_name, last_name, name, locale, time_zone, status, joined, tags and
+    topics, and the attributes; text, numbers, true, false, lists of them and ``days_ago(30)``; ``and``,
+    ``or``, ``not``, parentheses; ``== != < <= > >=``, ``in``, ``is defined``, ``is none``, ``is startswith("…")``,
     ``is endswith("…")``; ``| lower``; ``received("SLUG")``, ``opened("SLUG")``, ``clicked("SLUG")``,
     ``opened_within(90)``, ``clicked_within(90)``; and ``segment("NAME")``.
 

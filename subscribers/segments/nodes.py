@@ -169,6 +169,7 @@ FIELDS = {
     "last_name": Field("last_name", Kind.TEXT),
     "name": Field("name", Kind.TEXT),
     "locale": Field("locale", Kind.TEXT),
+    "time_zone": Field("time_zone", Kind.TEXT),
     "status": Field("status", Kind.TEXT),
     "joined": Field("joined", Kind.DAY),
     "tags": Field("tags", Kind.WORDS),

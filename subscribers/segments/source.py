@@ -20,6 +20,12 @@ LONGEST_EXPRESSION = 10_000
 WHAT_IS_KNOWN = 'a segment compares fields with values, such as `country == "DE" and "pro" in tags`'
 
 
+#: What other languages write, and what is written here; the longer come first.
+_FOREIGN = {"&&": "and", "||": "or", "<>": "!=", "AND ": "and", "OR ": "or", "NOT ": "not"} | {
+    "=": "==", "&": "and", "|": "or", "!": "not"
+}  # fmt: skip
+
+
 class Source:
     """An expression as it was written.
 
@@ -114,5 +120,11 @@ class Source:
             return self.error("an expression is written without braces", 0, hint=WHAT_IS_KNOWN)
         if "end of template" in (error.message or ""):
             return self.error("the expression ends too early", len(self.text), hint=WHAT_IS_KNOWN)
+        # Of `<>`, the parser stumbles over the second half.
+        offset = error.lineno - self.text.startswith("<>", error.lineno - 1)
+        for foreign, ours in _FOREIGN.items():
+            if self.text.startswith(foreign, offset):
+                what = f"`{foreign.strip()}` is of another language"
+                return self.error(what, offset, hint=f"write `{ours}`")
         what = (error.message or "this cannot be read").split(" at ")[0].rstrip(".").replace("'", "`")
         return self.error(what, error.lineno, hint=WHAT_IS_KNOWN)

@@ -78,9 +78,10 @@ class Terms:
                 )
             return day
         if field.name == "status" and value not in tuple(Status):
-            raise self.source.error(
-                f"there is no status {value!r}", node.lineno, hint=nearest(str(value), Status)
-            )
+            hint = nearest(str(value), Status)
+            if value == "paused":
+                hint = "who pauses stays `active`, and gets no mail while the pause lasts"
+            raise self.source.error(f"there is no status {value!r}", node.lineno, hint=hint)
         return self.lowered(value, field, node) if isinstance(value, str) else value
 
     def lowered(self, text: str, field: Field, node: jinja.Node) -> str:

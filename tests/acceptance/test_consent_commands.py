@@ -111,7 +111,7 @@ def test_retention_is_by_the_settings(letter: Letter) -> None:
     """Nobody is forgotten without being asked about, and nothing where nothing is due."""
     done = letter.ok("subscribers", "expire", "--json")
 
-    assert done.json == {"unconfirmed": 0, "left": 0, "unconfirmed_topics": 0, "dry_run": False}
+    assert done.json == {"unconfirmed": 0, "left": 0, "unconfirmed_topics": 0, "events": 0, "dry_run": False}
 
 
 def test_statistics_are_a_table_and_on_a_terminal_a_chart(letter: Letter) -> None:
@@ -119,7 +119,9 @@ def test_statistics_are_a_table_and_on_a_terminal_a_chart(letter: Letter) -> Non
     found = letter.ok("subscribers", "stats", "--months", "2", "--json").json
     assert found["statuses"]["unsubscribed"] == 1
     assert [len(found["months"]), found["months"][1]["unsubscribed"]] == [2, 1]
-    assert len(letter.ok("subscribers", "stats", "--months", "2").out.splitlines()) == 2
+    table = letter.ok("subscribers", "stats", "--months", "2").out.splitlines()
+    assert table[0].split("\t") == ["month", "active", "joined", "returned", "lost", "net", "churn"]
+    assert len(table) == 3
 
     main, other = pty.openpty()
     command, env = letter.command("subscribers", "stats"), {**os.environ, "NO_COLOR": "1", "COLUMNS": "100"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -119,7 +120,7 @@ def test_too_many_rejections_halt_it_and_it_goes_on_when_resumed(bare: Letter) -
     assert done.lines[-2].startswith(
         "error: plain-1: halted: 20 of the last 20 were rejected (25% of 20): 550"
     )
-    assert "`newsletter resume plain-1` goes on with the 25 who are pending" in done.lines[-1]
+    assert "`newsletter resume plain-1 --yes` goes on with the 25 who are pending" in done.lines[-1]
     with smtp_server() as server:
         bare.environment["NEWSLETTER_SMTP__PORT"] = str(server.port)
         assert bare.run("resume", "plain-1", "--yes", "--json").json["accepted"] == 25
@@ -158,6 +159,13 @@ def test_failed_recipients_are_tried_again_and_a_report_is_kept(
         letter.ok("log", "plain-1", "--domain", "example.com", "--since", "1h", "--json").out.count("\n") == 2
     )
     assert letter.run("report", "plain-1", "-o", "missing/report.md").code == 1
+    unknown = letter.run("report", "plain-1", "-o", "report.pdf")
+    assert (unknown.code, len(unknown.lines)) == (2, 2)
+    assert "report.pdf: a report cannot be written as `.pdf`" in unknown.lines[0]
+    assert not (letter.root / "report.pdf").exists()
+    letter.ok("report", "plain-1", "-o", "report.htm", "--format", "markdown")
+    moments = [line.split("\t")[5] for line in letter.ok("log", "plain-1").out.splitlines()]
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\+00:00", moment) for moment in moments)
 
 
 def test_dispatches_are_chosen_by_state_and_time(letter: Letter) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,6 @@ from newsletter.migrations.restoring import check_backup, restore
 from subscribers import SubscriberStore, open_engine
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from sqlalchemy import Engine
 
 
@@ -54,6 +53,34 @@ def test_a_backup_is_of_one_moment_while_others_write(sqlite_engine: Engine, tmp
         assert people == lines > 0
         sizes.append(people)
     assert sizes == sorted(sizes)
+
+
+def test_a_database_is_not_restored_from_itself_or_from_nothing(
+    sqlite_engine: Engine, tmp_path: Path
+) -> None:
+    """Nothing is changed, and no copy made."""
+    SubscriberStore(sqlite_engine).add("ann@example.com")
+    database = Path(str(sqlite_engine.url.database))
+    (tmp_path / "link.db").symlink_to(database)
+    (tmp_path / "empty.db").touch()
+
+    for itself in (database, tmp_path / "link.db"):
+        with pytest.raises(ConfigError, match="this is the database itself"):
+            restore(sqlite_engine, itself)
+    with pytest.raises(ConfigError, match="the file is empty"):
+        check_backup(tmp_path / "empty.db")
+    assert emails(sqlite_engine) == ["ann@example.com"]
+    assert not list(tmp_path.glob("*.replaced*"))
+
+
+def test_a_backup_becomes_the_database_where_there_was_none(sqlite_engine: Engine, tmp_path: Path) -> None:
+    SubscriberStore(sqlite_engine).add("ann@example.com")
+    migrations.backup(sqlite_engine, tmp_path / "copy.db")
+    new = open_engine(f"sqlite:///{tmp_path / 'new.db'}")
+
+    assert restore(new, tmp_path / "copy.db") is None
+    assert emails(new) == ["ann@example.com"]
+    new.dispose()
 
 
 def test_what_was_backed_up_is_there_again(sqlite_engine: Engine, tmp_path: Path) -> None:

@@ -10,7 +10,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
-from subscribers import Event, EventKind, SubscriberStore, events_of, parse_segment, record_events, writing
+from subscribers import (
+    Event,
+    EventKind,
+    SubscriberStore,
+    events_of,
+    parse_segment,
+    record_events,
+    retention,
+    writing,
+)
 from subscribers.engagement import EVENT
 from subscribers.tables import SUBSCRIBER
 
@@ -204,3 +213,33 @@ def test_the_planner_answers_from_an_index(
 
     assert index in str(plan)
     assert "Seq Scan on event" not in str(plan)
+
+
+def test_events_that_are_too_old_are_forgotten_and_only_they(
+    engine: Engine, ids: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In several transactions if they are many; by default none is."""
+    monkeypatch.setattr(retention, "_EVENTS_AT_A_TIME", 2)
+    store = SubscriberStore(engine, clock=lambda: NOON)
+    ages = [0, 89, 90, 91, 400, 400, 400]
+    with writing(engine) as connection:
+        record_events(
+            connection,
+            [
+                event(number, EventKind.OPENED, ids[number % 3], at=NOON - timedelta(days=age))
+                for number, age in enumerate(ages)
+            ],
+        )
+    policy = retention.Policy(event_days=90)
+
+    assert retention.due(store, retention.Policy()).total == 0
+    assert retention.expire(store, retention.Policy()).total == 0
+    assert retention.due(store, policy) == retention.Expired(events=5)
+    assert retention.expire(store, policy) == retention.Expired(events=5)
+    assert retention.expire(store, policy) == retention.Expired()
+    with engine.connect() as connection:
+        assert {each.event_id for told in events_of(connection, ids).values() for each in told} == {
+            "e0",
+            "e1",
+        }
+    assert {profile.status for profile in store.list()} == {"active"}

@@ -117,3 +117,48 @@ def test_a_long_chain_of_segments_is_refused(store: SubscriberStore) -> None:
     with pytest.raises(SegmentError, match="nested too deeply"):
         for floor in range(1, 100):
             store.save_segment(f"s{floor}", f'not segment("s{floor - 1}")')
+
+
+@pytest.mark.parametrize(
+    ("expression", "told"),
+    [
+        ('"builder" in tags', "nobody has the tag `builder`; did you mean `builders`?"),
+        ('not "Builders" in tags', "nobody has the tag `Builders`; did you mean `builders`?"),
+        ('"x" in topics', "nobody has the topic `x`"),
+        ('country == "de"', 'nobody\'s `country` is "de"; did you mean `DE`?'),
+        ('country in ["fr", "DE"]', 'nobody\'s `country` is "fr"; did you mean `FR`?'),
+        ("country == 5", '`country` is text, and 5 a number; write "5"'),
+        ('score >= "5"', '`score` is a number, and "5" text; write it without quotes'),
+        ('pro == "yes"', '`pro` is true or false, and "yes" text; write `pro == true`'),
+        ('segment("builders") or "pros" in tags', "nobody has the tag `pros`"),
+        ("first_name == 1", '`first_name` is text, and 1 a number; write "1"'),
+    ],
+)
+def test_what_can_be_true_of_nobody_is_told(store: SubscriberStore, expression: str, told: str) -> None:
+    store.add("dee@example.com", attributes={"score": 5, "pro": True})
+    with store.engine.connect() as connection:
+        assert store.parse_segment(expression).misses(connection) == [told]
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ['"builders" in tags', 'country == "DE"', "score > 5", "pro == true", 'country | lower == "de"', "true"],
+)
+def test_of_what_may_be_true_nothing_is_told(store: SubscriberStore, expression: str) -> None:
+    store.add("dee@example.com", attributes={"score": 5, "pro": True})
+    with store.engine.connect() as connection:
+        assert store.parse_segment(expression).misses(connection) == []
+
+
+def test_a_time_zone_is_asked_for_like_any_field(store: SubscriberStore) -> None:
+    """In SQL, and in the conditions of issues, which are answered in memory."""
+    store.add("eve@example.com", time_zone="Europe/Berlin")
+    segment = store.parse_segment('time_zone == "Europe/Berlin"', set())
+    (person,) = store.list(segment)
+    with store.engine.connect() as connection:
+        fields = {
+            each.email: each.fields for each in store.addressees(connection, [1, 2, 3, person.id]).values()
+        }
+
+    assert person.email == "eve@example.com"
+    assert [email for email, known in fields.items() if segment.matches(known)] == ["eve@example.com"]

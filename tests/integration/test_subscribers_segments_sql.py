@@ -80,6 +80,7 @@ def populate(engine: Engine) -> None:
             first_name=random.choice(NAMES),
             last_name=random.choice(NAMES),
             locale=random.choice(["", "de", "en", "pt-BR"]),
+            time_zone=random.choice(["", "Europe/Berlin", "Asia/Tokyo"]),
             tags=random.sample(TAGS, random.randrange(3)),
             topics=random.sample(["ai", "Ä"], random.randrange(3)),
             # Each value at least once, then at random.
@@ -115,11 +116,15 @@ def number_written(number: float) -> str:
     return repr(number) if number >= 0 else f"-{-number!r}"
 
 
-TEXT = st.sampled_from([*TEXTS, *filter(None, NAMES), "@example.com", "de", "reader"]).map(quoted)
+TEXT = st.sampled_from([*TEXTS, *filter(None, NAMES), "@example.com", "de", "reader", "Europe/Berlin"]).map(
+    quoted
+)
 NUMBER = st.sampled_from(NUMBERS).map(number_written)
 TRUTH = st.sampled_from(["true", "false"])
 CONSTANT = TEXT | NUMBER | st.just("days_ago(0)")
-FIELD = st.sampled_from(["a", "a", "a", "b", "missing", "email", "first_name", "last_name", "name", "locale"])
+FIELD = st.sampled_from(
+    ["a", "a", "a", "b", "missing", "email", "first_name", "last_name", "name", "locale", "time_zone"]
+)
 SIGN = st.sampled_from(["==", "!=", "<", "<=", ">", ">="])
 IN = st.sampled_from(["in", "not in"])
 SMALL = st.sampled_from(

@@ -124,7 +124,7 @@ def test_it_does_not_hold_of_ann(expression: str) -> None:
         ('country == "DE" and contry == "AT"', 21, "`contry` is not known"),
         ('country == "DE" and\n  contry == "AT"', 3, "`contry` is not known"),
         ('country == "DE" or', 19, "too early"),
-        ('country = "DE"', 9, "and"),
+        ('country = "DE"', 9, "of another language"),
         ('country == "DE', 12, "unexpected char"),
         ('(country == "DE"', 17, "too early"),
         ('country == "DE")', 16, "unexpected"),
@@ -341,3 +341,21 @@ def test_whatever_is_written_is_understood_or_refused(text: str) -> None:
     assert min(place) >= 1
     assert segment.matches(ANN, TODAY) in (True, False)
     assert segment.words()
+
+
+@pytest.mark.parametrize(
+    ("expression", "column", "hint"),
+    [
+        ('country = "DE"', 9, "write `==`"),
+        ('country == "DE" && plan == "pro"', 17, "write `and`"),
+        ('country == "DE" AND plan == "pro"', 17, "write `and`"),
+        ('country <> "DE"', 9, "write `!=`"),
+        ('status == "paused"', 11, "who pauses stays `active`"),
+    ],
+)
+def test_what_other_languages_write_is_told_in_ours(expression: str, column: int, hint: str) -> None:
+    with pytest.raises(SegmentError) as caught:
+        parse_segment(expression)
+
+    assert caught.value.hint.startswith(hint)
+    assert caught.value.column == column

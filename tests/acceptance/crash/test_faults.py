@@ -195,7 +195,7 @@ def test_a_signal_records_what_is_in_flight_and_leaves_the_rest(sender: Sender, 
 
         assert (code, left.uncertain, left.accepted) == (130, 0, arrived(server).total())
         assert left.pending > 0
-        assert "`newsletter resume issue-1` goes on" in sender.seen
+        assert "`newsletter resume issue-1 --yes` goes on" in sender.seen
         assert sender.send(smtp_settings(server.port)) == 0
         sender.check(arrived(server))
 
