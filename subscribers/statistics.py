@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Connection, Engine, Select
 
 _GONE = sorted(GONE)
 _LOG = CONSENT_EVENT.c
@@ -89,24 +89,40 @@ def _month(connection: Connection, column: ColumnElement[datetime]) -> ColumnEle
 
 
 def _joined(connection: Connection) -> dict[str, int]:
-    """Those who came and were, or could be, mailed: no sign-up that was never confirmed."""
+    """Those who came and could be mailed: no sign-up that was never confirmed, and nobody who had left."""
     month = _month(connection, SUBSCRIBER.c.created_at)
     never = select(_LOG.subscriber_id).where(_LOG.kind == ConsentKind.EXPIRED, _LOG.status == Status.ERASED)
-    came = and_(SUBSCRIBER.c.status != Status.PENDING, SUBSCRIBER.c.id.not_in(never))
+    here = and_(SUBSCRIBER.c.id.not_in(never), SUBSCRIBER.c.id.not_in(_came_gone()))
+    came = and_(SUBSCRIBER.c.status != Status.PENDING, here)
     return _pairs(connection, select(month, func.count()).where(came).group_by(month))
+
+
+def _came_gone() -> Select[tuple[int]]:
+    """Who had left when they were imported, and nobody knows when: they were never here.
+
+    Where the file told when they left, that line of the log has an earlier moment than the import's own.
+    """
+    left, imported = CONSENT_EVENT.alias(), CONSENT_EVENT.alias()
+    at_once = and_(imported.c.subscriber_id == left.c.subscriber_id, imported.c.at == left.c.at)
+    return (
+        select(left.c.subscriber_id)
+        .join(imported, at_once)
+        .where(left.c.status.in_(_GONE), imported.c.kind == ConsentKind.IMPORTED)
+    )
 
 
 def _changes(connection: Connection) -> Counter[tuple[str, str]]:
     """How often, by month, somebody became unsubscribed, bounced …; as ``active``: was back from that."""
     before = func.lag(_LOG.status).over(partition_by=_LOG.subscriber_id, order_by=_LOG.id).label("before")
     told = (
-        select(_month(connection, _LOG.at).label("month"), _LOG.status, _LOG.kind, before)
+        select(_month(connection, _LOG.at).label("month"), _LOG.subscriber_id, _LOG.status, _LOG.kind, before)
         .where(_LOG.status.not_in(["", Status.PENDING]))
         .subquery()
     )
     line = told.c
     here = or_(line.before.is_(None), line.before.not_in(_GONE))
-    lost = and_(line.status.in_(_GONE), here, line.kind != ConsentKind.EXPIRED)
+    was_here = or_(line.before.is_not(None), line.subscriber_id.not_in(_came_gone()))
+    lost = and_(line.status.in_(_GONE), here, was_here, line.kind != ConsentKind.EXPIRED)
     back = and_(line.status == Status.ACTIVE, line.before.in_(_GONE))
     query = (
         select(line.month, line.status, func.count()).where(or_(lost, back)).group_by(line.month, line.status)

@@ -54,6 +54,7 @@ def as_document(report: ImportReport) -> dict[str, object]:
         "likely_typos": {
             domain: {"meant": meant, "count": count} for domain, (meant, count) in report.doubts.typos.items()
         },
+        "unknown_time_zones": dict(report.odd_zones),
         "preset": report.preset or None,
         "columns": dict(report.columns),
         "types": dict(report.kinds),
@@ -88,6 +89,9 @@ def tell(report: ImportReport) -> None:
 
 def _tell_doubts(report: ImportReport) -> None:
     doubts = report.doubts
+    if report.odd_zones:
+        named = ", ".join(f"`{zone[:40]}`" for zone, _ in report.odd_zones.most_common(3))
+        output.say(f"{_people(report.odd_zones.total())} imported without a time zone: there is no {named}")
     if doubts.roles:
         output.say(
             f"{_addresses(doubts.roles)} of an office such as info@; offices complain more than people"

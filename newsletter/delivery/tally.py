@@ -63,6 +63,9 @@ class Tally:
         self._lock = Lock()
         #: Outcomes that this process recorded.
         self.recorded = 0
+        self._counts: Counter[str] = Counter()
+        self._recipients = self._deferred = 0
+        self._next_look = 0.0
         self._look()
         self._tell(self._progress())
 

@@ -108,8 +108,9 @@ def parse_segment(
 
     Known are the fields email, first_name, last_name, name, locale, time_zone, status, joined, tags and
     topics, and the attributes; text, numbers, true, false, lists of them and ``days_ago(30)``; ``and``,
-    ``or``, ``not``, parentheses; ``== != < <= > >=``, ``in``, ``is defined``, ``is none``, ``is startswith("…")``,
-    ``is endswith("…")``; ``| lower``; ``received("SLUG")``, ``opened("SLUG")``, ``clicked("SLUG")``,
+    ``or``, ``not``, parentheses; ``== != < <= > >=``, ``in``, ``is defined``, ``is none``,
+    ``is startswith("…")``, ``is endswith("…")``; ``| lower``; ``received("SLUG")``, ``opened("SLUG")``,
+    ``clicked("SLUG")``,
     ``opened_within(90)``, ``clicked_within(90)``; and ``segment("NAME")``.
 
     Args:

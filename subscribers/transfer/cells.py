@@ -139,7 +139,7 @@ def refuses(column: Column, cell: str) -> bool:
     answer = ANSWERS.get(cell.casefold())
     if column.consent == "agreeing":
         return answer is False
-    return _is_moment(cell) if answer is None else answer
+    return moment_in(cell) is not None if answer is None else answer
 
 
 @lru_cache(maxsize=4096)
@@ -159,12 +159,14 @@ def read_moment(text: str) -> datetime:
     raise FieldError(f"`{text[:40]}` is no date such as 2026-04-11")
 
 
-def _is_moment(text: str) -> bool:
+def moment_in(text: str) -> datetime | None:
+    """The date or moment that a cell about leaving has, if it has one; 1 and 0 are yes and no."""
+    if not text or text.casefold() in ANSWERS:
+        return None
     try:
-        read_moment(text.replace("/", "."))
+        return read_moment(text.replace("/", "."))
     except FieldError:
-        return False
-    return True
+        return None
 
 
 def _strptime(form: str) -> Callable[[str], datetime]:

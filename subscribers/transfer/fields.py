@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Literal
 
 from subscribers.addresses import normalise
@@ -96,6 +97,7 @@ def assign(
     *,
     consents: Mapping[str, Consenting] | None = None,
     ignored: Collection[str] = (),
+    attributes: Collection[str] = (),
 ) -> tuple[Column, ...]:
     """Find out what each column means; columns without a name mean nothing.
 
@@ -105,12 +107,13 @@ def assign(
         where: the file, for errors.
         consents: further columns about consent, by their names in lower case.
         ignored: columns that mean nothing, by their names in lower case.
+        attributes: those that subscribers have already; another one that is nearly a field is a slip.
 
     Raises:
         TransferError: no column of addresses, no header at all, or a mapping to what is not there.
     """
     _check_header(header, where)
-    chosen = _mapped(header, mapping, where)
+    chosen = _mapped(header, mapping, where, attributes)
     _add_fields(header, chosen)
     if "email" not in (column.field for column in chosen.values()):
         known = ", ".join(name for name in header if name)[:200]
@@ -149,9 +152,13 @@ def _check_header(header: Sequence[str], where: str) -> None:
         )
 
 
-def _mapped(header: Sequence[str], mapping: Mapping[str, str], where: str) -> dict[int, Column]:
+def _mapped(
+    header: Sequence[str], mapping: Mapping[str, str], where: str, attributes: Collection[str]
+) -> dict[int, Column]:
     chosen: dict[int, Column] = {}
     for field, name in mapping.items():
+        if field not in attributes:
+            _refuse_slip(field, where)
         if field not in FIELDS and not is_attribute_name(field):
             hint = nearest(field, FIELDS, otherwise="an attribute has lower case letters, digits and `_`")
             raise TransferError(f"`{field}` cannot be filled from a column", where=where, hint=hint)
@@ -162,6 +169,23 @@ def _mapped(header: Sequence[str], mapping: Mapping[str, str], where: str) -> di
             raise TransferError(f"there is no column `{name}`", where=where, hint=hint)
         chosen[index] = Column(index, header[index], field)
     return chosen
+
+
+def _refuse_slip(field: str, where: str) -> None:
+    """Refuse to make an attribute of what is surely meant as a field: `frist_name`, `vorname`, `e_mail`.
+
+    Raises:
+        TransferError: it is.
+    """
+    if field in FIELDS:
+        return
+    near = get_close_matches(field, FIELDS, n=1, cutoff=0.8)
+    if meant := _FIELD_OF_NAME.get(_plain(field)) or (near[0] if near else ""):
+        raise TransferError(
+            f"`{field}` is no field",
+            where=where,
+            hint=f"did you mean `{meant}`? an attribute needs a name that is not nearly a field's",
+        )
 
 
 def _add_fields(header: Sequence[str], chosen: dict[int, Column]) -> None:

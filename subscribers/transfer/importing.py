@@ -86,13 +86,14 @@ def import_file(
     extra = tuple(clean_words(tags))
     with Sheet(source) as sheet:
         chosen = preset_named(preset) if preset else preset_for(sheet.header)
-        inspection = _inspect(sheet, chosen, mapping or {})
+        inspection = _inspect(sheet, chosen, mapping or {}, store.attribute_names() if mapping else ())
         if not inspection.rows:
             raise TransferError("the file has a header but no rows", where=sheet.name)
         report = ImportReport(preset=chosen.name)
         report.describe(sheet.header, inspection.columns)
         everyone = chosen.status_of(sheet.name)
-        reader = RecordReader(inspection.columns, len(sheet.header), extra, chosen.statuses, everyone)
+        width = len(sheet.header)
+        reader = RecordReader(inspection.columns, width, extra, chosen.statuses, everyone, report.odd_zones)
         options = [sorted((mapping or {}).items()), extra, consent_text, chosen.name, everyone]
         consent = Consent(ConsentKind.IMPORTED, source="import", text=consent_text)
         merger = Merger(store.secret, consent, store.clock())
@@ -108,9 +109,18 @@ def import_file(
     return report
 
 
-def _inspect(sheet: Sheet, preset: Preset, mapping: Mapping[str, str]) -> Inspection:
+def _inspect(
+    sheet: Sheet, preset: Preset, mapping: Mapping[str, str], attributes: Collection[str]
+) -> Inspection:
     known = {**preset.mapping(sheet.header), **mapping}
-    columns = assign(sheet.header, known, sheet.name, consents=preset.consents, ignored=preset.ignored)
+    columns = assign(
+        sheet.header,
+        known,
+        sheet.name,
+        consents=preset.consents,
+        ignored=preset.ignored,
+        attributes=attributes,
+    )
     return inspect(sheet, columns)
 
 
@@ -168,7 +178,7 @@ class _Run:
 
     def _chunks(self, progress: Progress | None) -> Iterator[tuple[int, Records]]:
         """Chunks of records, each with the number of rows down to its end."""
-        done, rows = 0, self.sheet.rows(self._broken)
+        done, rows = 0, self.sheet.rows(self.refused.add)
         while chunk := _next_chunk(rows):
             done += len(chunk)
             with uncollected():
@@ -178,9 +188,6 @@ class _Run:
             if progress is not None:
                 progress(done, self.total)
         self.report.invalid = self.refused.count
-
-    def _broken(self, line: int, reason: str) -> None:
-        self.refused.add(line, reason, ())
 
 
 def _next_chunk(rows: Iterator[Row]) -> list[Row]:

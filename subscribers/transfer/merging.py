@@ -51,6 +51,7 @@ class _Person:
     id: int = 0
     row: int = 0
     joined: datetime | None = None
+    gone: datetime | None = None
     texts: dict[str, str] = field(default_factory=lambda: dict.fromkeys(TEXTS, ""))
     attributes: dict[str, Value] = field(default_factory=dict)
     tags: set[str] = field(default_factory=set)
@@ -108,13 +109,14 @@ class Merger:
         if suppressed or (person is not None and person.status in GONE):
             return Result.SKIPPED
         if person is None:
-            person = _Person(record.status or Status.ACTIVE, row=row, joined=record.joined)
+            status = record.status or Status.ACTIVE
+            person = _Person(status, row=row, joined=record.joined, gone=record.gone)
             people[record.key] = person
             _complete(person, record)
             return Result.CREATED
         changed = _complete(person, record)
         if record.status in GONE:
-            person.status = record.status
+            person.status, person.gone = record.status, record.gone
             changed = person.left = True
         person.changed |= changed
         return Result.UPDATED if changed else Result.UNCHANGED
@@ -129,6 +131,7 @@ class Merger:
             records.attributes[person.row] = person.attributes
             records.statuses[person.row] = person.status
             records.joined[person.row] = person.joined
+            records.gone[person.row] = person.gone
         return [person.row for person in people]
 
 

@@ -12,13 +12,15 @@ from subscribers.transfer.opening import TextFile
 
 if TYPE_CHECKING:
     import io
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
     from types import TracebackType
     from typing import Self
 
     #: The line on which a row ends, counted from 1, and its cells.
     Row = tuple[int, list[str]]
+    #: Takes the line of what is no row, why not, and what of it can be shown.
+    Broken = Callable[[int, str, Sequence[str]], None]
 
 _DELIMITERS = ",;\t|"
 
@@ -26,7 +28,7 @@ _DELIMITERS = ",;\t|"
 LONGEST_CELL = 64 * 1024 * 1024
 
 
-def _ignore(_line: int, _reason: str) -> None:
+def _ignore(_line: int, _reason: str, _cells: Sequence[str]) -> None:
     """Nobody wants to hear of it."""
 
 
@@ -37,7 +39,7 @@ class Rows(Protocol):
     texts: frozenset[int]
     objects: frozenset[int]
 
-    def read(self, broken: Callable[[int, str], None]) -> Iterator[Row]:
+    def read(self, broken: Broken) -> Iterator[Row]:
         """The rows that are not blank, from the first one on; *broken* is told of each that is none."""
 
 
@@ -74,7 +76,7 @@ class Sheet:
     ) -> None:
         self._stack.close()
 
-    def rows(self, broken: Callable[[int, str], None] = _ignore) -> Iterator[Row]:
+    def rows(self, broken: Broken = _ignore) -> Iterator[Row]:
         """The rows that are not blank, from the first one on; *broken* is told of each that is none.
 
         Raises:
@@ -104,13 +106,13 @@ class Delimited:
         self._delimiter, self._skipped = _delimiter(file.text)
         self.header = [cell.strip() for cell in next(self._cells(_ignore), (0, []))[1]]
 
-    def read(self, broken: Callable[[int, str], None]) -> Iterator[Row]:
+    def read(self, broken: Broken) -> Iterator[Row]:
         """The rows under the header."""
         rows = self._cells(broken)
         next(rows, None)
         return rows
 
-    def _cells(self, broken: Callable[[int, str], None]) -> Iterator[Row]:
+    def _cells(self, broken: Broken) -> Iterator[Row]:
         text, skipped = self._file.text, self._skipped
         text.seek(0)
         for _ in range(skipped):
@@ -125,7 +127,7 @@ class Delimited:
                 line = reader.line_num + skipped
                 if "unexpected end of data" in str(error):
                     raise self._unclosed(line) from error
-                broken(line, f"this row cannot be read: {error}")
+                broken(line, f"this row cannot be read: {error}", ())
             else:
                 return
 
@@ -151,15 +153,21 @@ class JsonLines:
                     texts.add(index)
                 elif isinstance(value, dict):
                     objects.add(index)
+        if not names:
+            raise TransferError(
+                "this is JSON, but no line of it is one object",
+                where=file.name,
+                hint="one object to a line, such as `jq -c . FILE` writes it",
+            )
         self.header = list(names)
         self.texts, self.objects = frozenset(texts - objects), frozenset(objects)
 
-    def read(self, broken: Callable[[int, str], None]) -> Iterator[Row]:
+    def read(self, broken: Broken) -> Iterator[Row]:
         """Each object as a row of cells."""
         for line, found in self._objects(broken):
             yield line, [_cell(found.get(name)) for name in self.header]
 
-    def _objects(self, broken: Callable[[int, str], None]) -> Iterator[tuple[int, dict[str, Any]]]:
+    def _objects(self, broken: Broken) -> Iterator[tuple[int, dict[str, Any]]]:
         self._file.text.seek(0)
         for line, text in enumerate(self._file.text, 1):
             if not text.strip():
@@ -171,7 +179,7 @@ class JsonLines:
             if isinstance(found, dict):
                 yield line, found
             else:
-                broken(line, "this line is no JSON object")
+                broken(line, "this line is no JSON object", [text.strip()])
 
 
 def _cell(value: object) -> str:

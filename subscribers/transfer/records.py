@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from itertools import compress
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,6 +12,7 @@ from subscribers.attributes import clean_time_zone
 from subscribers.consent import GONE
 from subscribers.models import Status
 from subscribers.transfer.cells import (
+    moment_in,
     read_each,
     read_moment,
     read_objects,
@@ -49,6 +51,7 @@ class Record(NamedTuple):
     attributes: Mapping[str, Value]
     status: Status | None
     joined: datetime | None
+    gone: datetime | None
 
 
 @dataclass(slots=True)
@@ -63,6 +66,8 @@ class Records:
     attributes: list[dict[str, Value]]
     statuses: list[Status | None]
     joined: list[datetime | None]
+    #: When somebody left, or the address took no more mail, where the file says so.
+    gone: list[datetime | None]
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -78,6 +83,7 @@ class Records:
             self.attributes[row],
             self.statuses[row],
             self.joined[row],
+            self.gone[row],
         )
 
     def keep(self, wanted: Sequence[bool]) -> None:
@@ -103,6 +109,8 @@ class RecordReader:
     tags: tuple[str, ...] = ()
     statuses: Mapping[str, Status] = field(default_factory=dict)
     everyone: Status | None = None
+    #: Time zones that are none, and how many rows had each: these people are imported without one.
+    odd_zones: Counter[str] = field(default_factory=Counter)
 
     def read(self, rows: Sequence[Row], refuse: Refuse) -> Records:
         """Read a chunk of rows; *refuse* is told of those that cannot be what their columns say."""
@@ -140,7 +148,7 @@ class RecordReader:
         emails, keys = self._addresses(of_field.get("email"), fail)
         texts = {name: read_texts(of_field[name][1], name, fail) for name in TEXTS if name in of_field}
         if "time_zone" in texts:
-            texts["time_zone"] = read_each(texts["time_zone"], clean_time_zone, "", fail)
+            texts["time_zone"] = self._zones(texts["time_zone"])
         if "name" in of_field:
             self._split_names(read_texts(of_field["name"][1], "name", fail), texts)
         return Records(
@@ -152,6 +160,7 @@ class RecordReader:
             _attributes(cells, count, fail),
             self._statuses(cells, count, fail),
             _moments(of_field.get("joined"), count, fail),
+            _moments_of_leaving(cells, count),
         )
 
     def _addresses(
@@ -166,6 +175,12 @@ class RecordReader:
             fail(row, again if cells[row] == column.header else reason)
 
         return normalise_all(cells, failing)
+
+    def _zones(self, cells: list[str]) -> list[str]:
+        odd: Counter[int] = Counter()
+        zones = read_each(cells, clean_time_zone, "", lambda row, _: odd.update([row]))
+        self.odd_zones.update(cells[row] for row in odd)
+        return zones
 
     def _split_names(self, names: list[str], texts: dict[str, list[str]]) -> None:
         """Whole names: the first word is the first name, unless the file has a column for that."""
@@ -218,6 +233,16 @@ def _moments(
     column, cells = found
     texts = [cell.replace("/", ".") for cell in cells] if column.day_first else cells
     return read_each(texts, read_moment, None, fail)
+
+
+def _moments_of_leaving(cells: Mapping[Column, list[str]], count: int) -> list[datetime | None]:
+    """When each person left, by the columns about that which have a date; yes and no are none."""
+    gone: list[datetime | None] = [None] * count
+    for column, texts in cells.items():
+        if column.consent in ("leaving", "bouncing"):
+            told = {text: moment_in(text) for text in set(texts)}
+            gone = [moment or told[text] for moment, text in zip(gone, texts, strict=True)]
+    return gone
 
 
 def _attributes(

@@ -65,6 +65,7 @@ class Writer:
 
         ids, count = self._new_ids(len(rows)), len(rows)
         statuses = [status or Status.ACTIVE for status in chosen(records.statuses)]
+        left = self._left(statuses, chosen(records.gone))
         told = {
             "id": ids,
             "public_id": new_public_ids(count),
@@ -74,12 +75,12 @@ class Writer:
             **{name: chosen(texts) for name, texts in records.texts.items()},
             "status": list(map(str, statuses)),
             "attributes": chosen(records.attributes),
-            "created_at": [joined or self.at for joined in chosen(records.joined)],
+            "created_at": self._joined(chosen(records.joined), left),
             "updated_at": [self.at] * count,
         }
         insert_columns(self.connection, SUBSCRIBER, {**_defaults(count, told), **told})
         self._log(ids, set(statuses))
-        gone = [(id_, status) for id_, status in zip(ids, statuses, strict=True) if status in GONE]
+        gone = [each for each in zip(ids, statuses, left, strict=True) if each[1] in GONE]
         self._log_leaving(gone)
         for vocabulary, words in ((TAGS, chosen(records.tags)), (TOPICS, chosen(records.topics))):
             self._give_new(vocabulary, ids, words)
@@ -98,7 +99,7 @@ class Writer:
         staying = [consent_row(change.id, self.consent, self.at) for change in changes if not change.left]
         insert_many(self.connection, CONSENT_EVENT, staying)
         # The line comes first: the database refuses a status that the last line does not tell.
-        self._log_leaving([(change.id, change.status) for change in changes if change.left])
+        self._log_leaving([(change.id, change.status, None) for change in changes if change.left])
         self.connection.execute(statement, rows)
         self._give_more(TAGS, [(change.id, change.tags) for change in changes])
         self._give_more(TOPICS, [(change.id, change.topics) for change in changes])
@@ -138,14 +139,33 @@ class Writer:
             who = select(func.unnest(literal(list(ids), ARRAY(SUBSCRIBER.c.id.type))), *values)
         self.connection.execute(CONSENT_EVENT.insert().from_select(["subscriber_id", *line], who))
 
-    def _log_leaving(self, gone: Sequence[tuple[int, Status]]) -> None:
+    def _left(self, statuses: Sequence[Status], gone: Sequence[datetime | None]) -> Sequence[datetime | None]:
+        """When each of those left who are gone, where the file says so and it is past."""
+        if not any(gone):
+            return gone
+        return [
+            moment if moment and moment < self.at and status in GONE else None
+            for status, moment in zip(statuses, gone, strict=True)
+        ]
+
+    def _joined(self, joined: Sequence[datetime | None], left: Sequence[datetime | None]) -> list[datetime]:
+        """When each joined: as the file says, else now, and never after having left."""
+        since = [moment or self.at for moment in joined]
+        if not any(left):
+            return since
+        return [min(begin, end) if end else begin for begin, end in zip(since, left, strict=True)]
+
+    def _log_leaving(self, gone: Sequence[tuple[int, Status, datetime | None]]) -> None:
+        """The line of who came as somebody who had left, at the moment of leaving where that is known."""
         told = self.consent
         insert_many(
             self.connection,
             CONSENT_EVENT,
             [
-                consent_row(who, Consent(_KIND_OF_STATUS[status], told.source, told.text), self.at, status)
-                for who, status in gone
+                consent_row(
+                    who, Consent(_KIND_OF_STATUS[status], told.source, told.text), left or self.at, status
+                )
+                for who, status, left in gone
             ],
         )
 

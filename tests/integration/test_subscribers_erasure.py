@@ -260,10 +260,41 @@ def test_statistics_tell_growth_and_churn_by_month(store: SubscriberStore, calen
         for month in found.months
     ] == [
         ("2025-12", 1, 1, 0, 0, 1),
-        ("2026-01", 6, 6, 0, 1, 5),
+        ("2026-01", 6, 5, 0, 0, 5),
         ("2026-02", 2, 0, 0, 4, -4),
         ("2026-03", 4, 1, 1, 0, 2),
     ]
     february = found.months[2]
     assert (february.unsubscribed, february.bounced, february.complained, february.erased) == (1, 1, 1, 1)
     assert february.churn == pytest.approx(4 / 6)
+
+
+def test_who_had_left_before_the_import_is_lost_when_they_left_or_never(
+    store: SubscriberStore, calendar: Calendar
+) -> None:
+    """Where the file says when, that month counts; else they were never here. Who leaves now is lost now."""
+    calendar.now = datetime(2026, 1, 10, tzinfo=UTC)
+    store.add("here@example.com")
+    calendar.now = datetime(2026, 3, 10, tzinfo=UTC)
+    file = b"""email,joined,unsub_time,opted_out
+timed@example.com,2025-12-24,2026-02-01 10:00:00,
+untold@example.com,,2026-02-02,
+never@example.com,2025-12-01,,yes
+here@example.com,,,yes
+"""
+    import_file(store, io.BytesIO(file))
+
+    found = statistics(store.engine, calendar.now, months=4)
+
+    assert [(month.month, month.active, month.joined, month.lost, month.net) for month in found.months] == [
+        ("2025-12", 1, 1, 0, 1),
+        ("2026-01", 2, 1, 0, 1),
+        ("2026-02", 1, 1, 2, -1),
+        ("2026-03", 0, 0, 1, -1),
+    ]
+    timed = store.find("timed@example.com")
+    assert timed is not None
+    assert [(line.kind, f"{line.at:%Y-%m-%d}") for line in timed.consent] == [
+        ("opted_out", "2026-02-01"),
+        ("imported", "2026-03-10"),
+    ]

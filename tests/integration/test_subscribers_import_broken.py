@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -287,3 +288,54 @@ def test_a_formula_is_kept_as_text_and_who_left_stays_away(sqlite_engine: Engine
     assert ann is not None
     assert bob is not None
     assert (ann.status, bob.attributes) == (Status.UNSUBSCRIBED, {"note": "=1+1"})
+
+
+def test_a_line_that_is_no_object_is_kept_among_the_rejects(sqlite_engine: Engine, tmp_path: Path) -> None:
+    """As it was, beside the rows that were refused for what they say."""
+    file = tmp_path / "people.jsonl"
+    file.write_text('{"email": "ann@example.com"}\nnot, json\n{"email": "bad", "city": "Köln"}\n', "utf-8")
+    report = import_file(SubscriberStore(sqlite_engine), file)
+
+    assert (report.created, report.invalid, report.rejects_file) == (1, 2, tmp_path / "people.rejects.csv")
+    with report.rejects_file.open(encoding="utf-8", newline="") as rejects:
+        told = list(csv.reader(rejects))
+    assert told[1] == ["2", "this line is no JSON object", "not, json"]
+    assert told[2][3:] == ["Köln"]
+
+
+@pytest.mark.parametrize(
+    ("text", "what", "hint"),
+    [
+        ('{\n  "email": "ann@example.com"\n}\n', "no line of it is one object", "jq -c"),
+        ('{"email":\n"ann@example.com"}\n', "no line of it is one object", "jq -c"),
+        ('[\n {"email": "ann@example.com"}\n]\n', "this is a JSON list", "jq -c '.[]'"),
+        ("email,name\n", "the file has a header but no rows", ""),
+    ],
+)
+def test_what_is_nearly_a_list_says_what_is_expected(
+    sqlite_engine: Engine, text: str, what: str, hint: str
+) -> None:
+    with pytest.raises(TransferError, match=re.escape(what)) as caught:
+        import_file(SubscriberStore(sqlite_engine), io.BytesIO(text.encode()))
+
+    assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("field", "meant"),
+    [("frist_name", "first_name"), ("emial", "email"), ("vorname", "first_name"), ("e_mail", "email"),
+     ("timezone", "time_zone"), ("topic", "topics")],
+)  # fmt: skip
+def test_a_slip_on_the_left_of_a_mapping_makes_no_attribute(
+    sqlite_engine: Engine, field: str, meant: str
+) -> None:
+    """Unless subscribers have such an attribute already."""
+    store = SubscriberStore(sqlite_engine)
+    file = b"email,X\nann@example.com,Ann\n"
+    with pytest.raises(TransferError, match=f"`{field}` is no field") as caught:
+        import_file(store, io.BytesIO(file), mapping={field: "X"})
+    store.add("bob@example.com", attributes={field: "known"})
+    import_file(store, io.BytesIO(file), mapping={field: "X"})
+
+    assert f"did you mean `{meant}`?" in caught.value.hint
+    assert {each.attributes.get(field) for each in store.list()} == {"known", "Ann"}
