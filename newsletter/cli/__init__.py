@@ -40,6 +40,7 @@ MODULES = {
     "reconcile": "reconciling",
     "retry": "running",
     "run-due": "running",
+    "worker": "working",
     "serve": "serving",
     "keys": "keys",
     "db": "upkeep",

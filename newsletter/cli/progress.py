@@ -32,19 +32,25 @@ SPAN = 30.0
 
 @contextmanager
 def delivering(dispatch: str) -> Iterator[tuple[Event, Callable[[Count], None]]]:
-    """An event that Ctrl-C and SIGTERM set, and what shows how far the dispatch is.
+    """An event that Ctrl-C and SIGTERM set, and what shows how far the dispatch is."""
+    ended = f"{output.resuming(dispatch)} names who is in doubt and goes on with the others"
+    with stoppable(ended) as stop, showing(dispatch) as show:
+        yield stop, show
 
-    The first signal lets what is in flight finish and be recorded. A second Ctrl-C ends at once; whoever was
-    being handed over at that moment is named `uncertain` when the dispatch is resumed.
+
+@contextmanager
+def stoppable(ended: str) -> Iterator[Event]:
+    """An event that Ctrl-C and SIGTERM set.
+
+    The first signal lets what is in flight finish and be recorded. A second Ctrl-C ends at once, and *ended*
+    is said; whoever was being handed over at that moment is named `uncertain` when the dispatch is resumed.
     """
     stop = Event()
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def on_signal(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a fixed signature
         if stop.is_set() and number == signal.SIGINT:
-            output.say(
-                f"ended; {output.resuming(dispatch)} names who is in doubt and goes on with the others"
-            )
+            output.say(f"ended; {ended}")
             # Ending is safe at any moment: the ledger knows who was about to be handed over.
             os._exit(INTERRUPTED)
         stop.set()
@@ -53,11 +59,17 @@ def delivering(dispatch: str) -> Iterator[tuple[Event, Callable[[Count], None]]]
     for number in before:
         signal.signal(number, on_signal)
     try:
-        with _bar(dispatch) if sys.stderr.isatty() else _lines(dispatch) as show:
-            yield stop, show
+        yield stop
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def showing(dispatch: str) -> Iterator[Callable[[Count], None]]:
+    """What shows how far a dispatch is."""
+    with _bar(dispatch) if sys.stderr.isatty() else _lines(dispatch) as show:
+        yield show
 
 
 @contextmanager

@@ -129,7 +129,7 @@ def _say_when(session: Session) -> None:
 def _run_while_due(session: Session, name: str) -> tuple[Status, bool]:
     """Hand over what is due of a dispatch; how it stands then, and whether a signal ended it early."""
     provider = make_provider(status(session.engine, name).provider, session.publication)
-    means = _means(session, name, provider)
+    means = means_of(session, name, provider)
     with delivering(name) as (stop, progress):
         standing = run_dispatch(means, name, stop=stop, progress=progress, patience=PATIENCE, paused=False)
     return standing, stop.is_set()
@@ -141,7 +141,7 @@ def run(session: Session, dispatch: str, provider: Provider, *, as_json: bool) -
     Raises:
         DeliveryError: too many were rejected, and the dispatch was halted; or somebody paused it meanwhile.
     """
-    means = _means(session, dispatch, provider)
+    means = means_of(session, dispatch, provider)
     try:
         with delivering(dispatch) as (stop, progress):
             standing = run_dispatch(means, dispatch, stop=stop, progress=progress)
@@ -203,7 +203,8 @@ def _go_on(session: Session, standing: Status, *, yes: bool, as_json: bool) -> N
     run(session, standing.dispatch, provider, as_json=as_json)
 
 
-def _means(session: Session, dispatch: str, provider: Provider) -> Means:
+def means_of(session: Session, dispatch: str, provider: Provider) -> Means:
+    """What a dispatch is worked on with."""
     settings = session.publication.settings
     return Means(
         engine=session.engine,

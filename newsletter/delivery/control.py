@@ -8,6 +8,7 @@ from sqlalchemy import delete, insert, select, update
 
 from newsletter.delivery import circuit
 from newsletter.delivery.batches import append_batch
+from newsletter.delivery.cluster import announce
 from newsletter.delivery.evidence import Evidence, settled_by
 from newsletter.delivery.models import (
     DELIVERY,
@@ -63,6 +64,7 @@ def begin(engine: Engine, name: str, provider: str, *, paused: bool = True) -> R
             if row.halted:
                 circuit.close(connection, row.id)
             _set_state(connection, row.id, DispatchState.RUNNING)
+            announce(connection, name)
     return row
 
 

@@ -12,27 +12,37 @@ from subscribers.columns import now as right_now
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sqlalchemy import Engine
+    from sqlalchemy import ColumnElement, Engine
 
 
 def due_dispatches(engine: Engine, now: datetime | None = None) -> list[str]:
     """The names of dispatches that were planned for a time and have something to do now, the oldest first.
 
     Those planned to begin at once belong to whoever planned them, and paused ones to whoever paused them.
+    """
+    scheduled = DISPATCH.c.state.in_((DispatchState.PLANNED, DispatchState.RUNNING))
+    return _with_something_to_do(engine, and_(DISPATCH.c.schedule != "", scheduled), now or right_now())
+
+
+def open_dispatches(engine: Engine, now: datetime | None = None) -> list[str]:
+    """The names of dispatches that anybody may work on now: those that are running or due."""
+    due = and_(DISPATCH.c.schedule != "", DISPATCH.c.state == DispatchState.PLANNED)
+    running = DISPATCH.c.state == DispatchState.RUNNING
+    return _with_something_to_do(engine, or_(due, running), now or right_now())
+
+
+def _with_something_to_do(engine: Engine, which: ColumnElement[bool], now: datetime) -> list[str]:
+    """Of *which* dispatches a batch can be claimed or recovered, or nothing is missing but the end.
+
     Where a batch is held, its worker may have died; where none is open, only the end is missing.
     """
-    now = now or right_now()
     of_dispatch = BATCH.c.dispatch_id == DISPATCH.c.id
     left = and_(of_dispatch, BATCH.c.state != BatchState.DONE)
     ready = and_(of_dispatch, BATCH.c.state == BatchState.READY, BATCH.c.ready_at <= now)
     held = and_(of_dispatch, BATCH.c.state == BatchState.LEASED)
     query = (
         select(DISPATCH.c.name)
-        .where(
-            DISPATCH.c.schedule != "",
-            DISPATCH.c.state.in_((DispatchState.PLANNED, DispatchState.RUNNING)),
-            or_(exists().where(ready), exists().where(held), ~exists().where(left)),
-        )
+        .where(which, or_(exists().where(ready), exists().where(held), ~exists().where(left)))
         .order_by(DISPATCH.c.id)
     )
     with engine.connect() as connection:
