@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
 from acceptance.crash.campaign import smtp_settings
 from acceptance.crash.test_faults import IN_FLIGHT, READERS, Sender, acting, arrived
+from acceptance.crash.test_worker import end, workers
 from fakes.dispatching import those_in
-from sqlalchemy import make_url
+from fakes.smtp import smtp_server
+from sqlalchemy import make_url, update
 
 from newsletter import migrations
 from newsletter.delivery import status
-from subscribers.database import open_engine
+from newsletter.delivery.models import BATCH
+from subscribers.database import open_engine, writing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,6 +112,32 @@ def test_a_postgresql_that_is_stopped_ends_the_run_in_two_lines(
     in_doubt = those_in(sender.engine, "uncertain")
     assert 0 < len(in_doubt) <= IN_FLIGHT
     assert first.total() < READERS
+
+
+def test_a_worker_outlives_a_postgresql_that_is_started_again(
+    sender: Sender, postgres: Server, zygote: Zygote
+) -> None:
+    """It waits for the next dispatch as before."""
+    with smtp_server() as server:
+        values = smtp_settings(server.port)
+        sender.send(values)  # the list, and a first dispatch
+        first = arrived(server)
+        with workers(sender.folder, sender.engine, server.port, 1) as started:
+            postgres.control("-m", "immediate", "stop")
+            line = next(line for line in started[0].stderr if line.startswith("error: "))
+            postgres.start()
+            sender.start(values, "send", "issue", "--all", "--again", "--at", "2090-01-01 08:00", "--detach")
+            assert zygote.wait() == 0, sender.seen
+            sender.engine.dispose()
+            with writing(sender.engine) as connection:
+                due = status(sender.engine, "issue-1").created_at
+                connection.execute(update(BATCH).values(ready_at=due))
+            next(line for line in started[0].stderr if "issue-2: finished" in line)
+            ended = end(started)
+
+    assert "the database does not answer: " in line
+    assert [code for code, _ in ended] == [0]
+    assert arrived(server) == Counter(dict.fromkeys(first, 2))
 
 
 def check_told(seen: str) -> None:
