@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import pty
+import re
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -173,3 +174,60 @@ def test_no_log_at_info_has_an_address(letter: Letter, caplog: pytest.LogCapture
 
     assert "@" not in caplog.text
     assert "@" not in json.dumps([record.getMessage() for record in caplog.records])
+
+
+def test_what_people_read_is_to_the_second_and_in_the_words_of_expressions(letter: Letter) -> None:
+    """JSON keeps the whole moment; a subscriber who is premium is so in the words that segments use."""
+    letter.ok("subscribers", "add", "ann@example.com", "--set", "premium=true")
+    letter.ok("subscribers", "pause", "ann@example.com", "--for", "30d")
+    shown = dict(
+        line.split("\t", 1) for line in letter.ok("subscribers", "show", "ann@example.com").out.splitlines()
+    )
+    (key,) = [line.split("\t") for line in letter.ok("keys", "list").out.splitlines()]
+
+    second = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\+00:00"
+    assert "premium = true" in shown["attributes"]
+    assert re.fullmatch(second, shown["paused until"])
+    assert re.fullmatch(second, key[1])
+    assert "." in letter.ok("keys", "list", "--json").json[0]["made"]
+
+
+def test_a_topic_is_called_by_a_slug(letter: Letter) -> None:
+    done = letter.run("topics", "add", "bad topic")
+
+    assert (done.code, len(done.lines)) == (2, 2)
+    assert "`bad topic` cannot be the name of a topic" in done.lines[0]
+    assert done.lines[1] == 'hint: write `newsletter topics add bad-topic --name "bad topic"`'
+    assert letter.ok("topics", "list", "--json").json == []
+
+
+def test_a_time_zone_that_is_none_is_left_out_and_told(letter: Letter) -> None:
+    (letter.root / "zones.csv").write_text(
+        "email,time_zone\neve@example.com,Berlin\nflo@example.com,Europe/Berlin\n", encoding="utf-8"
+    )
+    done = letter.ok("subscribers", "import", "zones.csv", "--consent", "test")
+
+    assert "1 person imported without a time zone: there is no `Berlin`" in done.err
+    assert letter.ok("subscribers", "list", "--where", 'time_zone == "Europe/Berlin"', "--json").json == [
+        {"email": "flo@example.com", "name": "", "status": "active", "tags": []}
+    ]
+
+
+def test_a_segment_that_means_nobody_says_what_may_have_been_meant(letter: Letter) -> None:
+    done = letter.ok("segments", "add", "slip", '"builder" in tags')
+    shown = letter.ok("segments", "show", "slip")
+    wrong = letter.run("segments", "add", "sql", 'country = "DE"')
+
+    for told in (done, shown):
+        assert "segment `slip` matches nobody" in told.err
+        assert "nobody has the tag `builder`; did you mean `builders`?" in told.err
+    assert (wrong.code, wrong.lines[1]) == (2, "hint: write `==`")
+
+
+def test_settings_are_shown_with_their_source(letter: Letter) -> None:
+    letter.environment["NEWSLETTER_DELIVERY__RATE"] = "5/second"
+    shown = letter.ok("config", "show").out.splitlines()
+
+    assert 'publication.name = "Test Letter"  # file' in shown
+    assert 'delivery.rate = "5/second"  # environment' in shown
+    assert "publication.reply_to = not set" in shown
