@@ -175,9 +175,16 @@ class _Run:
                 hopeless = self._tally.recorded == 0 and not isinstance(trouble, BusyError)
                 if hopeless or trouble.lasting or self._means.backoff.exhausted(failures):
                     raise trouble
-                if not isinstance(trouble, BusyError):
-                    self._pause(self._means.backoff.wait(failures, self._means.random))
+                seconds = self._means.backoff.wait(failures, self._means.random)
+                if isinstance(trouble, BusyError):
+                    self._hold(max(seconds, trouble.wait), trouble.what)
+                else:
+                    self._pause(seconds)
         ledger.finish(self._means.engine, self._id, self._means.clock())
+
+    def _hold(self, seconds: float, why: str) -> None:
+        """Hand nothing over for so many seconds."""
+        self._busy = Grant(0, until=self._means.clock() + timedelta(seconds=seconds), why=why)
 
     def _closed(self) -> Grant | None:
         """Until when nothing may leave, by the pace or by what the provider asked; None if something may."""
@@ -229,8 +236,7 @@ class _Run:
                     pass
         except BusyError as error:
             # It is all one to the provider which connection asks: the others do not ask either.
-            until = self._means.clock() + timedelta(seconds=error.wait)
-            self._busy = Grant(0, until=until, why=error.what)
+            self._hold(error.wait, error.what)
             raise
         except ProviderError:
             raise

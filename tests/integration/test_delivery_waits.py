@@ -157,6 +157,19 @@ def test_a_wait_for_a_busy_provider_ends_when_somebody_pauses_or_cancels(
     assert ended.uncertain == ended.accepted == 0
 
 
+def test_a_provider_that_says_not_how_long_it_is_busy_is_asked_less_and_less(engine: Engine) -> None:
+    """Else the tries would be over within seconds."""
+    fill(engine, 2)
+    provider = ScriptedProvider(busy(4, wait=0.0))
+    plan(engine, provider)
+    clock = Clock(datetime.now(UTC) + timedelta(hours=1))
+
+    ended = run_dispatch(means(engine, provider, clock=clock, backoff=Backoff()), "issue-1", pause=clock.wait)
+
+    assert ended.accepted == 2
+    assert 0.75 * 85 <= sum(clock.waits) <= 85
+
+
 def test_a_provider_that_stays_busy_ends_the_run_and_nobody(engine: Engine) -> None:
     fill(engine, 6)
     provider = ScriptedProvider(busy(99, wait=60.0))
