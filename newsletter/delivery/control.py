@@ -64,7 +64,8 @@ def begin(engine: Engine, name: str, provider: str, *, paused: bool = True) -> R
             if row.halted:
                 circuit.close(connection, row.id)
             _set_state(connection, row.id, DispatchState.RUNNING)
-            announce(connection, name)
+            if row.state != DispatchState.RUNNING:
+                announce(connection, name)
     return row
 
 
