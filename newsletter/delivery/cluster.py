@@ -57,7 +57,7 @@ def work_on_any(
             on, without that dispatch for a while.
     """
     resting: dict[str, float] = {}
-    with _Bell(engine) as bell:
+    with Bell(engine) as bell:
         while not stop.is_set():
             try:
                 names = open_dispatches(engine)
@@ -79,7 +79,7 @@ def work_on_any(
             bell.wait(LOOK, stop)
 
 
-class _Bell:
+class Bell:
     """Hears what `announce` calls; while it cannot, it only waits."""
 
     def __init__(self, engine: Engine) -> None:
@@ -95,19 +95,20 @@ class _Bell:
     ) -> None:
         self._close()
 
-    def wait(self, seconds: float, stop: Event) -> None:
-        """Until somebody calls, *stop* is set, or the seconds are over."""
+    def wait(self, seconds: float, stop: Event) -> bool:
+        """Until somebody calls, *stop* is set, or the seconds are over; whether somebody called."""
         end = time.monotonic() + seconds
         while not stop.is_set() and (left := end - time.monotonic()) > 0:
             if self._connection is None and not self._open():
                 stop.wait(left)
-                return
+                return False
             try:
                 driver: Any = self._connection and self._connection.driver_connection
                 if list(driver.notifies(timeout=min(left, _SLICE), stop_after=1)):
-                    return
+                    return True
             except self._engine.dialect.loaded_dbapi.Error:
                 self._close()
+        return False
 
     def _open(self) -> bool:
         with suppress(DBAPIError, self._engine.dialect.loaded_dbapi.Error):
