@@ -196,6 +196,7 @@ def _means(session: Session, dispatch: str, provider: Provider) -> Means:
         url=settings.publication.url,
         limits=Limits.of(settings),
         media=session.publication.media,
+        tracking=settings.tracking,
     )
 
 

@@ -19,7 +19,15 @@ from newsletter.cli.patience import looking
 from newsletter.cli.rehearsing import WithRehearsal, foreseen_document, rehearse_option, rehearsed
 from newsletter.cli.running import finish, run
 from newsletter.cli.session import Session, confirm, json_option, pass_session
-from newsletter.delivery import Audience, DispatchState, Schedule, plan_dispatch, process_began, status
+from newsletter.delivery import (
+    Audience,
+    DispatchState,
+    Schedule,
+    extent_of,
+    plan_dispatch,
+    process_began,
+    status,
+)
 from newsletter.editions import publish, read_attached
 from newsletter.errors import DeliveryError, UsageError
 from newsletter.messages import Composer, Recipient
@@ -148,6 +156,8 @@ def send(
     provider = _provider(session, provider_name)
     schedule = _schedule(session, at, local=local, detach=detach)
     foresight = Foresight(session, pressed, provider) if dry_run or with_provider else None
+    settings = session.publication.settings
+    tracked = extent_of(settings.tracking, pressed.issue, pressed.edition, settings.publication.url)
 
     def plan(*, dry: bool, newcomers: bool = newcomers, look: Foresight | None = None) -> Plan:
         return plan_dispatch(
@@ -156,12 +166,13 @@ def send(
             pressed.edition,
             audience,
             provider=provider,
-            sender=session.publication.settings.publication.sender,
+            sender=settings.publication.sender,
             again=again,
             asked=process_began(),
             newcomers=newcomers,
             dry_run=dry,
             schedule=schedule,
+            tracked=tracked,
             look=look,
         )
 

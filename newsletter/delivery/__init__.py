@@ -22,6 +22,7 @@ from newsletter.delivery.report import (
 )
 from newsletter.delivery.retry import Backoff
 from newsletter.delivery.schedule import Schedule, parse_since
+from newsletter.delivery.tracking import Extent, Tracker, extent_of
 
 __all__ = [
     "STATES",
@@ -29,6 +30,7 @@ __all__ = [
     "Backoff",
     "DeliveryState",
     "DispatchState",
+    "Extent",
     "Limits",
     "LogFilter",
     "LogLine",
@@ -38,9 +40,11 @@ __all__ = [
     "Rehearsal",
     "Schedule",
     "Status",
+    "Tracker",
     "cancel",
     "deliveries_of",
     "due_dispatches",
+    "extent_of",
     "files_of",
     "forget_recipient",
     "log",

@@ -22,6 +22,7 @@ from newsletter.delivery.pace import PATIENT, Grant, Limits, Pace
 from newsletter.delivery.recovery import recover
 from newsletter.delivery.report import Status, status
 from newsletter.delivery.retry import Backoff
+from newsletter.delivery.tracking import Tracker, make_tracker
 from newsletter.editions import Edition, read_attached
 from newsletter.errors import DeliveryError, ProviderError
 from newsletter.messages import Composer, personal_links
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
+    from newsletter.config import TrackingSettings
     from newsletter.messages import Envelope
     from newsletter.providers import Provider
     from subscribers import SubscriberStore, Tokens
@@ -49,7 +51,8 @@ class Means:
     """What a run works with: where list and ledger are, who writes, and what takes the messages.
 
     ``url`` is where the readers' web service is reachable and ``limits`` what the settings allow. ``media``
-    is the folder of published images, from which those that are attached are read.
+    is the folder of published images, from which those that are attached are read. ``tracking`` says what may
+    be tracked; None: nothing.
     """
 
     engine: Engine
@@ -60,6 +63,7 @@ class Means:
     url: str
     limits: Limits = field(default_factory=Limits)
     media: Path | None = None
+    tracking: TrackingSettings | None = None
     backoff: Backoff = field(default_factory=Backoff)
     clock: Callable[[], datetime] = right_now
     random: Random = field(default_factory=Random)
@@ -124,9 +128,11 @@ def run_dispatch(
         tally = _Tally(status(means.engine, name), progress)
         run = _Run(means, name, dispatch.id, stop, pause or stop.wait, tally, patience)
         if dispatch.state != DispatchState.FINISHED:
-            composer = _composer(means, Edition.from_json(dispatch.edition))
+            edition = Edition.from_json(dispatch.edition)
+            tracker = make_tracker(means.engine, dispatch.id, edition, means.tracking, means.url)
+            composer = _composer(means, edition, tracker)
             with seldom_collecting():
-                run.work(dispatch.secret, dispatch.topic, composer)
+                run.work(dispatch.secret, dispatch.topic, composer, tracker)
         return status(means.engine, name)
     except DBAPIError as error:
         raise DeliveryError(
@@ -136,9 +142,10 @@ def run_dispatch(
         ) from error
 
 
-def _composer(means: Means, edition: Edition) -> Composer:
+def _composer(means: Means, edition: Edition, tracker: Tracker | None) -> Composer:
     """What makes the messages; images are read, all of them, before anything is handed over."""
-    return Composer(edition, means.envelope, read_attached(edition, means.media))
+    images = read_attached(edition, means.media)
+    return Composer(edition, means.envelope, images, tracker.edition if tracker else None)
 
 
 class _Tally:
@@ -193,13 +200,13 @@ class _Run:
         self._pause = pause
         self._tally = tally
 
-    def work(self, secret: bytes, topic: str, composer: Composer) -> None:
+    def work(self, secret: bytes, topic: str, composer: Composer, tracker: Tracker | None) -> None:
         """Rounds, and between them waits: for those who were deferred, and for other processes.
 
         Raises:
             ProviderError: it cannot be reached at the beginning, or not any more after several tries.
         """
-        job = self._job(secret, topic, composer)
+        job = replace(self._job(secret, topic, composer), tracker=tracker)
         failures = 0
         while not self._stop.is_set():
             self._recover(is_gone)
