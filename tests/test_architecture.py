@@ -18,7 +18,7 @@ ROWS: list[set[str]] = [
     {"checks", "messages"},
     {"providers"},
     {"delivery"},
-    {"migrations", "web"},
+    {"feedback", "migrations", "web"},
     {"public", "studio"},
     {"cli"},
     {"__main__"},

@@ -3,6 +3,7 @@
 from newsletter.delivery.audience import Audience
 from newsletter.delivery.control import cancel, pause, resend, settle, settle_by
 from newsletter.delivery.due import due_dispatches
+from newsletter.delivery.engagement import Engagement, LinkClicks, Reach, clicks_by_link, engagement
 from newsletter.delivery.forgetting import files_of, forget_recipient
 from newsletter.delivery.identity import process_began
 from newsletter.delivery.local import Means, Progress, run_dispatch
@@ -30,20 +31,25 @@ __all__ = [
     "Backoff",
     "DeliveryState",
     "DispatchState",
+    "Engagement",
     "Extent",
     "Limits",
+    "LinkClicks",
     "LogFilter",
     "LogLine",
     "Means",
     "Plan",
     "Progress",
+    "Reach",
     "Rehearsal",
     "Schedule",
     "Status",
     "Tracker",
     "cancel",
+    "clicks_by_link",
     "deliveries_of",
     "due_dispatches",
+    "engagement",
     "extent_of",
     "files_of",
     "forget_recipient",

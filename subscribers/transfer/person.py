@@ -49,6 +49,7 @@ def export_person(store: SubscriberStore, email: str) -> dict[str, object]:
         "topics": list(profile.topics),
         "left_topics": list(profile.left_topics),
         "paused_until": profile.paused_until.isoformat() if profile.paused_until else None,
+        "tracking": str(profile.tracking) or "unknown",
         "attributes": dict(profile.attributes),
         "consent": [line.to_dict() for line in profile.consent],
     }
