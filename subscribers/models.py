@@ -119,7 +119,8 @@ class Subscriber(SQLModel, table=True):
 
     ``email`` is the address as mail is sent to it and ``email_key`` the form by which it is compared. Text
     that is not known is empty; ``attributes`` holds only values that are known. ``time_zone`` is a name of
-    the IANA database; until ``paused_until`` there is no mail. ``tracking`` is a `TrackingConsent`.
+    the IANA database; until ``paused_until`` there is no mail. ``tracking_consent`` is a
+    `TrackingConsent`.
     """
 
     __tablename__ = "subscriber"
@@ -138,7 +139,7 @@ class Subscriber(SQLModel, table=True):
     time_zone: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
     status: str = Field(default=Status.ACTIVE, sa_column=Column(Text, nullable=False))
     paused_until: datetime | None = Field(default=None, sa_column=Column(UtcTime, nullable=True))
-    tracking: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
+    tracking_consent: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
     attributes: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JsonObject, nullable=False))
     created_at: datetime = Field(default_factory=now, sa_column=Column(UtcTime, nullable=False))
     updated_at: datetime = Field(default_factory=now, sa_column=Column(UtcTime, nullable=False))

@@ -100,7 +100,7 @@ def _profile(
         time_zone=row.time_zone,
         paused_until=row.paused_until,
         left_topics=tuple(slug for slug, state in topics.items() if state is left),
-        tracking=TrackingConsent(row.tracking),
+        tracking=TrackingConsent(row.tracking_consent),
     )
 
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from subscribers.store import SubscriberStore
 
-_KINDS = {
+#: The line of the consent log for each word that a person can say.
+KIND_OF_TRACKING: dict[str, ConsentKind] = {
     TrackingConsent.GRANTED: ConsentKind.TRACKING_ALLOWED,
     TrackingConsent.DENIED: ConsentKind.TRACKING_DENIED,
 }
@@ -41,16 +42,16 @@ def set_tracking(store: SubscriberStore, subscriber_id: int, said: TrackingConse
     Raises:
         ValueError: *said* is nothing that a person can say.
     """
-    if said not in _KINDS:
+    if said not in KIND_OF_TRACKING:
         raise ValueError("somebody who was asked cannot become somebody who was not")
     at = store.clock()
     with writing(store.engine) as connection:
         row = find_row(connection, SUBSCRIBER.c.id == subscriber_id)
-        if row is None or row.status == Status.ERASED or row.tracking == said:
+        if row is None or row.status == Status.ERASED or row.tracking_consent == said:
             return False
-        record(connection, subscriber_id, replace(consent, kind=_KINDS[said]), at)
+        record(connection, subscriber_id, replace(consent, kind=KIND_OF_TRACKING[said]), at)
         changed = update(SUBSCRIBER).where(SUBSCRIBER.c.id == subscriber_id)
-        connection.execute(changed.values(tracking=said.value, updated_at=at))
+        connection.execute(changed.values(tracking_consent=said.value, updated_at=at))
     return True
 
 
@@ -61,7 +62,7 @@ def allows(said: str, *, opt_out: bool) -> bool:
 
 def trackable(connection: Connection, ids: Collection[int], *, opt_out: bool) -> set[int]:
     """Those of the subscribers *ids* who may be tracked; with *opt_out*, all who did not refuse."""
-    said = SUBSCRIBER.c.tracking
+    said = SUBSCRIBER.c.tracking_consent
     willing = said != TrackingConsent.DENIED if opt_out else said == TrackingConsent.GRANTED
     query = select(SUBSCRIBER.c.id).where(among(connection, SUBSCRIBER.c.id, ids), willing)
     return set(connection.scalars(query))

@@ -93,9 +93,9 @@ def count(connection: Connection, mark: Mark, kind: EventKind, *, by_machine: bo
 def _willing(connection: Connection, subscriber: int, *, opt_out: bool) -> bool:
     """Whether somebody may be tracked; their row is locked, so that clicks at once see each other."""
     columns = SUBSCRIBER.c
-    query = select(columns.status, columns.tracking).where(columns.id == subscriber).with_for_update()
+    query = select(columns.status, columns.tracking_consent).where(columns.id == subscriber).with_for_update()
     row = connection.execute(query).first()
-    return row is not None and row.status != Status.ERASED and allows(row.tracking, opt_out=opt_out)
+    return row is not None and row.status != Status.ERASED and allows(row.tracking_consent, opt_out=opt_out)
 
 
 def _event(extent: Extent, mark: Mark, kind: EventKind, rule: str, at: datetime) -> Event:

@@ -115,10 +115,10 @@ def fill(parts: Sequence[Part], values: Mapping[str, str | bool], out: list[byte
     for part in parts:
         if part.__class__ is bytes:
             out.append(part)
+        elif part.__class__ is Mark:
+            out.append(values[part.token].encode("ascii"))  # type: ignore[union-attr]
         elif part.__class__ is Hole:
             out.append(encode_value(part.context.write(str(values[part.token]))))
-        elif part.__class__ is Mark:
-            out.append(str(values[part.token]).encode("ascii"))
         elif part.__class__ is Fork:
             for token, branch in part.branches:
                 if token is None or values[token]:

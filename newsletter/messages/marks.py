@@ -11,6 +11,8 @@ from __future__ import annotations
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import b2a_base64
+from functools import lru_cache
+from struct import iter_unpack
 from typing import TYPE_CHECKING, NamedTuple
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -58,16 +60,13 @@ class Marks:
 
     def write(self, dispatch: int, subscriber: int, places: Sequence[int]) -> list[str]:
         """The marks of one recipient, or of nobody in particular (0), for links at these *places*."""
+        if not places:
+            return []
         whose = dispatch.to_bytes(_DISPATCH, "big") + subscriber.to_bytes(_SUBSCRIBER, "big")
-        plain = b"".join([whose + place.to_bytes(_PLACE, "big") + _ZERO for place in places])
+        plain = whose + whose.join(_ends(tuple(places)))
         # Blocks that are all different are what this mode is safe for; one per call, as threads share this.
         blocks = self._known()[-1].encryptor().update(plain)
-        letters = b"".join(
-            [
-                b2a_base64(blocks[start : start + _BLOCK], newline=False)[:_LETTERS]
-                for start in range(0, len(blocks), _BLOCK)
-            ]
-        )
+        letters = b"".join([b2a_base64(block)[:_LETTERS] for (block,) in iter_unpack("16s", blocks)])
         text = letters.translate(_URLSAFE).decode("ascii")
         return [text[start : start + _LETTERS] for start in range(0, len(text), _LETTERS)]
 
@@ -90,6 +89,12 @@ class Marks:
             keys = secret_keys(source, KeyPurpose.LINKS) if isinstance(source, Engine) else source
             self._ciphers = [_cipher(key) for key in keys]
         return self._ciphers
+
+
+@lru_cache(maxsize=64)
+def _ends(places: tuple[int, ...]) -> tuple[bytes, ...]:
+    """The second half of each block, which is the same for all recipients."""
+    return tuple(place.to_bytes(_PLACE, "big") + _ZERO for place in places)
 
 
 def _cipher(key: bytes) -> Cipher[modes.ECB]:

@@ -15,6 +15,7 @@ from subscribers.transfer.cells import (
     read_moment,
     read_objects,
     read_texts,
+    read_tracking,
     read_values,
     read_words,
     refuses,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     Refuse = Callable[[int, str, Sequence[str]], None]
 
 #: Fields of one line of text.
-TEXTS = ("first_name", "last_name", "locale", "time_zone")
+TEXTS = ("first_name", "last_name", "locale", "time_zone", "tracking_consent")
 
 
 class Record(NamedTuple):
@@ -141,6 +142,8 @@ class RecordReader:
         texts = {name: read_texts(of_field[name][1], name, fail) for name in TEXTS if name in of_field}
         if "time_zone" in texts:
             texts["time_zone"] = read_each(texts["time_zone"], clean_time_zone, "", fail)
+        if "tracking_consent" in texts:
+            texts["tracking_consent"] = read_each(texts["tracking_consent"], read_tracking, "", fail)
         if "name" in of_field:
             self._split_names(read_texts(of_field["name"][1], "name", fail), texts)
         return Records(

@@ -413,4 +413,4 @@ def test_consent_is_a_line_in_the_log_and_is_forgotten_with_the_person(engine):
     assert known.consent[1].text == "Yes, count me"
     store.erase("ann@example.com")
     with engine.connect() as connection:
-        assert connection.exec_driver_sql("SELECT tracking FROM subscriber").scalar() == ""
+        assert connection.exec_driver_sql("SELECT tracking_consent FROM subscriber").scalar() == ""

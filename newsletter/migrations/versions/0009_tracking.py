@@ -14,7 +14,7 @@ branch_labels = None
 depends_on = None
 
 NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-TEXTS = (("subscriber", "tracking"), ("event", "machine"))
+TEXTS = (("subscriber", "tracking_consent"), ("event", "machine"))
 
 
 def upgrade() -> None:
