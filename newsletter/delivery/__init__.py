@@ -4,6 +4,7 @@ from newsletter.delivery.audience import Audience
 from newsletter.delivery.control import cancel, pause, resend, settle, settle_by
 from newsletter.delivery.due import due_dispatches
 from newsletter.delivery.engagement import Engagement, LinkClicks, Reach, clicks_by_link, engagement
+from newsletter.delivery.folding import fold_events
 from newsletter.delivery.forgetting import files_of, forget_recipient
 from newsletter.delivery.identity import process_began
 from newsletter.delivery.local import Means, Progress, run_dispatch
@@ -52,6 +53,7 @@ __all__ = [
     "engagement",
     "extent_of",
     "files_of",
+    "fold_events",
     "forget_recipient",
     "log",
     "parse_since",

@@ -77,6 +77,13 @@ class Extent:
     issue: str = ""
     topic: str = ""
 
+    @property
+    def words(self) -> str:
+        """What is tracked, for people: ``opens and 12 links, without names``."""
+        parts = ["opens"] if self.opens else []
+        parts += [f"{len(self.links):,} links"] if self.clicks else []
+        return " and ".join(parts) + (", without names" if self.anonymous else "")
+
     def url(self, place: int) -> str | None:
         """Where the link at *place* leads; None if there is none."""
         return self.links[place - 1][0] if 0 < place <= len(self.links) else None

@@ -16,7 +16,7 @@ from sqlalchemy import delete, select, update
 from webclient import WebClient
 
 from newsletter.config import Publication, Settings, TrackingSettings
-from newsletter.delivery import Extent, clicks_by_link, engagement
+from newsletter.delivery import Extent, clicks_by_link, engagement, fold_events
 from newsletter.delivery.models import BATCH, DELIVERY, DISPATCH
 from newsletter.delivery.tracking import COUNT, TRACKED, freeze_extent
 from newsletter.editions.links import find_links
@@ -331,6 +331,25 @@ def test_a_tracked_get_changes_nothing_but_the_records(world):
 
     assert world.store.list() == people
     assert after == before
+
+
+def test_old_opens_and_clicks_become_numbers_and_nobody_is_counted_twice(world):
+    world.send()
+    world.get(world.links(1)[0])
+    world.get(world.links(2)[0])
+    world.get(world.links(2)[0], "HEAD")
+    world.get(world.picture(1))
+    with writing(world.engine) as connection:
+        gone = fold_events(connection, datetime.now(UTC) + timedelta(seconds=1))
+    world.get(world.links(1)[0])
+    with writing(world.engine) as connection:
+        fold_events(connection, datetime.now(UTC) + timedelta(seconds=1))
+        again = fold_events(connection, datetime.now(UTC) + timedelta(seconds=1))
+    reach = clicks_by_link(world.engine, "issue-1")[0].clicks
+
+    assert (gone, again, world.events()) == (4, 0, [])
+    assert (reach.people, reach.anonymous, reach.anonymous_machines) == (0, 3, 1)
+    assert engagement(world.engine, "issue-1").opens.anonymous == 1
 
 
 def test_links_that_are_not_where_they_were_are_left_alone(world):
