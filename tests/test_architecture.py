@@ -41,6 +41,7 @@ DOORS = {
     "uvicorn": ["newsletter/web/"],
     "alembic": ["newsletter/migrations/"],
     "itsdangerous": ["subscribers/"],
+    "cryptography": ["newsletter/messages/"],
 }
 
 MODULES = sorted(

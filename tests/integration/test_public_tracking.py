@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -30,6 +31,7 @@ from subscribers.keys import add_key
 from subscribers.models import KeyPurpose, TrackingConsent
 from subscribers.tables import CONSENT_EVENT
 from subscribers.tracking import set_tracking
+from subscribers.transfer import export_person
 
 BASE = "https://news.example.com"
 URLS = [f"https://e.com/{number}?a=1&b=2" for number in range(1, 6)]
@@ -237,6 +239,25 @@ def test_clicks_on_many_links_at_once_are_a_machines_the_first_ones_too(world):
 
     assert before == [False] * 3
     assert [event.machine for event in world.events()] == ["many-links"] * 4
+
+
+def test_clicks_that_come_at_the_very_same_moment_see_each_other(world):
+    """As a scanner's do, each on a connection of its own; none of them is left for a person."""
+    world.send()
+    with ThreadPoolExecutor(5) as pool:
+        answers = list(pool.map(world.get, world.links()))
+
+    assert [answer.status_code for answer in answers] == [302] * 5
+    assert [event.by_machine for event in world.events()] == [True] * 5
+
+
+def test_a_person_can_read_what_was_recorded_of_them(world):
+    """GDPR, article 15."""
+    world.send()
+    world.get(world.links(1)[0])
+    (event,) = export_person(world.store, "reader1@example.com")["events"]
+
+    assert (event["kind"], event["url"], event["dispatch"]) == ("clicked", URLS[0], "issue-1")
 
 
 def test_segments_ask_for_people_only(world):
