@@ -32,6 +32,8 @@ _TRAILING = ".,;:!?)]}>'\""
 _READERS = frozenset(
     {"unsubscribe", "preferences", "confirm", "subscribe", "issues", "data", "webhooks", "c", "o"}
 )
+#: So many letters has a mark in a link.
+LETTERS = 22
 _DECLINED = frozenset({"no", "off", "false"})
 
 
@@ -140,6 +142,16 @@ def track(edition: Edition, base: str, links: Iterable[Link], *, opens: bool) ->
     whole = replace(edition, slots=(*edition.slots, *slots))
     pieces = split(html, whole, Context.HTML), split(text, whole, Context.TEXT)
     return Tracked(_opaque(pieces[0], marks), _opaque(pieces[1], marks), marks)
+
+
+def added_bytes(edition: Edition, base: str, *, opens: bool, clicks: bool) -> int:
+    """By how many bytes the HTML of a tracked recipient is longer; less than 0 if it is shorter."""
+    mark = "m" * LETTERS
+    links = [link for link in find_links(edition, base) if link.part == "html"] if clicks else []
+    before = sum(len(edition.html[link.start : link.end].encode()) for link in links)
+    after = len(links) * len(f"{escape(base)}/c/{mark}".encode())
+    picture = len(_picture(f"{base}/o/", mark).encode()) if opens else 0
+    return after - before + picture
 
 
 def _token(nonce: str, number: int) -> str:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from sqlalchemy import Engine
 
+from newsletter.editions.links import LETTERS
 from subscribers.keys import secret_keys
 from subscribers.models import KeyPurpose
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 _PURPOSE = b"tracked links\0"
 _BLOCK = 16
-_LETTERS = 22
 _URLSAFE = bytes.maketrans(b"+/", b"-_")
 #: The bytes of each number; what is left of the block is zero.
 _DISPATCH, _SUBSCRIBER, _PLACE = 4, 5, 2
@@ -66,9 +66,9 @@ class Marks:
         plain = whose + whose.join(_ends(tuple(places)))
         # Blocks that are all different are what this mode is safe for; one per call, as threads share this.
         blocks = self._known()[-1].encryptor().update(plain)
-        letters = b"".join([b2a_base64(block)[:_LETTERS] for (block,) in iter_unpack("16s", blocks)])
+        letters = b"".join([b2a_base64(block)[:LETTERS] for (block,) in iter_unpack("16s", blocks)])
         text = letters.translate(_URLSAFE).decode("ascii")
-        return [text[start : start + _LETTERS] for start in range(0, len(text), _LETTERS)]
+        return [text[start : start + LETTERS] for start in range(0, len(text), LETTERS)]
 
     def read(self, text: str) -> Mark | None:
         """What the mark *text* tells; None if it was not written here."""
@@ -108,13 +108,13 @@ def _block(text: str) -> bytes | None:
 
     Base64 has spare bits at its end (RFC 4648, section 3.5): without this, four texts would be one mark.
     """
-    if len(text) != _LETTERS or not text.isascii():
+    if len(text) != LETTERS or not text.isascii():
         return None
     try:
         block = urlsafe_b64decode(text + "==")
     except ValueError:
         return None
-    return block if urlsafe_b64encode(block).decode()[:_LETTERS] == text else None
+    return block if urlsafe_b64encode(block).decode()[:LETTERS] == text else None
 
 
 def _read(block: bytes, ciphers: Sequence[Cipher[modes.ECB]]) -> Mark | None:

@@ -9,7 +9,7 @@ from email import message_from_bytes, policy
 import pytest
 from fakes.editions import ENVELOPE, NAME, edition
 
-from newsletter.editions.links import find_links, track
+from newsletter.editions.links import added_bytes, find_links, track
 from newsletter.messages import Composer, Recipient
 from newsletter.messages.marks import Mark, Marks
 from newsletter.providers.sendgrid_payload import Payload
@@ -62,6 +62,17 @@ def test_with_consent_each_link_and_the_picture_bear_a_mark_of_their_own(made):
     assert "Reader 1, " in html
     assert all(len(line) <= 78 for line in message.as_bytes().split(b"\r\n"))
     assert parsed["List-Unsubscribe"] == f"<{LINKS['unsubscribe']}>"
+
+
+@pytest.mark.parametrize("made", [LATIN, HINDI])
+def test_how_much_longer_a_tracked_message_is_is_known_before(made):
+    plain, marking, tracked = composers(made)
+    with_marks = marking.html(marking.compose(reader(), "d1", 0.0, marks=marks_of(tracked, 1)))
+    without = plain.html(plain.compose(reader(), "d1", 0.0))
+
+    more = len(with_marks.encode()) - len(without.encode())
+    assert added_bytes(made, BASE, opens=True, clicks=True) == more
+    assert added_bytes(made, BASE, opens=False, clicks=False) == 0
 
 
 def test_sendgrid_gets_tracked_and_untracked_recipients_in_requests_of_their_own():
