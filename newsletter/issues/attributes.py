@@ -51,7 +51,9 @@ def _take_untracked(children: list[Token]) -> None:
     for token, after in pairwise(children):
         opening = token if token.type == "link_open" else opening
         closed = token.type == "link_close" and after.type == "text"
-        if opening and closed and (match := _UNTRACKED.match(after.content)):
+        match = _UNTRACKED.match(after.content) if closed else None
+        # A button cannot say it: there, it stays text, and a check tells.
+        if opening and match and not _BUTTON.match(after.content, match.end()):
             opening.meta[UNTRACKED] = True
             after.content = after.content[match.end() :]
             if not after.content and after is children[-1]:
