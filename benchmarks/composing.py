@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -11,12 +12,15 @@ from typing import TYPE_CHECKING
 from benchmarks.timing import interleaved
 from newsletter.config import load_publication
 from newsletter.editions import compile_issue, load_theme
+from newsletter.editions.links import find_links, track
 from newsletter.issues import load_issue
 from newsletter.messages import Composer, Envelope, Recipient
+from newsletter.messages.marks import Marks
 
 if TYPE_CHECKING:
     from newsletter.config import PublicationSettings
     from newsletter.editions import Edition
+    from newsletter.editions.links import Tracked
 
 POLICY = SMTP.clone(max_line_length=998, refold_source="none")
 MESSAGES = 100
@@ -57,8 +61,24 @@ def main() -> None:
         for _ in readers:
             b"".join(chunks)
 
-    seconds = interleaved({"ours": ours, "library": library, "floor": floor})
+    tracked, links = tracked_composer(publication)
+    marks = Marks([b"k" * 32])
+    tokens, places = list(tracked[1].marks), list(tracked[1].marks.values())
+
+    def marked() -> None:
+        for number, reader in enumerate(readers):
+            own = dict(zip(tokens, marks.write(1, number, places), strict=True))
+            tracked[0].compose(reader, f"{number:026}", 0.0, marks=own).as_bytes()
+
+    def unmarked() -> None:
+        for number, reader in enumerate(readers):
+            tracked[0].compose(reader, f"{number:026}", 0.0).as_bytes()
+
+    seconds = interleaved(
+        {"ours": ours, "library": library, "floor": floor, "marked": marked, "unmarked": unmarked}
+    )
     each = {
+        **{name: seconds[name] / MESSAGES for name in ("marked", "unmarked")},
         "ours": seconds["ours"] / MESSAGES,
         "library": seconds["library"] / 10,
         "floor": seconds["floor"] / MESSAGES,
@@ -68,6 +88,22 @@ def main() -> None:
         f"EmailMessage {each['library'] * 1e6:.0f} µs ({each['library'] / each['ours']:.0f}x ours), "
         f"join {each['floor'] * 1e6:.1f} µs (ours is {each['ours'] / each['floor']:.0f}x)"
     )
+    more = each["marked"] - each["unmarked"]
+    print(
+        f"tracked    {links} links and a picture: with consent {each['marked'] * 1e6:.1f} µs "
+        f"({more / (links + 1) * 1e6:.2f} µs more for each mark), "
+        f"without {each['unmarked'] * 1e6:.1f} µs ({each['unmarked'] / each['ours']:.2f}x untracked)"
+    )
+
+
+def tracked_composer(publication: PublicationSettings) -> tuple[tuple[Composer, Tracked], int]:
+    """The same edition with a web address behind each citation, tracked, and how many links it has."""
+    made = long_edition(publication)
+    made = replace(made, html=re.sub(r'href="#source-(\d+)"', r'href="https://e.com/\1"', made.html))
+    found = find_links(made, publication.url)
+    tracked = track(made, publication.url, found, opens=True)
+    composer = Composer(made, Envelope.of(publication, "long"), tracked=tracked)
+    return (composer, tracked), len(found)
 
 
 def long_edition(publication: PublicationSettings) -> Edition:

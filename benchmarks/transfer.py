@@ -102,7 +102,7 @@ def floor_export(engine: Engine, path: Path) -> None:
         words, take = "string_agg(t.name, ';')", "s.attributes ->> '{}'"
     attributes = ", ".join(take.format(name) for name in ("country", "plan", "score"))
     query = (
-        "SELECT s.email, s.first_name, s.last_name, s.locale, s.time_zone, s.status, "
+        "SELECT s.email, s.first_name, s.last_name, s.locale, s.time_zone, s.tracking_consent, s.status, "
         f"(SELECT {words} FROM subscriber_tag p JOIN tag t ON t.id = p.tag_id WHERE p.subscriber_id = s.id), "
         f"s.created_at, {attributes} FROM subscriber s WHERE s.status <> 'erased' ORDER BY s.id"
     )

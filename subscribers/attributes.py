@@ -24,7 +24,7 @@ LARGEST_NUMBER = 2**53
 LONGEST_TEXT = 10_000
 
 _FIELDS = {"email", "first_name", "last_name", "name", "locale", "status", "joined", "tags", "topics"}
-_KEPT_APART = {"id", "public_id", "consent", "time_zone", "attributes"}
+_KEPT_APART = {"id", "public_id", "consent", "time_zone", "tracking_consent", "attributes"}
 _WORDS_OF_EXPRESSIONS = {"and", "or", "not", "in", "is", "if", "else", "true", "false", "none"}
 _RESERVED = frozenset(_FIELDS | _KEPT_APART | _WORDS_OF_EXPRESSIONS | {"defined", "undefined", "days_ago"})
 

@@ -52,7 +52,8 @@ class Event:
     ``provider`` and ``event_id`` tell it from all others, however often it is told. ``issue`` is the slug and
     ``dispatch`` the name, each empty where it is not known. ``at`` is when it happened, with a time zone.
     ``by_machine`` says that no person did it, but a proxy that loads all images, or a scanner that follows
-    all links. ``url`` is the link of a click.
+    all links; ``machine`` is the rule that tells. ``url`` is the link of a click, and ``link`` its number in
+    the edition, which no event of a provider has.
     """
 
     provider: str
@@ -64,6 +65,8 @@ class Event:
     dispatch: str = ""
     by_machine: bool = False
     url: str = ""
+    machine: str = ""
+    link: int | None = None
 
 
 class EngagementEvent(SQLModel, table=True):
@@ -90,6 +93,8 @@ class EngagementEvent(SQLModel, table=True):
     dispatch: str = Field(default="", sa_column=Column(Text, nullable=False))
     by_machine: bool = Field(default=False, sa_column=Column(Boolean, nullable=False))
     url: str = Field(default="", sa_column=Column(Text, nullable=False))
+    machine: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
+    link: int | None = Field(default=None, sa_column=Column(RowId, nullable=True))
     at: datetime = Field(default_factory=now, sa_column=Column(UtcTime, nullable=False))
 
 
@@ -152,6 +157,8 @@ def events_of(connection: Connection, ids: Collection[int]) -> dict[int, list[Ev
             row.dispatch,
             row.by_machine,
             row.url,
+            row.machine,
+            row.link,
         )
         found[row.subscriber_id].append(event)
     return found

@@ -125,7 +125,7 @@ def forget(connection: Connection, row: Row[Any], consent: Consent, at: datetime
     """
     change_status(connection, row.id, Status.ERASED, consent, at)
     public_id = new_public_id()
-    empty = dict.fromkeys(("email", "first_name", "last_name", "locale", "time_zone"), "")
+    empty = dict.fromkeys(("email", "first_name", "last_name", "locale", "time_zone", "tracking_consent"), "")
     # The key must stay unique, and no address has a blank.
     gone = {"email_key": f"erased {public_id}", "suppression_key": b"", "public_id": public_id}
     connection.execute(

@@ -55,8 +55,23 @@ class ConsentKind(StrEnum):
     RESUMED = "resumed"
     #: A sign-up was not confirmed in time.
     EXPIRED = "expired"
+    #: The person agreed that it is learned what they open and follow.
+    TRACKING_ALLOWED = "tracking_allowed"
+    #: The person does not want that.
+    TRACKING_DENIED = "tracking_denied"
     #: What was known of the person was deleted.
     ERASED = "erased"
+
+
+class TrackingConsent(StrEnum):
+    """Whether it may be learned what a subscriber opens and which links they follow."""
+
+    #: They never said.
+    UNKNOWN = ""
+    #: They agreed.
+    GRANTED = "granted"
+    #: They refused, or took their consent back.
+    DENIED = "denied"
 
 
 class SuppressionReason(StrEnum):
@@ -104,7 +119,8 @@ class Subscriber(SQLModel, table=True):
 
     ``email`` is the address as mail is sent to it and ``email_key`` the form by which it is compared. Text
     that is not known is empty; ``attributes`` holds only values that are known. ``time_zone`` is a name of
-    the IANA database; until ``paused_until`` there is no mail.
+    the IANA database; until ``paused_until`` there is no mail. ``tracking_consent`` is a
+    `TrackingConsent`.
     """
 
     __tablename__ = "subscriber"
@@ -123,6 +139,7 @@ class Subscriber(SQLModel, table=True):
     time_zone: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
     status: str = Field(default=Status.ACTIVE, sa_column=Column(Text, nullable=False))
     paused_until: datetime | None = Field(default=None, sa_column=Column(UtcTime, nullable=True))
+    tracking_consent: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
     attributes: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JsonObject, nullable=False))
     created_at: datetime = Field(default_factory=now, sa_column=Column(UtcTime, nullable=False))
     updated_at: datetime = Field(default_factory=now, sa_column=Column(UtcTime, nullable=False))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from subscribers.consent import ConsentRecord
-from subscribers.models import ConsentKind, Status, SubscriptionState
+from subscribers.models import ConsentKind, Status, SubscriptionState, TrackingConsent
 from subscribers.tables import CONSENT_EVENT, SUBSCRIBER, TAGS
 from subscribers.topics import states_of
 from subscribers.words import words_of
@@ -30,7 +30,8 @@ _SAID = ("source", "text", "ip", "user_agent", "text_version", "topic", "status"
 class Profile:
     """A subscriber as of one moment; ``consent`` is the log, the oldest line first.
 
-    ``topics`` are those that they chose and ``left_topics`` those that they left.
+    ``topics`` are those that they chose and ``left_topics`` those that they left; ``tracking`` is whether it
+    may be learned what they open and follow.
     """
 
     id: int
@@ -48,6 +49,7 @@ class Profile:
     time_zone: str = ""
     paused_until: datetime | None = None
     left_topics: tuple[str, ...] = ()
+    tracking: TrackingConsent = TrackingConsent.UNKNOWN
 
     @property
     def name(self) -> str:
@@ -98,6 +100,7 @@ def _profile(
         time_zone=row.time_zone,
         paused_until=row.paused_until,
         left_topics=tuple(slug for slug, state in topics.items() if state is left),
+        tracking=TrackingConsent(row.tracking_consent),
     )
 
 

@@ -18,7 +18,7 @@ ROWS: list[set[str]] = [
     {"checks", "messages"},
     {"providers"},
     {"delivery"},
-    {"migrations", "web"},
+    {"feedback", "migrations", "web"},
     {"public", "studio"},
     {"cli"},
     {"__main__"},
@@ -41,6 +41,7 @@ DOORS = {
     "uvicorn": ["newsletter/web/"],
     "alembic": ["newsletter/migrations/"],
     "itsdangerous": ["subscribers/"],
+    "cryptography": ["newsletter/messages/"],
 }
 
 MODULES = sorted(

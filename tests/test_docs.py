@@ -16,6 +16,7 @@ import pytest
 
 from newsletter import migrations
 from newsletter.cli import newsletter
+from newsletter.feedback import machines
 from newsletter.providers.sendgrid_answers import table
 from subscribers import SubscriberStore, open_engine
 from subscribers.segments import FIELD_NAMES
@@ -124,6 +125,46 @@ def test_the_commands_about_segments_run(tmp_path: Path) -> None:
     )
 
     assert done.returncode == 0, done.stderr
+
+
+def test_the_commands_about_tracking_run(tmp_path: Path) -> None:
+    """Each command of the page exits with 0, with the settings of the page, on a dispatch that was tracked."""
+    page = (ROOT / "docs" / "tracking.md").read_text(encoding="utf-8")
+    shutil.copytree(ROOT / "examples" / "ai-news-digest", tmp_path / "letter")
+    toml = re.search(r"```toml\n(.*?)```", page, re.DOTALL)
+    assert toml is not None
+    with (tmp_path / "letter" / "newsletter.toml").open("a", encoding="utf-8") as file:
+        file.write(f"\n{toml[1]}")
+    environment = {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "HOME": str(tmp_path),
+        "LANG": "C.UTF-8",
+    }
+    consent, told = blocks(page)
+    send = "newsletter send 2026-04-11 --where 'email == \"ann@example.com\"' --yes"
+    script = "\n".join(["set -e", "newsletter subscribers add ann@example.com", consent, send, told])
+    done = subprocess.run(
+        ["sh", "-c", script],
+        cwd=tmp_path / "letter",
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "## Opens and clicks" in done.stdout
+
+
+def test_every_rule_about_machines_is_documented() -> None:
+    """The page names each rule, and the limits of time are those that are used."""
+    page = (ROOT / "docs" / "tracking.md").read_text(encoding="utf-8")
+    for rule in (*(each.name for each in machines.rules()), "too-soon", "many-links", "all-links"):
+        assert f"`{rule}`" in page, rule
+    limits = machines.timing()
+    assert f"within {limits.soon} seconds" in page
+    assert f"on {limits.many} different links within {limits.many_within} seconds" in page
+    assert f"within {limits.all_within} seconds, if there are {limits.all_of} or more" in page
 
 
 def is_server(line: str) -> bool:

@@ -9,7 +9,17 @@ import click
 
 from newsletter.cli import output
 from newsletter.cli.session import Session, confirm, json_option, pass_session
-from newsletter.delivery import DispatchState, Status, cancel, parse_since, pause, status, statuses
+from newsletter.delivery import (
+    DispatchState,
+    Engagement,
+    Status,
+    cancel,
+    engagement,
+    parse_since,
+    pause,
+    status,
+    statuses,
+)
 from newsletter.errors import UsageError
 
 if TYPE_CHECKING:
@@ -50,7 +60,13 @@ def status_(
                 "`--state`, `--issue` and `--since` choose from all dispatches", hint="name none"
             )
         standing = status(session.engine, dispatch)
-        output.document(report_document(standing)) if as_json else report_table(standing, session.zone)
+        engaged = engagement(session.engine, dispatch)
+        if as_json:
+            told = {name: engaged.to_dict()[name] for name in ("opens", "clicks")} if engaged else {}
+            output.document({**report_document(standing), **told})
+        else:
+            report_table(standing, session.zone)
+            _say_engagement(engaged)
         return
     after = parse_since(since, datetime.now(UTC), session.zone) if since else None
     every = [
@@ -96,6 +112,13 @@ def cancel_(session: Session, dispatch: str, *, yes: bool) -> None:
     confirm(f"Give up on {output.plural(standing.pending, 'subscriber')} of {dispatch}?", yes=yes)
     cancel(session.engine, dispatch)
     output.say(f"cancelled: {dispatch}")
+
+
+def _say_engagement(found: Engagement | None) -> None:
+    for verb, reach in (("opened", found.opens), ("clicked", found.clicks)) if found else ():
+        unknown = f", {reach.anonymous:,} times by nobody knows whom" if reach.anonymous else ""
+        machines = f"{reach.machines:,} more by machines only"
+        output.say(f"{verb} by {output.plural(reach.people, 'subscriber')}, {machines}{unknown}")
 
 
 def report_document(standing: Status) -> dict[str, object]:

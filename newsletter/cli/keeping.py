@@ -11,6 +11,7 @@ import click
 
 from newsletter.cli import output
 from newsletter.cli.session import Session, confirm, json_option, pass_session
+from newsletter.cli.tracking import track
 from newsletter.delivery import files_of, forget_recipient
 from newsletter.errors import UsageError
 from subscribers import SuppressionReason
@@ -245,4 +246,4 @@ def _as_document(found: Statistics) -> dict[str, object]:
 
 
 #: What stands under `newsletter subscribers` beside the commands about people.
-BELOW_SUBSCRIBERS = (pause, resume, suppress, permit, expire_, stats)
+BELOW_SUBSCRIBERS = (pause, resume, suppress, permit, track, expire_, stats)

@@ -215,6 +215,7 @@ def means_of(session: Session, dispatch: str, provider: Provider) -> Means:
         url=settings.publication.url,
         limits=Limits.of(settings),
         media=session.publication.media,
+        tracking=settings.tracking,
     )
 
 

@@ -19,7 +19,15 @@ from newsletter.cli.patience import looking
 from newsletter.cli.rehearsing import WithRehearsal, foreseen_document, rehearse_option, rehearsed
 from newsletter.cli.running import finish, run
 from newsletter.cli.session import Session, confirm, json_option, pass_session
-from newsletter.delivery import Audience, DispatchState, Schedule, plan_dispatch, process_began, status
+from newsletter.delivery import (
+    Audience,
+    DispatchState,
+    Schedule,
+    extent_of,
+    plan_dispatch,
+    process_began,
+    status,
+)
 from newsletter.editions import publish, read_attached
 from newsletter.errors import DeliveryError, UsageError
 from newsletter.messages import Composer, Recipient
@@ -28,7 +36,7 @@ from newsletter.providers import PROVIDERS, Provider, Verdict, make_provider
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from newsletter.delivery import Plan, Status
+    from newsletter.delivery import Extent, Plan, Status
     from newsletter.editions.press import Pressed
 
 #: The rules whose findings cost single recipients their message, not everybody.
@@ -148,6 +156,8 @@ def send(
     provider = _provider(session, provider_name)
     schedule = _schedule(session, at, local=local, detach=detach)
     foresight = Foresight(session, pressed, provider) if dry_run or with_provider else None
+    settings = session.publication.settings
+    tracked = extent_of(settings.tracking, pressed.issue, pressed.edition, settings.publication.url)
 
     def plan(*, dry: bool, newcomers: bool = newcomers, look: Foresight | None = None) -> Plan:
         return plan_dispatch(
@@ -156,12 +166,13 @@ def send(
             pressed.edition,
             audience,
             provider=provider,
-            sender=session.publication.settings.publication.sender,
+            sender=settings.publication.sender,
             again=again,
             asked=process_began(),
             newcomers=newcomers,
             dry_run=dry,
             schedule=schedule,
+            tracked=tracked,
             look=look,
         )
 
@@ -174,14 +185,14 @@ def send(
         finish(status(session.engine, foreseen.dispatch), as_json=as_json, session=session)
         return
     if foresight is not None:
-        _show_plan(session, pressed, foreseen, provider, foresight)
+        _show_plan(session, pressed, foreseen, provider, tracked, foresight)
         document = foreseen_document(session, pressed, foreseen, foresight)
         if with_provider:
             rehearsed(session, pressed, audience, provider, again=again or foreseen.continued, told=document)
         _end_dry(document, as_json=as_json)
         return
     _check_schedule(foreseen, schedule)
-    _show_plan(session, pressed, foreseen, provider)
+    _show_plan(session, pressed, foreseen, provider, tracked)
     confirm(f"Send to {output.plural(foreseen.planned, 'subscriber')}?", yes=yes)
     publish(pressed.images, session.publication.media)
     planned = plan(dry=False).dispatch
@@ -303,7 +314,12 @@ def _detached(standing: Status, *, as_json: bool) -> None:
 
 
 def _show_plan(
-    session: Session, pressed: Pressed, plan: Plan, provider: Provider, foresight: Foresight | None = None
+    session: Session,
+    pressed: Pressed,
+    plan: Plan,
+    provider: Provider,
+    tracked: Extent | None,
+    foresight: Foresight | None = None,
 ) -> None:
     skips = foresight.skips if foresight else {}
     excluded = ", ".join(f"{count:,} {reason}" for reason, count in sorted(plan.excluded.items()))
@@ -317,6 +333,7 @@ def _show_plan(
             ("to be skipped", ", ".join(f"{count:,} {reason}" for reason, count in sorted(skips.items()))),
             ("due", when(plan.schedule, session.zone)),
             ("provider", provider.describe()),
+            ("tracked", tracked.words if tracked else ""),
             ("dispatch", f"{plan.dispatch} ({'goes on' if plan.continued else 'new'})"),
         ]
     )

@@ -95,7 +95,7 @@ def export(session: Session, segment: str | None, expression: str | None, person
     """Write subscribers as CSV to stdout; `subscribers import` reads it again.
 
     With `--of`, all that is known of one person is written as JSON (GDPR article 15): the profile, the
-    consent log, whether the address is suppressed, and what was sent when.
+    consent log, whether the address is suppressed, what was sent when, and what is known to have come of it.
 
     \b
     Examples:

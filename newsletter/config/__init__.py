@@ -12,6 +12,7 @@ from newsletter.config.providers import SendgridSettings, SmtpSettings
 from newsletter.config.publication import FILE_NAME, Publication
 from newsletter.config.sections import PublicationSettings
 from newsletter.config.settings import Settings
+from newsletter.config.tracking import TrackingSettings
 from newsletter.config.values import split_mailbox
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "SendgridSettings",
     "Settings",
     "SmtpSettings",
+    "TrackingSettings",
     "find_publication",
     "load_publication",
     "split_mailbox",

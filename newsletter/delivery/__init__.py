@@ -4,6 +4,8 @@ from newsletter.delivery.audience import Audience
 from newsletter.delivery.cluster import work_on_any
 from newsletter.delivery.control import cancel, pause, resend, settle, settle_by
 from newsletter.delivery.due import due_dispatches, next_due
+from newsletter.delivery.engagement import Engagement, LinkClicks, Reach, clicks_by_link, engagement
+from newsletter.delivery.folding import fold_events
 from newsletter.delivery.forgetting import files_of, forget_recipient
 from newsletter.delivery.identity import process_began
 from newsletter.delivery.local import Means, run_dispatch
@@ -24,6 +26,7 @@ from newsletter.delivery.report import (
 from newsletter.delivery.retry import Backoff
 from newsletter.delivery.schedule import Schedule, parse_since
 from newsletter.delivery.tally import Progress
+from newsletter.delivery.tracking import Extent, Tracker, extent_of
 
 __all__ = [
     "STATES",
@@ -31,19 +34,28 @@ __all__ = [
     "Backoff",
     "DeliveryState",
     "DispatchState",
+    "Engagement",
+    "Extent",
     "Limits",
+    "LinkClicks",
     "LogFilter",
     "LogLine",
     "Means",
     "Plan",
     "Progress",
+    "Reach",
     "Rehearsal",
     "Schedule",
     "Status",
+    "Tracker",
     "cancel",
+    "clicks_by_link",
     "deliveries_of",
     "due_dispatches",
+    "engagement",
+    "extent_of",
     "files_of",
+    "fold_events",
     "forget_recipient",
     "log",
     "next_due",

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from newsletter.delivery.circuit import Circuit
     from newsletter.delivery.pace import Grant, Pace
+    from newsletter.delivery.tracking import Tracker
     from newsletter.messages import Composer, Message
     from newsletter.providers import Connection, Provider
     from subscribers import SubscriberStore
@@ -47,7 +48,8 @@ _STATES = {
 class Job:
     """All that is needed to work on one dispatch. ``links`` gives a subscriber's links by public id.
 
-    ``topic`` is the one that the dispatch is about, if any.
+    ``topic`` is the one that the dispatch is about, if any, and ``tracker`` marks the links of those who may
+    be tracked, if anybody may.
     """
 
     engine: Engine
@@ -63,6 +65,7 @@ class Job:
     stopping: Callable[[], bool]
     progress: Callable[[Counter[str]], None]
     topic: str = ""
+    tracker: Tracker | None = None
     backoff: Backoff = field(default_factory=Backoff)
     clock: Callable[[], datetime] = right_now
     random: Random = field(default_factory=Random)
@@ -123,6 +126,7 @@ def compose(job: Job, ids: Sequence[int], batch: int) -> tuple[dict[int, Message
     """
     with job.engine.connect() as connection:
         people = job.store.addressees(connection, ids, topic=job.topic)
+        marks = job.tracker.among(connection, ids) if job.tracker else {}
     messages: dict[int, Message] = {}
     skipped: list[Entry] = []
     compose_one, links, secret = job.composer.compose, job.links, job.secret
@@ -135,7 +139,7 @@ def compose(job: Job, ids: Sequence[int], batch: int) -> tuple[dict[int, Message
             recipient = Recipient(person.email, person.name, person.fields, links(person.public_id))
             try:
                 messages[subscriber_id] = compose_one(
-                    recipient, name, timestamp, smtputf8=smtputf8, batch=batch
+                    recipient, name, timestamp, smtputf8=smtputf8, batch=batch, marks=marks.get(subscriber_id)
                 )
             except MissingValue as error:
                 barrier = error.reason

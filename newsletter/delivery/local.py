@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from random import Random
 from threading import Event
@@ -23,6 +23,7 @@ from newsletter.delivery.recovery import recover
 from newsletter.delivery.report import Status, status
 from newsletter.delivery.retry import Backoff
 from newsletter.delivery.tally import Progress, Tally
+from newsletter.delivery.tracking import Tracker, make_tracker
 from newsletter.editions import Edition, read_attached
 from newsletter.errors import BusyError, DeliveryError, ProviderError
 from newsletter.messages import Composer, personal_links
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
+    from newsletter.config import TrackingSettings
     from newsletter.messages import Envelope
     from newsletter.providers import Provider
     from subscribers import SubscriberStore, Tokens
@@ -50,7 +52,8 @@ class Means:
     """What a run works with: where list and ledger are, who writes, and what takes the messages.
 
     ``url`` is where the readers' web service is reachable and ``limits`` what the settings allow. ``media``
-    is the folder of published images, from which those that are attached are read.
+    is the folder of published images, from which those that are attached are read. ``tracking`` says what may
+    be tracked; None: nothing.
     """
 
     engine: Engine
@@ -61,6 +64,7 @@ class Means:
     url: str
     limits: Limits = field(default_factory=Limits)
     media: Path | None = None
+    tracking: TrackingSettings | None = None
     backoff: Backoff = field(default_factory=Backoff)
     clock: Callable[[], datetime] = right_now
     random: Random = field(default_factory=Random)
@@ -105,9 +109,11 @@ def run_dispatch(
         tally = Tally(lambda: status(means.engine, name), progress)
         run = _Run(means, name, dispatch.id, stop, pause or stop.wait, tally, patience)
         if dispatch.state != DispatchState.FINISHED:
-            composer = _composer(means, Edition.from_json(dispatch.edition))
+            edition = Edition.from_json(dispatch.edition)
+            tracker = make_tracker(means.engine, dispatch.id, edition, means.tracking, means.url)
+            composer = _composer(means, edition, tracker)
             with seldom_collecting():
-                run.work(dispatch.secret, dispatch.topic, composer)
+                run.work(dispatch.secret, dispatch.topic, composer, tracker)
         return status(means.engine, name)
     except DBAPIError as error:
         raise DeliveryError(
@@ -117,9 +123,10 @@ def run_dispatch(
         ) from error
 
 
-def _composer(means: Means, edition: Edition) -> Composer:
+def _composer(means: Means, edition: Edition, tracker: Tracker | None) -> Composer:
     """What makes the messages; images are read, all of them, before anything is handed over."""
-    return Composer(edition, means.envelope, read_attached(edition, means.media))
+    images = read_attached(edition, means.media)
+    return Composer(edition, means.envelope, images, tracker.edition if tracker else None)
 
 
 class _Run:
@@ -146,13 +153,13 @@ class _Run:
         self._pause = pause
         self._tally = tally
 
-    def work(self, secret: bytes, topic: str, composer: Composer) -> None:
+    def work(self, secret: bytes, topic: str, composer: Composer, tracker: Tracker | None) -> None:
         """Rounds, and between them waits: for those who were deferred, and for other processes.
 
         Raises:
             ProviderError: it cannot be reached at the beginning, or not any more after several tries.
         """
-        job = self._job(secret, topic, composer)
+        job = replace(self._job(secret, topic, composer), tracker=tracker)
         failures = 0
         while not self._stop.is_set():
             self._recover(is_gone)

@@ -23,6 +23,7 @@ from newsletter.delivery.models import (
 )
 from newsletter.delivery.received import Received
 from newsletter.delivery.schedule import Due, Schedule
+from newsletter.delivery.tracking import Extent, freeze_extent
 from newsletter.errors import DeliveryError
 from subscribers.columns import now as right_now
 from subscribers.database import writing
@@ -75,6 +76,7 @@ def plan_dispatch(
     newcomers: bool = False,
     dry_run: bool = False,
     schedule: Schedule | None = None,
+    tracked: Extent | None = None,
     look: Callable[[Connection, Sequence[int]], None] | None = None,
     clock: Callable[[], datetime] = right_now,
 ) -> Plan:
@@ -93,6 +95,7 @@ def plan_dispatch(
         newcomers: if the last dispatch to the audience is finished, begin one for those who joined since.
         dry_run: only count; nothing is written.
         schedule: when the messages are due; None means at once.
+        tracked: what of it is tracked; None means nothing.
         look: in a dry run, is shown those who would be planned, batch by batch.
         clock: the present moment.
 
@@ -116,7 +119,9 @@ def plan_dispatch(
         )
         frozen = schedule.frozen(now) if schedule else ""
         if not dry_run:
-            freezer.begin(name, edition, audience, provider, sender, now, frozen)
+            begun = freezer.begin(name, edition, audience, provider, sender, now, frozen)
+            if tracked is not None:
+                freeze_extent(connection, begun, tracked)
         received = None if again else Received(connection, edition.slug)
         with seldom_collecting():
             for who, barrier in store.candidates(connection, audience.segment, topic=audience.topic):
@@ -177,7 +182,7 @@ class _Freezer:
         sender: str,
         now: datetime,
         schedule: str,
-    ) -> None:
+    ) -> int:
         row = Dispatch(
             name=name,
             slug=edition.slug,
@@ -192,9 +197,11 @@ class _Freezer:
             created_at=now,
         )
         values = row.model_dump(exclude={"id"})
-        self._dispatch_id = self._connection.execute(
+        made: int = self._connection.execute(
             insert(DISPATCH).values(values).returning(DISPATCH.c.id)
         ).scalar_one()
+        self._dispatch_id = made
+        return made
 
     def exclude(self, reason: str) -> None:
         self.excluded[reason] += 1

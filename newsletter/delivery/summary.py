@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from newsletter.delivery.engagement import Engagement, Reach, engagement
 from newsletter.delivery.models import SETTLEMENT
 from newsletter.delivery.report import PENDING, STATES, LogLine, Status, find, log, status
 from subscribers.tables import SUBSCRIBER
@@ -37,6 +38,8 @@ class Summary:
     settlements: Sequence[Mapping[str, object]]
     first_at: datetime | None
     last_at: datetime | None
+    #: Opens and clicks; None if nothing of the dispatch is tracked.
+    engagement: Engagement | None = None
 
     @property
     def seconds(self) -> float | None:
@@ -74,6 +77,7 @@ def summarise(engine: Engine, name: str) -> Summary:
         _settlements(engine, name),
         first,
         last,
+        engagement(engine, name),
     )
 
 
@@ -112,6 +116,7 @@ def as_document(summary: Summary) -> str:
         ],
         "uncertain": [{"email": line.email, "message_id": line.message_id} for line in summary.uncertain],
         "settled": list(summary.settlements),
+        **({"engagement": summary.engagement.to_dict()} if summary.engagement else {}),
     }
     return json.dumps(document, ensure_ascii=False, indent=2, default=str) + "\n"
 
@@ -142,11 +147,27 @@ def as_markdown(summary: Summary, zone: tzinfo) -> str:
         (state, reason, f"{count:,}") for (state, reason), count in list(summary.reasons.items())[:MOST]
     ]
     lines += _table("By reason", ("outcome", "reason", "recipients"), reasons)
+    lines += _engaged(summary.engagement) if summary.engagement else []
     uncertain = [(line.email, line.message_id) for line in summary.uncertain]
     lines += _table("May or may not have been mailed", ("address", "Message-ID"), uncertain)
     settled = [(each["email"], each["before"], each["after"], each["reason"]) for each in summary.settlements]
     lines += _table("Settled by hand or by evidence", ("address", "before", "after", "reason"), settled)
     return "\n".join(lines) + "\n"
+
+
+def _engaged(found: Engagement) -> list[str]:
+    """Opens and clicks, each recipient counted once, and the links."""
+    columns = ("people", "by machines only", "without names")
+    done = [("opened", *_reach(found.opens)), ("clicked", *_reach(found.clicks))]
+    lines = _table("Opens and clicks", ("what", *columns), done)
+    links = [(link.place or "", link.url, link.part, *_reach(link.clicks)) for link in found.links]
+    lines += _table("Clicks by link", ("link", "address", "part", *columns), links)
+    rules = [(rule, f"{count:,}") for rule, count in found.rules.items()]
+    return lines + _table("Taken for machines", ("rule", "events"), rules)
+
+
+def _reach(reach: Reach) -> tuple[str, str, str]:
+    return f"{reach.people:,}", f"{reach.machines:,}", f"{reach.anonymous:,}"
 
 
 def _times(summary: Summary, zone: tzinfo) -> list[tuple[str, str]]:

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from newsletter.editions.attaching import content_id
 from newsletter.editions.typography import NO_BREAK, tied, typeset
 from newsletter.errors import IssueError
-from newsletter.issues import SCHEMES, scheme_of, text_of
+from newsletter.issues import SCHEMES, UNTRACKED, scheme_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,7 +58,7 @@ _ATTRIBUTES = {
         "height",
         "bgcolor",
     },
-    "a": {"href", "hreflang", "name"},
+    "a": {"href", "hreflang", "name", "data-track"},
     "font": {"color", "face", "size"},
     "img": {"src", "alt", "border"},
     "table": {"border", "cellpadding", "cellspacing", "summary"},
@@ -167,7 +167,8 @@ class InlineRenderer(RendererHTML):
         """A link, or one without a target if its target is not allowed."""
         href = self._links.safe(str(tokens[index].attrGet("href") or ""))
         title = tokens[index].attrGet("title")
-        return "<a" + _attribute("href", href) + _attribute("title", title) + ">"
+        track = _attribute("data-track", "no" if tokens[index].meta.get(UNTRACKED) else None)
+        return "<a" + _attribute("href", href) + _attribute("title", title) + track + ">"
 
     def image(self, tokens: Sequence[Token], index: int, *_: Any) -> str:  # noqa: ANN401
         """An image within text, or its alternative text if its address is not allowed."""

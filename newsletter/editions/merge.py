@@ -58,6 +58,8 @@ class Context(StrEnum):
     URL_PART = "url_part"
     #: In a header field: on one line; encoding it is up to who writes the header.
     HEADER = "header"
+    #: Where only letters, digits, `-` and `_` come to stand, few of them: they need no writing anywhere.
+    OPAQUE = "opaque"
 
     def write(self, value: str) -> str:
         """*value* as it must be written in this context; it can never leave the context."""
@@ -79,6 +81,7 @@ _WRITERS: dict[Context, Callable[[str], str]] = {
     Context.URL: _whole_url,
     Context.URL_PART: lambda value: quote(value, safe=""),
     Context.HEADER: str,
+    Context.OPAQUE: str,
 }
 
 

@@ -1,6 +1,7 @@
 """Issues: a Markdown file with front matter becomes an Issue, and its body a Document."""
 
 from newsletter.issues.addresses import SCHEMES, forgotten_scheme, scheme_of
+from newsletter.issues.attributes import UNTRACKED
 from newsletter.issues.contents import Entry, outline
 from newsletter.issues.digest import Digest, DigestSection, DigestStory, Passage, to_markdown
 from newsletter.issues.digest_text import read_digest_text
@@ -47,6 +48,7 @@ from newsletter.issues.walk import iter_blocks, iter_inlines, text_of
 __all__ = [
     "ROOTS",
     "SCHEMES",
+    "UNTRACKED",
     "Author",
     "Block",
     "Branch",

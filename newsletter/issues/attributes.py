@@ -1,7 +1,7 @@
 """Attributes behind links and images: ``[Read it](…){.button}`` and ``![alt](chart.png){width=300}``.
 
 No other braces are attributes, so that all others stay text: a button is a link that is alone in its
-paragraph, and a width is a whole number of pixels.
+paragraph, and a width is a whole number of pixels. Whoever follows a link with ``track=no`` is not counted.
 """
 
 from __future__ import annotations
@@ -17,17 +17,20 @@ if TYPE_CHECKING:
 
 BUTTON = "button"
 WIDTH = "width"
+UNTRACKED = "untracked"
 _BUTTON = re.compile(r"\{\s*\.button\s*\}\s*")
+_UNTRACKED = re.compile(r"\{\s*track\s*=\s*\"?no\"?\s*\}")
 _WIDTH = re.compile(r"\{\s*width\s*=\s*\"?(\d{1,4})(?:px)?\"?\s*\}")
 
 
 def take_attributes(tokens: Iterable[Token]) -> None:
     """Move the attributes in the text of *tokens*, in place, to the ``meta`` of the links and images before.
 
-    A link gets ``button`` and an image ``width``, a number of pixels.
+    A link gets ``button`` or ``untracked``, and an image ``width``, a number of pixels.
     """
     for token in tokens:
         if token.type == "inline" and token.children and "}" in token.content:
+            _take_untracked(token.children)
             _take_button(token.children)
             _take_widths(token.children)
 
@@ -41,6 +44,21 @@ def _take_button(children: list[Token]) -> None:
     if alone and children[-1].type == "text" and _BUTTON.fullmatch(children[-1].content):
         children[first].meta[BUTTON] = True
         del children[-1]
+
+
+def _take_untracked(children: list[Token]) -> None:
+    opening: Token | None = None
+    for token, after in pairwise(children):
+        opening = token if token.type == "link_open" else opening
+        closed = token.type == "link_close" and after.type == "text"
+        match = _UNTRACKED.match(after.content) if closed else None
+        # A button cannot say it: there, it stays text, and a check tells.
+        if opening and match and not _BUTTON.match(after.content, match.end()):
+            opening.meta[UNTRACKED] = True
+            after.content = after.content[match.end() :]
+            if not after.content and after is children[-1]:
+                del children[-1]
+                return
 
 
 def _take_widths(children: list[Token]) -> None:

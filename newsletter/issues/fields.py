@@ -31,6 +31,7 @@ KNOWN = frozenset(
         "slug",
         "toc",
         "images",
+        "tracking",
     }
 )
 #: What may be said of an author.
@@ -118,11 +119,15 @@ class Fields:
 
     def toc(self) -> bool:
         """Whether the issue asks for a table of contents after its lead."""
-        value = self._values.get("toc", False)
+        return self.yes_or_no("toc") or False
+
+    def yes_or_no(self, key: str) -> bool | None:
+        """Whether *key* is true; None when it is not given."""
+        value = self._values.get(key)
         if isinstance(value, str) and value.strip().lower() in {"true", "false"}:
             value = value.strip().lower() == "true"  # Pelican's style knows texts only
-        if not isinstance(value, bool):
-            self._wrong("toc", f"is {_kind(value)}, neither true nor false", "write `toc: true`")
+        if value is not None and not isinstance(value, bool):
+            self._wrong(key, f"is {_kind(value)}, neither true nor false", f"write `{key}: true`")
         return value
 
     def images(self) -> Literal["publish", "attach"] | None:

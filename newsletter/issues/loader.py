@@ -97,6 +97,7 @@ def parse_issue(text: str, path: Path | None = None, slug: str | None = None) ->
         credits=people,
         toc=fields.toc(),
         images=fields.images(),
+        tracking=fields.yes_or_no("tracking"),
         extra=fields.extra,
         lines=lines,
     )

@@ -24,7 +24,7 @@ _DEFINITION = re.compile(r"^\[([^\[\]\n]+)\]:\s+\S+", re.MULTILINE)
 _NOTE_MARK = re.compile(r"\[\^([^\]\s]+)\](?!:)")
 _NOTE = re.compile(r"^ {0,3}\[\^([^\]\s]+)\]:", re.MULTILINE)
 _CONTAINER = re.compile(r"^:::.*\w.*$", re.MULTILINE)
-_ATTRIBUTE = re.compile(r"\{\s*(?:\.[\w-]+|(?:width|height|class|id|alt)\s*=[^{}\n]*)\s*\}")
+_ATTRIBUTE = re.compile(r"\{\s*(?:\.[\w-]+|(?:width|height|class|id|alt|track)\s*=[^{}\n]*)\s*\}")
 #: Links that Markdown refuses to make, so that they go out as they were typed.
 _REFUSED = re.compile(r"\[[^\[\]\n]*\]\(\s*<?(javascript|vbscript|file|data):[^\s]*\)", re.IGNORECASE)
 _FIRST_NAME = re.compile(r"[^\W\d]\w*")
@@ -149,7 +149,10 @@ def _marks(text: str) -> Iterator[tuple[str, str, str, str]]:
         message = f"`{match[0]}` is no link and goes out as text: nothing may lead to `{match[1]}:`"
         yield match[0], "link-scheme", message, "write where it leads on the web: `https://…`"
     for match in _ATTRIBUTE.finditer(text):
-        hint = "a button is a link alone in its paragraph, `[…](…){.button}`; an image takes `{width=300}`"
+        hint = (
+            "a button is a link alone in its paragraph, `[…](…){.button}`; an image takes `{width=300}`,"
+            " and a link that is no button `{track=no}`"
+        )
         yield match[0], "attribute-kept", f"`{match[0]}` goes out as text", hint
 
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from typing import Literal as Exactly
 
-from newsletter.editions.merge import Literal, Value, render
+from newsletter.editions.merge import Context, Literal, Value, render
 from newsletter.messages.quoted import LINE_END, SOFT_BREAK, encode_text, encode_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from newsletter.editions.merge import Context, Piece
+    from newsletter.editions.merge import Piece
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +30,20 @@ class Hole:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """Where a value stands that is written as it is, in every encoding: a mark in a tracked link."""
+
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
 class Fork:
     """Where one of several branches stands; a None condition always holds."""
 
     branches: tuple[tuple[str | None, tuple[Part, ...]], ...]
 
 
-Part = bytes | Hole | Fork
+Part = bytes | Hole | Mark | Fork
 #: RFC 2045 section 6.8: at most 76 characters on an encoded line.
 _LINE = 76
 
@@ -45,7 +52,8 @@ class Body:
     """One text of an edition, ready to be filled; *pieces* as `newsletter.editions.split` cuts it."""
 
     def __init__(self, pieces: Sequence[Piece]) -> None:
-        self._pieces = pieces
+        #: What it was cut into.
+        self.pieces = pieces
         self._parts = encode(pieces)
         alike = render(pieces, _Blank())
         self.encoding: Exactly["quoted-printable", "base64"] = (
@@ -54,7 +62,7 @@ class Body:
 
     def text(self, values: Mapping[str, str | bool]) -> str:
         """The text with *values*, not encoded."""
-        return render(self._pieces, values)
+        return render(self.pieces, values)
 
     def fill(self, values: Mapping[str, str | bool], out: list[bytes]) -> None:
         """Append the encoded text with *values* to *out*."""
@@ -95,7 +103,8 @@ def _parts(pieces: Sequence[Piece]) -> Iterator[Part]:
             continue
         yield SOFT_BREAK
         if isinstance(piece, Value):
-            yield Hole(piece.token, piece.context)
+            opaque = piece.context is Context.OPAQUE
+            yield Mark(piece.token) if opaque else Hole(piece.token, piece.context)
         else:
             yield Fork(tuple((token, encode(branch)) for token, branch in piece.branches))
         yield SOFT_BREAK
@@ -106,6 +115,8 @@ def fill(parts: Sequence[Part], values: Mapping[str, str | bool], out: list[byte
     for part in parts:
         if part.__class__ is bytes:
             out.append(part)
+        elif part.__class__ is Mark:
+            out.append(values[part.token].encode("ascii"))  # type: ignore[union-attr]
         elif part.__class__ is Hole:
             out.append(encode_value(part.context.write(str(values[part.token]))))
         elif part.__class__ is Fork:

@@ -6,6 +6,7 @@ that are encoded already; `benchmarks/` shows the ratio.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from newsletter.config import split_mailbox
@@ -19,7 +20,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from newsletter.editions.edition import Edition
+    from newsletter.editions.links import Tracked
     from newsletter.messages.envelope import Envelope
+
+
+@dataclass(frozen=True)
+class Form:
+    """One form of an edition's texts, the header fields before them, and what stands between them."""
+
+    text: Body
+    html: Body
+    head: bytes
+    between: bytes
 
 
 class Composer:
@@ -29,32 +41,39 @@ class Composer:
         edition: what everybody gets.
         envelope: who it is from.
         images: the bytes of the images that go with the edition, by name.
+        tracked: the edition as those get it whose opens and clicks are learned; None: nobody's are.
 
     Raises:
         DeliveryError: an image that goes with the edition is not among *images*.
     """
 
     def __init__(
-        self, edition: Edition, envelope: Envelope, images: Mapping[str, bytes] | None = None
+        self,
+        edition: Edition,
+        envelope: Envelope,
+        images: Mapping[str, bytes] | None = None,
+        tracked: Tracked | None = None,
     ) -> None:
         self.edition = edition
         self.envelope = envelope
         self._evaluator = Evaluator(edition)
         self._subject = split(edition.subject, edition, Context.HEADER)
-        self._text = Body(split(edition.text, edition, Context.TEXT))
-        self._html = Body(split(edition.html, edition, Context.HTML))
         alike = all(isinstance(piece, Literal) for piece in self._subject)
         self._same_subject = (
             headers.field("Subject", envelope.subject_prefix + render(self._subject, {})) if alike else b""
         )
         self._boundary = f"=_{edition.digest[:24]}"  # "=_" is in no encoded text (RFC 2045, 6.7 and 6.8)
         self._domain = envelope.domain
-        self._common = self._common_headers()
+        self._first, self._second = self._common_headers()
         #: The images that go with each message, encoded once for all.
         self.attached = attach(edition, images or {})
-        head, after = beside(_text_head("html", self._html), self.attached, f"=_{edition.digest[24:48]}")
-        self._between = self._edge + head
+        _, after = beside(b"", self.attached, self._inner)
         self._end = after + f"\r\n--{self._boundary}--\r\n".encode()
+        text, html = split(edition.text, edition, Context.TEXT), split(edition.html, edition, Context.HTML)
+        plain = self._form(Body(text), Body(html))
+        marked = self._form(Body(tracked.text), Body(tracked.html)) if tracked else plain
+        #: The texts of a message without marks, and of one with marks.
+        self.forms = (plain, marked)
 
     def compose(
         self,
@@ -65,6 +84,7 @@ class Composer:
         missing: str | None = None,
         smtputf8: bool = False,
         batch: int = 0,
+        marks: Mapping[str, str] | None = None,
     ) -> Message:
         """One recipient's message; its bytes are made when they are asked for.
 
@@ -75,6 +95,7 @@ class Composer:
             missing: what to write for a value that is missing; for previews only.
             smtputf8: whether what takes the message may know addresses beyond ASCII.
             batch: the number of the batch that it belongs to; 0 outside the ledger.
+            marks: what stands in the recipient's tracked links, by token; None if they are not tracked.
 
         Raises:
             MissingValue: a merge tag without a default has no value for this recipient.
@@ -82,6 +103,8 @@ class Composer:
         """
         (headers.utf8_address if smtputf8 else headers.ascii_address)(recipient.email)
         values = self._evaluator.values(recipient.fields, recipient.links, missing=missing)
+        if marks:
+            return Message(delivery_id, recipient, self, {**values, **marks}, timestamp, batch, tracked=True)
         return Message(delivery_id, recipient, self, values, timestamp, batch)
 
     def subject(self, message: Message) -> str:
@@ -90,11 +113,11 @@ class Composer:
 
     def html(self, message: Message) -> str:
         """The HTML part as this recipient gets it."""
-        return self._html.text(message.values)
+        return self.forms[message.tracked].html.text(message.values)
 
     def text(self, message: Message) -> str:
         """The plain text part as this recipient gets it, with a line feed at each line's end."""
-        return self._text.text(message.values)
+        return self.forms[message.tracked].text.text(message.values)
 
     def headers_for(self, message: Message) -> list[tuple[str, str]]:
         """The headers of one recipient, decoded: for providers that write messages themselves."""
@@ -111,8 +134,9 @@ class Composer:
 
         Joined, they are the whole message with CRLF line ends, no line over 998 octets (RFC 5322, 2.1.1).
         """
+        form = self.forms[message.tracked]
         out = [
-            self._common[0],
+            self._first,
             headers.mailbox_field("To", message.recipient.name, message.recipient.email),
             self._same_subject or headers.field("Subject", self.subject(message)),
             headers.date_field(message.timestamp),
@@ -122,10 +146,10 @@ class Composer:
             # RFC 8058 section 3.1: one https URI, and the exact value of the second field.
             out.append(headers.verbatim("List-Unsubscribe", f"<{link}>"))
             out.append(b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n")
-        out.append(self._common[1])
-        self._text.fill(message.values, out)
-        out.append(self._between)
-        self._html.fill(message.values, out)
+        out.append(form.head)
+        form.text.fill(message.values, out)
+        out.append(form.between)
+        form.html.fill(message.values, out)
         out.append(self._end)
         return out
 
@@ -143,7 +167,16 @@ class Composer:
         second += headers.field("Feedback-ID", self.envelope.feedback_id)
         second += b"MIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n"
         second += f' boundary="{self._boundary}"\r\n'.encode()
-        return first, second + self._edge + _text_head("plain", self._text)
+        return first, second + self._edge
+
+    def _form(self, text: Body, html: Body) -> Form:
+        head, _ = beside(_text_head("html", html), self.attached, self._inner)
+        return Form(text, html, self._second + _text_head("plain", text), self._edge + head)
+
+    @property
+    def _inner(self) -> str:
+        """What parts the HTML and its images."""
+        return f"=_{self.edition.digest[24:48]}"
 
     @property
     def _edge(self) -> bytes:

@@ -31,7 +31,8 @@ class Recipient(NamedTuple):
 class Message:
     """One recipient's mail: an edition, the values of its slots, and its own headers.
 
-    ``batch`` is the number of the dispatch's batch that it belongs to; 0 outside the ledger.
+    ``batch`` is the number of the dispatch's batch that it belongs to; 0 outside the ledger. ``tracked``
+    says that its links bear marks, which are among the values.
     """
 
     delivery_id: str
@@ -40,6 +41,7 @@ class Message:
     values: Mapping[str, str | bool]
     timestamp: float
     batch: int = 0
+    tracked: bool = False
 
     @property
     def email(self) -> str:

@@ -109,11 +109,10 @@ class Payload:
         self.composer = composer
         self._dispatch = dispatch
         self._subject = split(edition.subject, edition, Context.HEADER)
-        self._plain = split(edition.text, edition, Context.TEXT)
-        self._rich = split(edition.html, edition, Context.HTML)
-        self._choices = [
-            piece for piece in (*self._subject, *self._plain, *self._rich) if isinstance(piece, Choice)
-        ]
+        #: Text and HTML of messages without marks in their links, and with.
+        self._forms = [(form.text.pieces, form.html.pieces) for form in composer.forms]
+        plain, rich = self._forms[False]
+        self._choices = [piece for piece in (*self._subject, *plain, *rich) if isinstance(piece, Choice)]
         self._settings = _settings(composer, categories, sandbox=sandbox)
         self._edition = edition.to_json()
         self._mark = _unused_mark(self._edition)
@@ -125,7 +124,8 @@ class Payload:
         """
         groups: dict[object, list[Message]] = {}
         for message in messages:
-            groups.setdefault((message.batch, self._branches(message)), []).append(message)
+            key = (message.batch, message.tracked, self._branches(message))
+            groups.setdefault(key, []).append(message)
         for group in groups.values():
             for part in _unique(group):
                 for start in range(0, len(part), MOST_RECIPIENTS):
@@ -159,14 +159,15 @@ class Payload:
 
     def _values(self, message: Message) -> list[Value]:
         """The values that stand in the texts that this recipient gets, each once."""
-        texts = (self._subject, self._plain, self._rich)
+        texts = (self._subject, *self._forms[message.tracked])
         return list(dict.fromkeys(value for text in texts for value in _live(text, message.values)))
 
     def _request(self, messages: list[Message], columns: Columns) -> Request:
         values = messages[0].values
+        plain, rich = self._forms[messages[0].tracked]
         content = [
             {"type": kind, "value": text}
-            for kind, pieces in (("text/plain", self._plain), ("text/html", self._rich))
+            for kind, pieces in (("text/plain", plain), ("text/html", rich))
             if (text := "".join(columns.written(pieces, values)))
         ]
         subject = headers.clean("".join(columns.written(self._subject, values)))

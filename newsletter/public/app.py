@@ -18,6 +18,7 @@ from newsletter.public.archive import archive
 from newsletter.public.desk import Desk
 from newsletter.public.leaving import leaving
 from newsletter.public.preferences import preferences
+from newsletter.public.tracking import tracking
 from newsletter.web import Guard, media
 
 if TYPE_CHECKING:
@@ -55,8 +56,8 @@ def create_app(publication: Publication, engine: Engine) -> FastAPI:
     """The web service of *publication* for its readers, on its database.
 
     ``GET /`` · ``GET,POST /unsubscribe/{token}`` · ``GET,POST /preferences/{token}`` · ``GET /issues/`` ·
-    ``GET /issues/{slug}`` · ``GET /media/{name}`` · ``GET /healthz``. A GET changes nothing; no page needs a
-    cookie or a script.
+    ``GET /issues/{slug}`` · ``GET /c/{mark}`` · ``GET /o/{mark}.gif`` · ``GET /media/{name}`` ·
+    ``GET /healthz``. A GET changes nothing for a reader; no page needs a cookie or a script.
     """
     desk = Desk(publication, engine)
     app = FastAPI(
@@ -66,6 +67,7 @@ def create_app(publication: Publication, engine: Engine) -> FastAPI:
     app.include_router(leaving(desk))
     app.include_router(preferences(desk))
     app.include_router(archive(desk))
+    app.include_router(tracking(desk))
     app.include_router(media(partial(find_published, publication.media)))
     _upkeep(app, desk)
     _troubles(app, desk)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from html import unescape
 from typing import TYPE_CHECKING, Annotated
 
 from babel import Locale, UnknownLocaleError
@@ -12,7 +13,9 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse
 
 from newsletter.public.desk import masked
-from subscribers import FieldError, Status
+from subscribers import Consent, FieldError, Status
+from subscribers.models import TrackingConsent
+from subscribers.tracking import allows, set_tracking
 
 if TYPE_CHECKING:
     from newsletter.public.desk import Desk
@@ -30,17 +33,23 @@ _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _FIELDS = {"first_name": "first_name", "last_name": "last_name", "language": "locale"}
 
 
+#: What the buttons about tracking say.
+TRACKING = {"allow": TrackingConsent.GRANTED, "deny": TrackingConsent.DENIED}
 #: How long the page offers to pause.
 MONTH = timedelta(days=30)
 
 
 @dataclass(frozen=True)
 class _Form:
-    """What was sent: texts by the names of the list, the topics if these were shown, and a wish to pause."""
+    """What was sent: texts by the names of the list, the topics if these were shown, and a wish to pause.
+
+    ``tracking`` is ``allow`` or ``deny`` if the reader said that.
+    """
 
     texts: dict[str, str]
     topics: list[str] | None
     pause: str
+    tracking: str = ""
 
 
 async def _sent(request: Request) -> _Form:
@@ -52,6 +61,7 @@ async def _sent(request: Request) -> _Form:
         texts={ours: _UNSEEN.sub(" ", sent[name]).strip() for name, ours in _FIELDS.items() if name in sent},
         topics=topics if "topics" in sent else None,
         pause=sent.get("pause", ""),
+        tracking=sent.get("tracking", ""),
     )
 
 
@@ -81,6 +91,9 @@ def preferences(desk: Desk) -> APIRouter:
         if form.pause:
             until = None if form.pause == "end" else desk.store.clock() + MONTH
             desk.store.pause(profile.public_id, until, source="preferences")
+        if form.tracking in TRACKING:
+            said = Consent(source="preferences", text=tracking_words(desk))
+            set_tracking(desk.store, profile.id, TRACKING[form.tracking], said)
         try:
             saved = desk.store.update(profile.public_id, **form.texts, topics=form.topics)
         except FieldError as error:
@@ -88,6 +101,11 @@ def preferences(desk: Desk) -> APIRouter:
         return _page(desk, saved, saved=True) if saved else desk.pages.page("left", address="")
 
     return router
+
+
+def tracking_words(desk: Desk) -> str:
+    """What a reader is shown who is asked whether they may be tracked, for the consent log."""
+    return " ".join(unescape(bytes(desk.pages.page("tracking_words").body).decode()).split())
 
 
 def languages(desk: Desk, profile: Profile) -> list[tuple[str, str]]:
@@ -103,6 +121,14 @@ def _autonym(code: str) -> str:
     except (ValueError, UnknownLocaleError):
         return code
     return f"{name[:1].upper()}{name[1:]}" if name else code
+
+
+def tracking_asked(desk: Desk, profile: Profile) -> str:
+    """Whether this reader is tracked: ``yes`` or ``no``; empty where nobody is."""
+    settings = desk.publication.settings.tracking
+    if not settings.anywhere:
+        return ""
+    return "yes" if allows(profile.tracking, opt_out=settings.consent == "opt-out") else "no"
 
 
 def _problem(desk: Desk, profile: Profile, form: _Form) -> str:
@@ -140,6 +166,7 @@ def _page(
         topics=[(slug, title, slug in profile.topics) for slug, title in desk.topics().items()],
         paused=f"{paused:%Y-%m-%d}" if paused else "",
         longest=LONGEST_NAME,
+        tracking=tracking_asked(desk, profile),
         saved=saved,
         problem=problem,
     )

@@ -17,7 +17,7 @@ from subscribers.attributes import (
     read_number,
 )
 from subscribers.errors import FieldError, SubscribersError
-from subscribers.models import Status
+from subscribers.models import Status, TrackingConsent
 from subscribers.transfer.fields import attribute_name
 from subscribers.transfer.inspecting import unguarded
 from subscribers.words import SEPARATORS, clean_words
@@ -132,6 +132,20 @@ def status_reader(words: Mapping[str, Status]) -> Callable[[str], Status]:
         return status
 
     return read
+
+
+def read_tracking(cell: str) -> str:
+    """What a cell says of being tracked: ``granted`` or ``denied``, or yes or no in one of our languages.
+
+    Raises:
+        FieldError: it says neither.
+    """
+    word = cell.casefold()
+    if word in (TrackingConsent.GRANTED, TrackingConsent.DENIED):
+        return word
+    if (answer := ANSWERS.get(word)) is None:
+        raise FieldError(f"`{cell[:40]}` says neither yes nor no of being tracked")
+    return TrackingConsent.GRANTED.value if answer else TrackingConsent.DENIED.value
 
 
 def refuses(column: Column, cell: str) -> bool:

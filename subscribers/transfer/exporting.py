@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 _PAGE = 5_000
 _BLOCK = 1 << 20
-_TEXTS = ("email", "first_name", "last_name", "locale", "time_zone", "status")
+_TEXTS = ("email", "first_name", "last_name", "locale", "time_zone", "tracking_consent", "status")
 _FIELDS = (*_TEXTS, "tags", "topics", "joined")
 
 # What a spreadsheet would run as a formula (OWASP, CSV injection), behind any quotes that are there already.

@@ -32,6 +32,7 @@ _NAMES = {
     "name": "name|full name|fullname",
     "locale": "locale|language|lang|sprache|langue|idioma|lingua",
     "time_zone": "time zone|timezone|zeitzone|fuseau horaire|zona horaria|fuso orario",
+    "tracking_consent": "tracking consent|consent to tracking|tracking einwilligung",
     "tags": "tags|tag|labels|schlagworte",
     "topics": "topics|topic|themen",
     "status": "status|subscription status|member rating status",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, select
 
 from subscribers.consent import GONE, Consent
-from subscribers.models import Status
+from subscribers.models import Status, TrackingConsent
 from subscribers.suppression import reasons, suppression_key
 from subscribers.tables import SUBSCRIBER, SUPPRESSION, TAGS, TOPICS, among
 from subscribers.transfer.records import TEXTS
@@ -44,7 +44,8 @@ class Result(Enum):
 class _Person:
     """One person: what the database knew, and what the rows so far made of it.
 
-    ``id`` is that of a person who was known; ``row`` the first row on one who was not.
+    ``id`` is that of a person who was known; ``row`` the first row on one who was not. ``said`` is what
+    the rows say of being tracked that was not known.
     """
 
     status: Status
@@ -60,6 +61,7 @@ class _Person:
     new_topics: set[str] = field(default_factory=set)
     changed: bool = False
     left: bool = False
+    said: str = ""
 
 
 @dataclass(frozen=True)
@@ -144,12 +146,16 @@ def _change(person: _Person) -> Change:
         person.new_tags,
         person.new_topics,
         person.left,
+        person.said,
     )
 
 
 def _complete(person: _Person, record: Record) -> bool:
     """Add what a record says to what is known of a person; whether that changed anything."""
     texts = {name: text for name, text in record.texts.items() if text and text != person.texts[name]}
+    if person.texts["tracking_consent"] == TrackingConsent.DENIED:  # only their own word takes that back
+        texts.pop("tracking_consent", None)
+    person.said = texts.get("tracking_consent", person.said)
     known = person.attributes
     attributes = {key: value for key, value in record.attributes.items() if not _same(known.get(key), value)}
     tags, topics = set(record.tags) - person.tags, set(record.topics) - person.topics

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from subscribers.addresses import normalise
+from subscribers.engagement import events_of
 from subscribers.errors import TransferError
 from subscribers.suppression import reasons, suppression_key
 
 if TYPE_CHECKING:
+    from subscribers.engagement import Event
     from subscribers.store import SubscriberStore
 
 
@@ -24,9 +26,10 @@ def export_person(store: SubscriberStore, email: str) -> dict[str, object]:
     """
     key = normalise(email).key
     hashed = suppression_key(store.secret, key)
+    profile = store.find(email)
     with store.engine.connect() as connection:
         reason = reasons(connection, [hashed]).get(hashed)
-    profile = store.find(email)
+        events = events_of(connection, [profile.id]).get(profile.id, []) if profile else []
     suppressed = None if reason is None else str(reason)
     if profile is None:
         if reason is None:
@@ -49,6 +52,14 @@ def export_person(store: SubscriberStore, email: str) -> dict[str, object]:
         "topics": list(profile.topics),
         "left_topics": list(profile.left_topics),
         "paused_until": profile.paused_until.isoformat() if profile.paused_until else None,
+        "tracking": str(profile.tracking) or "unknown",
         "attributes": dict(profile.attributes),
         "consent": [line.to_dict() for line in profile.consent],
+        "events": [_told(event) for event in events],
     }
+
+
+def _told(event: Event) -> dict[str, object]:
+    """An event as a person may want to read it, without what only numbers it."""
+    names = ("kind", "issue", "dispatch", "url", "by_machine", "machine", "provider")
+    return {"at": event.at.isoformat(), **{name: getattr(event, name) for name in names}}

@@ -17,6 +17,7 @@ from subscribers.transfer.cells import (
     read_moment,
     read_objects,
     read_texts,
+    read_tracking,
     read_values,
     read_words,
     refuses,
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     Refuse = Callable[[int, str, Sequence[str]], None]
 
 #: Fields of one line of text.
-TEXTS = ("first_name", "last_name", "locale", "time_zone")
+TEXTS = ("first_name", "last_name", "locale", "time_zone", "tracking_consent")
 
 
 class Record(NamedTuple):
@@ -149,6 +150,8 @@ class RecordReader:
         texts = {name: read_texts(of_field[name][1], name, fail) for name in TEXTS if name in of_field}
         if "time_zone" in texts:
             texts["time_zone"] = self._zones(texts["time_zone"])
+        if "tracking_consent" in texts:
+            texts["tracking_consent"] = read_each(texts["tracking_consent"], read_tracking, "", fail)
         if "name" in of_field:
             self._split_names(read_texts(of_field["name"][1], "name", fail), texts)
         return Records(

@@ -14,6 +14,7 @@ from subscribers.consent import GONE, Consent, consent_row
 from subscribers.models import ConsentKind, Status, Subscriber
 from subscribers.registration import remember_attributes
 from subscribers.tables import CONSENT_EVENT, SUBSCRIBER, TAGS, TOPICS, among, insert_columns, insert_many
+from subscribers.tracking import KIND_OF_TRACKING
 from subscribers.words import give_pairs, pair_columns, word_ids
 
 if TYPE_CHECKING:
@@ -35,7 +36,10 @@ _KIND_OF_STATUS = {
 
 @dataclass(frozen=True)
 class Change:
-    """What a known person is from now on, and which words are new to them; ``left`` if a row said that."""
+    """What a known person is from now on, and which words are new to them; ``left`` if a row said that.
+
+    ``said`` is what they newly said of being tracked, if anything.
+    """
 
     id: int
     texts: Mapping[str, str]
@@ -44,6 +48,7 @@ class Change:
     tags: Collection[str]
     topics: Collection[str]
     left: bool
+    said: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,8 @@ class Writer:
         self._log(ids, set(statuses))
         gone = [each for each in zip(ids, statuses, left, strict=True) if each[1] in GONE]
         self._log_leaving(gone)
+        if any(said := chosen(records.texts["tracking_consent"])):
+            self._log_tracking(list(zip(ids, said, strict=True)))
         for vocabulary, words in ((TAGS, chosen(records.tags)), (TOPICS, chosen(records.topics))):
             self._give_new(vocabulary, ids, words)
         remember_attributes(self.connection, set().union(*chosen(records.attributes)))
@@ -101,6 +108,7 @@ class Writer:
         # The line comes first: the database refuses a status that the last line does not tell.
         self._log_leaving([(change.id, change.status, None) for change in changes if change.left])
         self.connection.execute(statement, rows)
+        self._log_tracking([(change.id, change.said) for change in changes])
         self._give_more(TAGS, [(change.id, change.tags) for change in changes])
         self._give_more(TOPICS, [(change.id, change.topics) for change in changes])
         remember_attributes(self.connection, {name for change in changes for name in change.attributes})
@@ -166,6 +174,18 @@ class Writer:
                     who, Consent(_KIND_OF_STATUS[status], told.source, told.text), left or self.at, status
                 )
                 for who, status, left in gone
+            ],
+        )
+
+    def _log_tracking(self, said: Sequence[tuple[int, str]]) -> None:
+        told = self.consent
+        insert_many(
+            self.connection,
+            CONSENT_EVENT,
+            [
+                consent_row(who, Consent(KIND_OF_TRACKING[word], told.source, told.text), self.at)
+                for who, word in said
+                if word
             ],
         )
 

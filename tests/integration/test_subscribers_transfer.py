@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from subscribers import (
+    Consent,
     FieldError,
     Status,
     SubscriberStore,
@@ -23,6 +24,8 @@ from subscribers import (
     parse_segment,
 )
 from subscribers.attributes import is_attribute_name
+from subscribers.models import TrackingConsent
+from subscribers.tracking import set_tracking
 from subscribers.transfer import importing
 
 if TYPE_CHECKING:
@@ -243,6 +246,34 @@ class TestConsentColumns:
         ann = known(store, "ann@example.com")
         assert (ann.status, ann.attributes) == (Status.ACTIVE, {"subscribed": False})
 
+    def test_a_column_says_who_agreed_to_be_tracked_and_the_log_says_so(self, store: SubscriberStore) -> None:
+        file = (
+            "email,tracking_consent\na@example.com,yes\nb@example.com,Nein\nc@example.com,\nd@example.com,5\n"
+        )
+        report = import_file(store, rows(file), consent_text="Form of 2026")
+        a, b, c = (known(store, f"{name}@example.com") for name in "abc")
+
+        assert counts(report) == (3, 0, 0, 0, 1)
+        assert [str(each.tracking) for each in (a, b, c)] == ["granted", "denied", ""]
+        assert [(line.kind, line.text) for line in a.consent] == [
+            ("imported", "Form of 2026"),
+            ("tracking_allowed", "Form of 2026"),
+        ]
+        assert [line.kind for line in c.consent] == ["imported"]
+
+    def test_no_import_takes_back_that_somebody_refused_to_be_tracked(self, store: SubscriberStore) -> None:
+        import_file(
+            store, rows("email,tracking_consent\na@example.com,no\nb@example.com,yes\nc@example.com,\n")
+        )
+        import_file(
+            store, rows("email,tracking_consent\na@example.com,yes\nb@example.com,no\nc@example.com,yes\n")
+        )
+        said = [str(known(store, f"{name}@example.com").tracking) for name in "abc"]
+
+        assert said == ["denied", "denied", "granted"]
+        assert known(store, "b@example.com").consent[-1].kind == "tracking_denied"
+        assert len(known(store, "a@example.com").consent) == 2
+
 
 class TestForeignFiles:
     def test_the_quotes_of_mailchimp_are_no_part_of_a_tag(self, sqlite_engine: Engine) -> None:
@@ -416,7 +447,8 @@ class TestExport:
     def test_a_topic_that_was_left_is_nobodys_and_a_time_zone_goes_along(
         self, store: SubscriberStore
     ) -> None:
-        store.add("ann@example.com", topics=["ai", "web"], time_zone="Asia/Tokyo")
+        ann, _ = store.add("ann@example.com", topics=["ai", "web"], time_zone="Asia/Tokyo")
+        set_tracking(store, ann.id, TrackingConsent.DENIED, Consent())
         store.unsubscribe("ann@example.com", source="page", topic="web")
         written = exported(store)
         forget_everybody(store.engine)
@@ -424,7 +456,7 @@ class TestExport:
         import_file(store, rows(written))
 
         ann = known(store, "ann@example.com")
-        assert (ann.topics, ann.time_zone) == (("ai",), "Asia/Tokyo")
+        assert (ann.topics, ann.time_zone, ann.tracking) == (("ai",), "Asia/Tokyo", "denied")
 
     def test_a_time_zone_that_is_none_is_told(self, store: SubscriberStore) -> None:
         report = import_file(store, rows("email,timezone\nann@example.com,Nowhere\nbob@example.com,UTC\n"))
@@ -455,7 +487,7 @@ class TestExport:
         store.add("ann@example.com", attributes={"zip": "5", "mixed": 5, "lang": "de", "n": 5, "tag": 1})
         store.add("bob@example.com", attributes={"zip": "007", "mixed": "5", "n": 1.5})
 
-        header = exported(store).splitlines()[0].split(",")[9:]
+        header = exported(store).splitlines()[0].split(",")[10:]
 
         assert header == ["lang:text", "mixed:json", "n", "tag:json", "zip:text"]
 

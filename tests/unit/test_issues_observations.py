@@ -52,3 +52,11 @@ def test_the_front_matter_is_looked_at_too():
 
 def test_each_occurrence_is_told_in_the_order_of_the_file():
     assert [found.line for found in seen("{{ a }}\n\n{{ a }}\n\n`{{ a }}`\n\n{{ a }}")] == [4, 6, 10]
+
+
+@pytest.mark.parametrize("mark", ["{track=no}{.button}", "{.button}{track=no}", "{track=maybe}"])
+def test_a_wish_not_to_be_tracked_that_does_not_work_is_told(mark):
+    """A button cannot say it; its link would be tracked in silence."""
+    assert "attribute-kept" in {
+        each.rule for each in seen(f"## A\n\n### B\n\n[Read](https://e.com/){mark}\n")
+    }

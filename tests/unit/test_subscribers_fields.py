@@ -137,7 +137,8 @@ def test_a_row_says_what_its_cells_say() -> None:
     )
 
     assert record.key == "ann@example.com"
-    assert record.texts == {"first_name": "Ann", "last_name": "Marie Lee", "locale": "", "time_zone": ""}
+    unsaid = dict.fromkeys(("locale", "time_zone", "tracking_consent"), "")
+    assert record.texts == {"first_name": "Ann", "last_name": "Marie Lee", **unsaid}
     assert record.tags == ("a", "b", "c")
     assert (record.status, str(record.joined)) == ("active", "2026-04-11 00:00:00+00:00")
     assert record.attributes == {"country": "DE", "zip": "5", "n": 7}

@@ -1,0 +1,1 @@
+"""What comes back of messages: events, and what opens and clicks tell of people and machines."""
