@@ -12,6 +12,7 @@ from newsletter.config.sections import (
     RetentionSettings,
     SubscriberSettings,
 )
+from newsletter.config.signup import SignupSettings
 
 
 class Settings(BaseSettings):
@@ -29,6 +30,7 @@ class Settings(BaseSettings):
     database: DatabaseSettings = DatabaseSettings()
     subscribers: SubscriberSettings = SubscriberSettings()
     retention: RetentionSettings = RetentionSettings()
+    signup: SignupSettings = SignupSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -9,6 +9,7 @@ from sqlmodel import SQLModel
 
 import newsletter.delivery.models
 import newsletter.delivery.pacing_tables
+import newsletter.notices.tables
 import subscribers.engagement
 import subscribers.models
 from newsletter.migrations import VERSION_TABLE
@@ -23,6 +24,7 @@ TABLES = (
     subscribers.engagement,
     newsletter.delivery.models,
     newsletter.delivery.pacing_tables,
+    newsletter.notices.tables,
 )
 
 
