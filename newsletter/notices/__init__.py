@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from newsletter.notices.forgetting import Forgetting
 from newsletter.notices.handing_over import Desk, hand_over
 from newsletter.notices.postman import postman
 from newsletter.notices.queue import count_notices, enqueue
 from newsletter.notices.tables import NoticeKind, NoticeState
 
-__all__ = ["Desk", "NoticeKind", "NoticeState", "count_notices", "enqueue", "hand_over", "postman"]
+__all__ = [
+    "Desk",
+    "Forgetting",
+    "NoticeKind",
+    "NoticeState",
+    "count_notices",
+    "enqueue",
+    "hand_over",
+    "postman",
+]

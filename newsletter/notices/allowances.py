@@ -29,7 +29,7 @@ class Limit:
 
 
 def network_of(address: str) -> str:
-    """The network of an address, as floods are counted: /24 of IPv4, /64 of IPv6; what is no address stays."""
+    """The network of an address, as floods are counted: /24 of IPv4, /64 of IPv6; what is none stays."""
     try:
         parsed = ip_address(address.partition("%")[0])
     except ValueError:

@@ -13,6 +13,7 @@ from newsletter.editions.theme import load_theme
 from newsletter.errors import ProviderError
 from newsletter.messages import Composer, Recipient
 from newsletter.messages.message import UnmailableError
+from newsletter.notices.forgetting import DISPATCH
 from newsletter.notices.queue import Claimed, claim, record, settle_lost
 from newsletter.notices.tables import NoticeKind, NoticeState
 from newsletter.notices.writing import Matter, notice_envelope, write_notice
@@ -49,8 +50,6 @@ _STATES = {
     Verdict.REJECTED: NoticeState.REJECTED,
     Verdict.UNCERTAIN: NoticeState.UNCERTAIN,
 }
-#: The name under which the provider knows notices, where a dispatch has its own.
-DISPATCH = "notices"
 _ADDRESS = re.compile(r"[^\s<>]+@[^\s<>]+")
 
 
