@@ -25,7 +25,7 @@ def own_data(desk: Desk) -> APIRouter:
     router = APIRouter()
 
     def of_owner(action: str, token: str, answer: Callable[[Profile], Response]) -> Response:
-        """The answer for the owner of the data; or that the link is over, or that there is nothing any more."""
+        """The answer for the owner of the data; or that the link is over, or that nothing is left."""
         grant = desk.fresh(action, token)
         if grant is None:
             return desk.pages.page("over", status=410, again="preferences")
