@@ -40,6 +40,8 @@ MODULES = {
     "retry": "running",
     "run-due": "running",
     "serve": "serving",
+    "signup-form": "joining",
+    "notices": "joining",
     "keys": "keys",
     "db": "upkeep",
     "config": "upkeep",

@@ -41,6 +41,7 @@ def leaving(desk: Desk) -> APIRouter:
             topic=topic,
             everything=desk.link("unsubscribe", profile),
             preferences=desk.link("preferences", profile),
+            choices=bool(desk.topics()),
         )
 
     @router.post("/unsubscribe/{token}")

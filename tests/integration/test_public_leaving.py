@@ -229,7 +229,7 @@ def test_preferences_are_saved(client, store, ada, fresh):
     answer = client.post(fresh, data={"first_name": " Augusta  Ada ", "last_name": "King", "language": "fr"})
 
     assert answer.status_code == 200
-    assert "Your changes are saved" in answer.text
+    assert "Vos modifications sont enregistrées" in answer.text  # in the language that was chosen
     changed = store.find_public(ada.public_id)
     assert (changed.first_name, changed.last_name, changed.locale) == ("Augusta Ada", "King", "fr")
 
