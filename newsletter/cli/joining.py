@@ -10,13 +10,12 @@ from newsletter.catalogues import LANGUAGES, choose, translated
 from newsletter.cli import output
 from newsletter.cli.session import Session, json_option, pass_session
 from newsletter.errors import ConfigError
-from newsletter.notices import Desk, count_notices, hand_over
-from newsletter.public import CONSENT
+from newsletter.notices import CONSENT, Desk, count_notices, hand_over
 
 _FORM = """\
 <form action="{action}" method="post" data-newsletter-signup>
   <p><label>{address} <input name="email" type="email" required autocomplete="email"></label></p>
-  <p hidden aria-hidden="true"><label>Website <input name="website" tabindex="-1" autocomplete="off"></label></p>
+  <p hidden aria-hidden="true"><input name="website" tabindex="-1" autocomplete="off" title="Website"></p>
   <p>{consent}</p>
   <p><button>{button}</button></p>
 </form>

@@ -82,7 +82,7 @@ def retry(session: Session, dispatch: str, who: tuple[str, ...], *, yes: bool, a
 @json_option
 @pass_session
 def run_due(session: Session, *, as_json: bool) -> None:
-    """Hand over what was planned with `send --at`, and notices, that are due now, and end; for cron or a timer.
+    """Hand over what is due now, as planned with `send --at`, and notices; for cron or a timer.
 
     Run each minute; two at once do no harm. A dispatch that is paused stays so.
 

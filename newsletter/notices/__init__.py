@@ -7,8 +7,10 @@ from newsletter.notices.handing_over import Desk, hand_over
 from newsletter.notices.postman import postman
 from newsletter.notices.queue import count_notices, enqueue
 from newsletter.notices.tables import NoticeKind, NoticeState
+from newsletter.notices.words import CONSENT
 
 __all__ = [
+    "CONSENT",
     "Desk",
     "Forgetting",
     "NoticeKind",

@@ -14,7 +14,7 @@ from newsletter.errors import ProviderError
 from newsletter.messages import Composer, Recipient
 from newsletter.messages.message import UnmailableError
 from newsletter.notices.forgetting import DISPATCH
-from newsletter.notices.queue import Claimed, claim, record, settle_lost
+from newsletter.notices.queue import Claimed, any_open, claim, record, settle_lost
 from newsletter.notices.tables import NoticeKind, NoticeState
 from newsletter.notices.writing import Matter, notice_envelope, write_notice
 from newsletter.providers import Outcome, Verdict, make_provider
@@ -74,6 +74,8 @@ def hand_over(desk: Desk, *, stopping: Callable[[], bool] = lambda: False) -> Co
         ConfigError: the provider is not set up; nothing was claimed.
         ProviderError: it cannot be reached or refuses us; what it did not take waits for another time.
     """
+    if not any_open(desk.engine):
+        return Counter()
     provider = desk.provider or make_provider(desk.publication.settings.delivery.provider, desk.publication)
     worker, told = worker_name(), Counter[str]()
     settle_lost(desk.engine, desk.clock(), idempotent=provider.idempotent)

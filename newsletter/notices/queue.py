@@ -89,6 +89,13 @@ def enqueue(
     return True
 
 
+def any_open(engine: Engine) -> bool:
+    """Whether any notice waits, or is with a provider."""
+    query = select(NOTICE.c.id).where(NOTICE.c.state.in_(_ON_THEIR_WAY)).limit(1)
+    with engine.connect() as connection:
+        return connection.execute(query).first() is not None
+
+
 def settle_lost(engine: Engine, at: datetime, *, idempotent: bool) -> int:
     """Give those an outcome whose worker died between call and answer; how many there were.
 

@@ -80,6 +80,9 @@ WORDS = {
     ),
 }
 
+#: What a person agrees to who signs up, unless the publication says it in words of its own.
+CONSENT = phrase("I would like to receive %(publication)s by e-mail. I can leave at any time with one press.")
+
 TOPICS = phrase("You chose: %(topics)s")
 FOLLOW = phrase("If the button does nothing, open this address:")
 WHY = phrase("You receive this one mail because it was asked for on %(url)s.")

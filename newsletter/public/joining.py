@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import JSONResponse, Response
 
 from newsletter.catalogues import phrase
-from newsletter.notices import NoticeKind, enqueue
+from newsletter.notices import CONSENT, NoticeKind, enqueue
 from newsletter.public.gate import TRAP, Gate, Pass, Visitor
 from subscribers import AddressError, Consent, ConsentKind, FieldError, writing
 from subscribers.joining import Standing, sign_up, sign_up_entry
@@ -33,7 +33,6 @@ SCRIPT = "signup.js"
 _LONGEST_NAME = 100
 _FIELDS = ("email", "first_name", TRAP, "form", "altcha", "from")
 
-CONSENT = phrase("I would like to receive %(publication)s by e-mail. I can leave at any time with one press.")
 SENT = phrase("Thank you. Please look into your inbox: we have sent you a mail with the next step.")
 JOINED = phrase("Thank you. The next issue will come to you; if something is left to do, a mail says so.")
 NO_ADDRESS = phrase("This is no e-mail address that we could write to. Please look at it again.")

@@ -32,6 +32,7 @@ async function answerInPlace(form) {
     headers: { accept: "application/json" },
     credentials: "omit",
   });
+  if (response.status === 403) return form.submit(); // it goes on with one press more, on the newsletter's page
   const { done, message } = await response.json();
   let status = form.querySelector("[data-newsletter-status]");
   if (!status) {
@@ -60,7 +61,7 @@ async function send(form) {
   } finally {
     delete form.dataset.newsletterBusy;
     button?.removeAttribute("aria-disabled");
-    if (button && form.dataset.newsletterSignup !== "page") button.textContent = label;
+    if (button) button.textContent = label;
   }
 }
 
