@@ -89,6 +89,11 @@ def hand_over(desk: Desk, *, stopping: Callable[[], bool] = lambda: False) -> Co
     return told
 
 
+def nameless(text: str) -> str:
+    """What a server or provider said, without the addresses in it."""
+    return _ADDRESS.sub("(address)", text)
+
+
 def _hand_over(desk: Desk, provider: Provider, worker: str, notices: list[Claimed]) -> Counter[str]:
     told = Counter[str]()
     open_ones = {notice.name: notice for notice in notices}
@@ -146,7 +151,7 @@ def _matter(desk: Desk, tokens: Tokens, notice: Claimed) -> Matter:
 
 
 def _record(desk: Desk, worker: str, notice: Claimed, outcome: Outcome) -> NoticeState:
-    reason = _ADDRESS.sub("(address)", outcome.reason)
+    reason = nameless(outcome.reason)
     state, ready_at = _STATES.get(outcome.verdict), None
     if state is None:
         at = desk.clock()

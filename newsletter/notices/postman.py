@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import SQLAlchemyError
 
 from newsletter.errors import NewsletterError
-from newsletter.notices.handing_over import hand_over
+from newsletter.notices.handing_over import hand_over, nameless
 from subscribers import SubscribersError
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def _round(desk: Desk, stopping: Callable[[], bool]) -> None:
     try:
         hand_over(desk, stopping=stopping)
     except (NewsletterError, SubscribersError) as error:
-        _log.warning("notices wait: %s", error.what)
+        _log.warning("notices wait: %s", nameless(error.what))
     except SQLAlchemyError as error:
         # Its text may hold addresses; its name does not.
         _log.warning("notices wait: the database did not answer: %s", type(error).__name__)

@@ -477,7 +477,7 @@ def test_nobody_is_signed_up_by_a_file_or_a_list(service, tmp_path):
     """An import brings whoever is in it as the publication's own word, and mails nobody a confirmation."""
     file = tmp_path / "people.csv"
     file.write_text("email,status\nada@example.com,pending\nbob@example.com,active\n")
-    import_file(service.store, file, consent="bought")
+    import_file(service.store, file, consent_text="bought")
 
     assert service.mails() == []
     kinds = {
