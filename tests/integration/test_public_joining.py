@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from joining import NOON, Service, solve
+from sqlalchemy import event
 
 from newsletter.notices.allowances import network_of
 from subscribers import Consent, ConsentKind, Status, SuppressionReason, import_file
@@ -153,6 +154,33 @@ def test_the_answer_is_the_same_whatever_is_known_of_an_address(tmp_path, sqlite
 
 def solve_one(service):
     return solve(service.client.get("/subscribe/challenge").json())
+
+
+@pytest.mark.parametrize("path", ["/subscribe", "/preferences"])
+def test_the_disk_is_waited_for_once_whatever_is_known(service, path):
+    """So the time of the answer tells nothing either: each is one transaction that writes."""
+    service.join("first@example.com")  # makes the keys, once and for all
+    commits = []
+    event.listen(service.engine, "commit", commits.append)
+    taken = {}
+    for state in STATES:
+        known(service, state)
+        data = {"email": ADA, **service.form(path)}
+        before = rows_of(service)
+        commits.clear()
+        service.client.post(path, data=data)
+        taken[state] = (len(commits), rows_of(service) > before)
+        with service.engine.begin() as connection:
+            for table in ("notice", "allowance", "suppression"):
+                connection.exec_driver_sql(f"DELETE FROM {table}")
+            connection.exec_driver_sql("UPDATE subscriber SET email_key = email_key || id")
+
+    assert set(taken.values()) == {(1, True)}
+
+
+def rows_of(service):
+    with service.engine.connect() as connection:
+        return connection.exec_driver_sql("SELECT coalesce(sum(count), 0) FROM allowance").scalar()
 
 
 @pytest.mark.parametrize("state", STATES)
