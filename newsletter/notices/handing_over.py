@@ -107,8 +107,11 @@ def _hand_over(desk: Desk, provider: Provider, worker: str, notices: list[Claime
             settle(outcome)
         if messages:
             with provider.connect(DISPATCH) as connection:
-                for outcome in connection.send(messages):
-                    settle(outcome)
+                for message in messages:
+                    # One by one: a provider may take those of one call for the same text with other values,
+                    # and each notice has a text, and a link, of its own.
+                    for outcome in connection.send([message]):
+                        settle(outcome)
     except ProviderError as error:
         # What has no outcome by now was not handed over.
         for name in list(open_ones):

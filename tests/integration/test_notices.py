@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from email import message_from_bytes, policy
 from threading import Event
 
 import pytest
+from fakes.sendgrid import KEY, sendgrid
+from fakes.smtp import real_smtp_server
 from joining import Service
+from pydantic import SecretStr
 from sqlalchemy import select, update
 
+from newsletter.config import SendgridSettings, SmtpSettings
 from newsletter.errors import ProviderError
 from newsletter.notices import Forgetting, postman
 from newsletter.notices.handing_over import Desk
 from newsletter.notices.queue import LEASE, claim, count_notices
 from newsletter.notices.tables import NOTICE
 from newsletter.providers import Outcome, Verdict
+from newsletter.providers.sendgrid import SendgridProvider
+from newsletter.providers.smtp import SmtpProvider
 from subscribers import Status, SuppressionReason, writing
 
 ADA, BOB = "ada@example.com", "bob@example.com"
@@ -54,6 +61,12 @@ class Provider:
 @pytest.fixture
 def service(tmp_path, engine):
     return Service(tmp_path, engine, {"proof_of_work": 0, "form_seconds": 0})
+
+
+@pytest.fixture
+def quick(tmp_path, sqlite_engine):
+    """The same for what has nothing to do with the database."""
+    return Service(tmp_path, sqlite_engine, {"proof_of_work": 0, "form_seconds": 0})
 
 
 def join(service, *emails):
@@ -180,12 +193,12 @@ def test_what_happened_since_is_looked_at_before_the_call(service, change, reaso
     assert rows(service)[0].reason == reason
 
 
-def test_a_link_that_would_be_over_is_not_mailed(service):
-    join(service, ADA)
-    service.later(days=8)
+def test_a_link_that_would_be_over_is_not_mailed(quick):
+    join(quick, ADA)
+    quick.later(days=8)
     provider = Provider()
 
-    assert service.deliver(provider) == {"skipped": 1}
+    assert quick.deliver(provider) == {"skipped": 1}
     assert provider.handed == []
 
 
@@ -221,25 +234,25 @@ def test_a_postman_hands_over_when_called(service):
     assert (states(service), provider.handed) == (["accepted"], [ADA])
 
 
-def test_a_postman_survives_what_goes_wrong(service, caplog):
-    join(service, ADA)
+def test_a_postman_survives_what_goes_wrong(quick, caplog):
+    join(quick, ADA)
     provider = Provider(unreachable=True)
-    with postman(Desk(service.publication, service.engine, lambda: service.time, provider)) as call:
+    with postman(Desk(quick.publication, quick.engine, lambda: quick.time, provider)) as call:
         assert provider.called.wait(30)
         provider.called.clear()
         provider.unreachable = False
-        service.later(minutes=5)
+        quick.later(minutes=5)
         call()
         assert provider.called.wait(30)
 
     assert "notices wait" in caplog.text
     assert "ada@" not in caplog.text
-    assert states(service) == ["accepted"]
+    assert states(quick) == ["accepted"]
 
 
-def test_the_mail_of_a_notice_belongs_to_no_list_and_wants_no_answer(service):
-    join(service, ADA)
-    (mail,) = service.mails()
+def test_the_mail_of_a_notice_belongs_to_no_list_and_wants_no_answer(quick):
+    join(quick, ADA)
+    (mail,) = quick.mails()
 
     assert mail["Auto-Submitted"] == "auto-generated"
     assert mail["From"] == "Field Notes <notes@example.com>"
@@ -255,3 +268,40 @@ def test_a_pending_reader_who_asks_for_their_link_gets_what_they_need(service):
 
     assert [mail["Subject"] for mail in service.mails()] == ["Please confirm: Field Notes"]
     assert service.status(ADA) is Status.PENDING
+
+
+def test_each_reader_gets_their_own_link_and_no_other_by_sendgrid(quick):
+    """What is the same for many in one request would be the link of one of them."""
+    join(quick, ADA, BOB)
+    with sendgrid() as fake:
+        settings = SendgridSettings(host=fake.url)
+        told = quick.deliver(SendgridProvider(settings, key=SecretStr(KEY)))
+
+    assert told == {"accepted": 2}
+    for email in (ADA, BOB):
+        who = quick.store.find(email).public_id
+        (mail,) = fake.mail()[email]
+        assert who in mail["text"]
+        assert who in mail["html"]
+        assert mail["headers"]["Auto-Submitted"] == "auto-generated"
+        assert "List-Unsubscribe" not in mail["headers"]
+
+
+def test_each_reader_gets_their_own_link_by_smtp(quick):
+    taken = {}
+
+    class Keeper:
+        async def handle_DATA(self, server, session, envelope):
+            taken[envelope.rcpt_tos[0]] = message_from_bytes(envelope.content, policy=policy.default)
+            return "250 2.0.0 taken"
+
+    join(quick, ADA, BOB)
+    with real_smtp_server(Keeper()) as port:
+        settings = SmtpSettings(host="127.0.0.1", port=port)
+        told = quick.deliver(SmtpProvider(settings, sender="notes@example.com"))
+
+    assert told == {"accepted": 2}
+    for email in (ADA, BOB):
+        assert quick.store.find(email).public_id in quick.link(taken[email])
+        assert quick.client.post(quick.link(taken[email])).status_code == 200
+        assert quick.status(email) is Status.ACTIVE

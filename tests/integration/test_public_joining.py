@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from base64 import b64encode
+from base64 import b64decode, b64encode
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,7 +13,8 @@ from joining import NOON, Service, solve
 from sqlalchemy import event
 
 from newsletter.notices.allowances import network_of
-from subscribers import Consent, ConsentKind, Status, SuppressionReason, import_file
+from newsletter.public.proof import solved
+from subscribers import Consent, ConsentKind, Status, SuppressionReason, Tokens, import_file
 from subscribers.topics import add_topic
 
 ADA = "ada@example.com"
@@ -21,6 +23,12 @@ ADA = "ada@example.com"
 @pytest.fixture
 def service(tmp_path, engine):
     return Service(tmp_path, engine)
+
+
+@pytest.fixture
+def quick(tmp_path, sqlite_engine):
+    """The same for what has nothing to do with the database."""
+    return Service(tmp_path, sqlite_engine)
 
 
 @pytest.fixture
@@ -51,14 +59,14 @@ def test_who_signs_up_and_confirms_is_on_the_list(service, proof):
     assert service.store.find(ADA).first_name == "Ada"
 
 
-def test_nothing_but_a_press_confirms(service):
+def test_nothing_but_a_press_confirms(quick):
     """Mail scanners open every link."""
-    service.join(ADA)
-    link = service.link(service.mails()[0])
+    quick.join(ADA)
+    link = quick.link(quick.mails()[0])
 
     for method in ("GET", "HEAD", "OPTIONS", "GET"):
-        service.client.request(method, link)
-    assert service.status(ADA) is Status.PENDING
+        quick.client.request(method, link)
+    assert quick.status(ADA) is Status.PENDING
 
 
 def test_a_second_press_finds_that_all_is_well_and_writes_nothing(service):
@@ -229,20 +237,16 @@ def test_a_link_that_is_over_offers_a_new_one_and_confirms_nothing(service):
     assert service.status(ADA) is Status.PENDING
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(data=st.data())
-def test_no_changed_link_confirms(tmp_path_factory, sqlite_engine, data):
-    service = Service(tmp_path_factory.mktemp("s"), sqlite_engine)
-    profile, _ = service.store.add(ADA, consent=Consent(ConsentKind.OPT_IN), status=Status.PENDING)
-    from subscribers import Tokens
-
-    token = Tokens(sqlite_engine).sign("confirm", profile.public_id, until=NOON.replace(year=2027))
-    place = data.draw(st.integers(0, len(token) - 1))
-    letter = data.draw(st.sampled_from("Aa0-_~.Zz9"))
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(place=st.integers(0, 100), letter=st.sampled_from("Aa0-_~.Zz9"))
+def test_no_changed_link_confirms(quick, place, letter):
+    profile, _ = quick.store.add(ADA, consent=Consent(ConsentKind.OPT_IN), status=Status.PENDING)
+    token = Tokens(quick.engine).sign("confirm", profile.public_id, until=NOON.replace(year=2027))
+    place %= len(token)
     changed = token[:place] + letter + token[place + 1 :]
     if changed != token:
-        assert service.client.post(f"/confirm/{changed}").status_code in (404, 410)
-        assert service.status(ADA) is Status.PENDING
+        assert quick.client.post(f"/confirm/{changed}").status_code == 404
+    assert quick.status(ADA) is Status.PENDING
 
 
 def test_the_confirmation_is_mailed_anew_to_who_asks_again(service):
@@ -290,28 +294,28 @@ def test_a_form_that_shows_no_topics_is_about_those_that_are_offered(make):
         ("nl", "Please confirm: Field Notes"),
     ],
 )
-def test_page_and_mail_are_in_the_language_of_the_reader(service, language, subject):
-    service.join(ADA, headers={"accept-language": language})
-    (mail,) = service.mails()
+def test_page_and_mail_are_in_the_language_of_the_reader(quick, language, subject):
+    quick.join(ADA, headers={"accept-language": language})
+    (mail,) = quick.mails()
 
     assert mail["Subject"] == subject
     html = mail.get_body(("html",)).get_content()
     assert ('dir="rtl"' in html) is (language == "ar")
-    page = service.client.get(service.link(mail), headers={"accept-language": "fr"})
-    assert page.headers["content-language"] == service.store.find(ADA).locale
+    page = quick.client.get(quick.link(mail), headers={"accept-language": "fr"})
+    assert page.headers["content-language"] == quick.store.find(ADA).locale
 
 
-def test_the_address_of_a_page_may_say_its_language(service):
-    page = service.client.get("/subscribe?lang=ar", headers={"accept-language": "de"})
+def test_the_address_of_a_page_may_say_its_language(quick):
+    page = quick.client.get("/subscribe?lang=ar", headers={"accept-language": "de"})
 
     assert '<html lang="ar" dir="rtl">' in page.text
     assert page.headers["vary"] == "Accept-Language"
 
 
-def test_nothing_that_a_stranger_entered_is_in_the_mail(service):
+def test_nothing_that_a_stranger_entered_is_in_the_mail(quick):
     """Else anybody could have us mail their advertisement."""
-    service.join(ADA, first_name="Buy pills at https://spam.example.org")
-    (mail,) = service.mails()
+    quick.join(ADA, first_name="Buy pills at https://spam.example.org")
+    (mail,) = quick.mails()
 
     assert b"spam" not in mail.as_bytes()
 
@@ -319,23 +323,23 @@ def test_nothing_that_a_stranger_entered_is_in_the_mail(service):
 # The gate.
 
 
-def test_a_form_without_proof_or_token_is_shown_again_with_what_was_entered(service):
-    answer = service.client.post("/subscribe", data={"email": ADA, "first_name": "Ada"})
+def test_a_form_without_proof_or_token_is_shown_again_with_what_was_entered(quick):
+    answer = quick.client.post("/subscribe", data={"email": ADA, "first_name": "Ada"})
 
     assert answer.status_code == 200
     assert f'value="{ADA}"' in answer.text
     assert "press the button once more" in answer.text
-    assert service.status(ADA) is None
+    assert quick.status(ADA) is None
 
 
 @pytest.mark.parametrize("field", ["form", "altcha"], ids=["a forged form", "a forged proof"])
 @pytest.mark.parametrize(
     "value", ["x", "", "é", "e30=", b64encode(b"[1]").decode(), "A" * 5000, "WHO~~9999999999.x"]
 )
-def test_what_is_forged_is_no_proof(service, field, value):
-    service.client.post("/subscribe", data={"email": ADA, field: value})
+def test_what_is_forged_is_no_proof(quick, field, value):
+    quick.client.post("/subscribe", data={"email": ADA, field: value})
 
-    assert service.status(ADA) is None
+    assert quick.status(ADA) is None
 
 
 @given(
@@ -350,10 +354,6 @@ def test_what_is_forged_is_no_proof(service, field, value):
     )
 )
 def test_no_answer_is_too_strange(said):
-    import json
-
-    from newsletter.public.proof import solved
-
     for text in (str(said), b64encode(json.dumps(said).encode()).decode()):
         assert solved(text, [b"k"], NOON) is None
 
@@ -378,33 +378,28 @@ def test_a_proof_is_good_once_and_for_an_hour_and_for_this_publication_only(serv
 
 
 def json_number(challenge):
-    import json
-    from base64 import b64decode
-
     return json.loads(b64decode(solve(challenge)))["number"]
 
 
 def encoded(said):
-    import json
-
     return b64encode(json.dumps(said).encode()).decode()
 
 
-def test_a_form_that_is_sent_at_once_or_after_a_day_was_not_read(service):
-    page = service.client.get("/subscribe").text
+def test_a_form_that_is_sent_at_once_or_after_a_day_was_not_read(quick):
+    page = quick.client.get("/subscribe").text
     token = re.search(r'name="form" value="([^"]+)"', page)[1]
     for span in ({"seconds": 0}, {"days": 2}):
-        service.later(**span)
-        service.client.post("/subscribe", data={"email": ADA, "form": token})
-    assert service.status(ADA) is None
+        quick.later(**span)
+        quick.client.post("/subscribe", data={"email": ADA, "form": token})
+    assert quick.status(ADA) is None
 
 
-def test_who_fills_in_the_trap_is_answered_as_others_and_nothing_is_done(service):
-    good = service.join("other@example.com")
-    trapped = service.join(ADA, website="https://spam.example.org")
+def test_who_fills_in_the_trap_is_answered_as_others_and_nothing_is_done(quick):
+    good = quick.join("other@example.com")
+    trapped = quick.join(ADA, website="https://spam.example.org")
 
     assert (trapped.status_code, body(trapped)) == (good.status_code, body(good))
-    assert service.status(ADA) is None
+    assert quick.status(ADA) is None
 
 
 def test_an_address_is_mailed_three_times_a_day_at_most_and_the_answer_does_not_tell(service):
@@ -479,23 +474,23 @@ def test_neighbours_are_counted_together(address, network):
 @pytest.mark.parametrize(
     "email", ["", "no address", "a@b", "x" * 500 + "@example.com", "a@example.com\r\nBcc: b@example.com"]
 )
-def test_what_is_no_address_is_said_so_and_kept_in_the_form(service, email):
-    answer = service.join(email)
+def test_what_is_no_address_is_said_so_and_kept_in_the_form(quick, email):
+    answer = quick.join(email)
 
     assert (answer.status_code, "no e-mail address" in answer.text) == (400, True)
-    assert service.mails() == []
+    assert quick.mails() == []
 
 
-def test_another_page_may_send_the_form_and_read_the_answer(service):
+def test_another_page_may_send_the_form_and_read_the_answer(quick):
     """It has no cookie, and tells nothing of anybody."""
-    answer = service.join(ADA, headers={"accept": "application/json", "origin": "https://other.example.org"})
+    answer = quick.join(ADA, headers={"accept": "application/json", "origin": "https://other.example.org"})
 
     assert answer.json() == {"done": True, "message": answer.json()["message"]}
     assert answer.headers["access-control-allow-origin"] == "*"
     assert "access-control-allow-credentials" not in answer.headers
     for path in ("/subscribe/challenge", "/subscribe.js"):
-        assert service.client.get(path).headers["access-control-allow-origin"] == "*"
-    assert "access-control-allow-origin" not in service.client.get("/subscribe").headers
+        assert quick.client.get(path).headers["access-control-allow-origin"] == "*"
+    assert "access-control-allow-origin" not in quick.client.get("/subscribe").headers
 
 
 # Who did not ask is not signed up.
@@ -519,20 +514,18 @@ def test_nobody_is_signed_up_by_a_file_or_a_list(service, tmp_path):
     assert ConsentKind.CONFIRMED not in kinds
 
 
-def test_a_program_that_sends_many_requests_signs_up_nobody(service):
+def test_a_program_that_sends_many_requests_signs_up_nobody(quick):
     """It neither has the mail, nor a token that it could make; what it can do is fill in forms."""
-    service.join(ADA)
-    pending = service.store.find(ADA)
+    quick.join(ADA)
+    pending = quick.store.find(ADA)
     for token in (pending.public_id, f"{pending.public_id}~~9999999999.{'A' * 22}", "x"):
-        assert service.client.post(f"/confirm/{token}").status_code == 404
+        assert quick.client.post(f"/confirm/{token}").status_code == 404
     for action in ("unsubscribe", "preferences", "data", "erase"):
-        from subscribers import Tokens
-
-        token = Tokens(service.engine).sign(action, pending.public_id, until=NOON.replace(year=2027))
-        assert service.client.post(f"/confirm/{token}").status_code == 404
-    endless = Tokens(service.engine).sign("confirm", pending.public_id)
-    assert service.client.post(f"/confirm/{endless}").status_code == 410
-    assert service.status(ADA) is Status.PENDING
+        token = Tokens(quick.engine).sign(action, pending.public_id, until=NOON.replace(year=2027))
+        assert quick.client.post(f"/confirm/{token}").status_code == 404
+    endless = Tokens(quick.engine).sign("confirm", pending.public_id)
+    assert quick.client.post(f"/confirm/{endless}").status_code == 410
+    assert quick.status(ADA) is Status.PENDING
 
 
 def test_without_double_opt_in_only_who_never_left_joins_at_once(make):
@@ -557,7 +550,7 @@ def test_a_publication_may_take_no_sign_ups(make):
     assert "/subscribe" not in service.client.get("/").text
 
 
-def test_a_mistake_in_a_line_end_sends_no_second_header(service):
-    service.join(ADA, headers={"user-agent": "a\tb"})
+def test_what_a_browser_calls_itself_is_kept_on_one_line(quick):
+    quick.join(ADA, headers={"user-agent": "a\tb"})
 
-    assert service.store.find(ADA).consent[0].user_agent == "a b"
+    assert quick.store.find(ADA).consent[0].user_agent == "a b"
