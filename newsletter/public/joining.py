@@ -190,6 +190,7 @@ def _page(desk: Desk, gate: Gate, form: Form, problem: str = "", status: int = H
         email=form.texts.get("email", "")[:320],
         first_name=form.texts.get("first_name", "")[:_LONGEST_NAME],
         names=settings.names,
+        double=settings.double_opt_in,
         longest=_LONGEST_NAME,
         topics=[(slug, title, slug in chosen) for slug, title in topics.items()],
         consent=consent_text(desk),

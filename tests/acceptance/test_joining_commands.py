@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import subprocess
 
+import httpx
 import pytest
 
 from newsletter.config import load_publication
@@ -64,3 +66,22 @@ def test_erasure_on_the_command_line_reaches_notices(waiting):
 
     assert list((waiting.root / "outbox" / "notices").glob("*.eml")) == []
     assert waiting.ok("notices", "list", "--json").json == {}
+
+
+def test_a_service_that_is_killed_after_its_answer_loses_no_mail_and_doubles_none(bare):
+    """The notice is written with the sign-up, before the answer; whoever comes next hands it over."""
+    bare.environment |= {"NEWSLETTER_SIGNUP__FORM_SECONDS": "0", "NEWSLETTER_SIGNUP__PROOF_OF_WORK": "0"}
+    command = bare.command("serve", "--port", "0")
+    with subprocess.Popen(
+        command, env=bare.env(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        url = process.stdout.readline().strip()
+        page = httpx.get(f"{url}/subscribe").text
+        token = re.search(r'name="form" value="([^"]+)"', page)[1]
+        answer = httpx.post(f"{url}/subscribe", data={"email": "ada@example.com", "form": token})
+        process.kill()
+    assert answer.status_code == 200
+    bare.ok("notices", "send")
+
+    assert bare.ok("notices", "list").out == "confirm\taccepted\t1\n"
+    assert len(list((bare.root / "outbox" / "notices").glob("*.eml"))) == 1
