@@ -312,6 +312,17 @@ def test_the_address_of_a_page_may_say_its_language(quick):
     assert page.headers["vary"] == "Accept-Language"
 
 
+@pytest.mark.parametrize("path", ["/subscribe", "/preferences"])
+def test_the_answer_to_a_form_is_in_the_language_of_the_form(quick, path):
+    page = quick.client.get(f"{path}?lang=zh", headers={"accept-language": "de"}).text
+    action = re.search(r'<form method="post" action="([^"]+)"', page)[1]
+    quick.later(seconds=5)
+    data = {"email": ADA, "form": re.search(r'name="form" value="([^"]+)"', page)[1]}
+
+    answer = quick.client.post(action, data=data, headers={"accept-language": "de"})
+    assert "请查看您的收件箱" in answer.text
+
+
 def test_nothing_that_a_stranger_entered_is_in_the_mail(quick):
     """Else anybody could have us mail their advertisement."""
     quick.join(ADA, first_name="Buy pills at https://spam.example.org")
