@@ -6,10 +6,13 @@ import re
 from datetime import timedelta
 
 import pytest
+from fakes.dispatching import fill, names, plan, run
+from fakes.providers import ScriptedProvider
 from webclient import WebClient
 
 from newsletter.config import Publication, PublicationSettings, Settings
 from newsletter.editions.language import long_date
+from newsletter.providers import Verdict
 from newsletter.public import create_app
 from subscribers import Status, SubscriberStore, Tokens, now
 from subscribers.keys import add_key
@@ -117,6 +120,23 @@ def test_a_one_click_request_unsubscribes_before_the_answer(client, store, ada, 
     assert answer.status_code == 200
     assert status(store, ada) is Status.UNSUBSCRIBED
     assert store.find_public(ada.public_id).consent[-1].source == "one-click"
+
+
+def test_one_click_holds_for_a_dispatch_that_is_running(publication, engine):
+    """Who leaves while the message of somebody else is handed over gets none."""
+    fill(engine, 4)
+    client = WebClient(create_app(publication, engine))
+    link = f"/unsubscribe/{Tokens(engine).sign('unsubscribe', 'public4')}"
+
+    def judge(_):
+        assert client.post(link, data=ONE_CLICK).status_code == 200
+        return Verdict.ACCEPTED
+
+    provider = ScriptedProvider(judge, window=2, batch_size=10)
+    plan(engine, provider)
+    run(engine, provider)
+
+    assert set(provider.taken) == names(1, 2, 3)
 
 
 def test_the_button_unsubscribes(client, store, ada, leave):
