@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO := demo
 
-.PHONY: help install format lint types test crash cov bench docs preview check clean demo screenshots constraints
+.PHONY: help install format lint types test crash cov bench docs messages preview check clean demo screenshots constraints
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ check: lint types test ## what CI runs
 
 docs: install ## write docs/commands.md and docs/settings.md from the program itself
 	$(BIN)/python docs/generate.py
+
+messages: install ## bring the catalogues of translations up to date with the texts
+	$(BIN)/python docs/catalogues.py
 
 bench: install ## our time against its floor, measured in one run
 	$(BIN)/python -m benchmarks

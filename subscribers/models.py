@@ -107,6 +107,8 @@ class KeyPurpose(StrEnum):
     BOUNCES = "bounces"
     #: Hashes addresses in the suppression table; it can never be replaced.
     SUPPRESSION = "suppression"
+    #: Signs what forms have in them, and hashes what is counted against floods.
+    FORMS = "forms"
 
 
 def new_public_id() -> str:

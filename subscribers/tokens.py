@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -40,16 +41,25 @@ class _SteadySigner(Signer):
 
 @dataclass(frozen=True)
 class Grant:
-    """What a token allows: its action, for a person, about one *topic*; about everything if that is empty."""
+    """What a token allows: its action, for a person, about one *topic*; about everything if that is empty.
+
+    ``until`` is when it ends, None if it never does. Whoever honours a grant that may end asks `good`.
+    """
 
     public_id: str
     topic: str = ""
+    until: datetime | None = None
+
+    def good(self, at: datetime) -> bool:
+        """Whether it was given for a time, and that is not over at the moment *at*."""
+        return self.until is not None and at < self.until
 
 
 class Tokens:
-    """Signs and reads tokens such as ``Yx3…​.k0F…`` of 45 characters, which never expire.
+    """Signs and reads tokens such as ``Yx3…​.k0F…`` of 45 characters, which expire only if they were made to.
 
-    A token about a topic has the topic in it, too. Whatever is changed in one, it is none any more.
+    A token about a topic has the topic in it, too, and one that expires the second until which it is good.
+    Whatever is changed in one, it is none any more.
 
     Args:
         keys: the database that keeps the keys, or the keys themselves, the oldest first. The newest signs;
@@ -60,9 +70,14 @@ class Tokens:
         self._source = keys
         self._signers: dict[tuple[str, int], Signer] = {}
 
-    def sign(self, action: str, public_id: str, topic: str = "") -> str:
-        """The token by which the subscriber *public_id* may do *action* (about *topic*), and nothing else."""
-        value = f"{public_id}~{base64_encode(topic).decode()}" if topic else public_id
+    def sign(self, action: str, public_id: str, topic: str = "", *, until: datetime | None = None) -> str:
+        """The token by which the subscriber *public_id* may do *action* (about *topic*), and nothing else.
+
+        It is for ever, or *until* a moment, whole seconds.
+        """
+        value = f"{public_id}~{base64_encode(topic).decode()}" if topic or until else public_id
+        if until is not None:
+            value += f"~{int(until.timestamp())}"
         return self._signer(action).sign(value.encode()).decode()
 
     def read(self, action: str, token: str) -> str | None:
@@ -79,8 +94,12 @@ class Tokens:
             value = self._unsign(action, token)
         if value is None:
             return None
-        public_id, _, topic = value.partition("~")
-        return Grant(public_id, base64_decode(topic).decode() if topic else "")
+        public_id, topic, until = (*value.split("~"), "", "")[:3]
+        return Grant(
+            public_id,
+            base64_decode(topic).decode() if topic else "",
+            datetime.fromtimestamp(int(until), UTC) if until else None,
+        )
 
     def _unsign(self, action: str, token: str) -> str | None:
         try:

@@ -12,13 +12,14 @@ ROOT = Path(__file__).resolve().parent.parent
 #: From the ground up; a room may import rooms of lower rows, and itself.
 ROWS: list[set[str]] = [
     {"resources", "errors", "measures", "whole", "subscribers"},
-    {"config"},
+    {"catalogues", "config"},
     {"issues"},
     {"editions"},
     {"checks", "messages"},
     {"providers"},
     {"delivery"},
-    {"feedback", "migrations", "web"},
+    {"feedback", "notices"},
+    {"migrations", "web"},
     {"public", "studio"},
     {"cli"},
     {"__main__"},

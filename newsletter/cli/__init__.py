@@ -42,6 +42,8 @@ MODULES = {
     "run-due": "running",
     "worker": "working",
     "serve": "serving",
+    "signup-form": "joining",
+    "notices": "joining",
     "keys": "keys",
     "db": "upkeep",
     "config": "upkeep",

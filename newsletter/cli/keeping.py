@@ -12,18 +12,13 @@ import click
 from newsletter.cli import output
 from newsletter.cli.session import Session, confirm, json_option, pass_session
 from newsletter.cli.tracking import track
-from newsletter.delivery import files_of, forget_recipient
 from newsletter.errors import UsageError
+from newsletter.notices import Forgetting
 from subscribers import SuppressionReason
 from subscribers.retention import Policy, due, expire
 from subscribers.statistics import statistics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from sqlalchemy import Connection
-
     from subscribers.statistics import Month, Statistics
 
 _DAYS = {"d": 1, "w": 7, "m": 30}
@@ -118,7 +113,7 @@ def expire_(session: Session, *, dry_run: bool, yes: bool, as_json: bool) -> Non
     if not dry_run and found.total:
         events = f", and {output.plural(found.events, 'event')}" if found.events else ""
         confirm(f"Forget {found.pending:,} unconfirmed and {found.left:,} who left{events}?", yes=yes)
-        with _forgetting(session) as along:
+        with Forgetting(session.publication.outbox) as along:
             found = expire(session.store, policy, along=along)
     counts = {
         "unconfirmed": found.pending,
@@ -167,27 +162,8 @@ def stats(session: Session, months: int, *, as_json: bool) -> None:
 
 def erase_everywhere(session: Session, email: str, source: str) -> bool:
     """Forget a person in the list, in the ledger and in the outbox; False if there is no such person."""
-    with _forgetting(session) as along:
+    with Forgetting(session.publication.outbox) as along:
         return session.store.erase(email, source=source, along=along)
-
-
-class _forgetting:  # noqa: N801 - it is used like a function
-    """Forgets in the ledger with the list, and then, when that is durable, removes files from the outbox."""
-
-    def __init__(self, session: Session) -> None:
-        self._outbox = session.publication.outbox
-        self._files: list[Path] = []
-
-    def __enter__(self) -> Callable[[Connection, int, str], None]:
-        return self._forget
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        for file in self._files if kind is None else ():
-            file.unlink(missing_ok=True)
-
-    def _forget(self, connection: Connection, subscriber_id: int, address: str) -> None:
-        self._files += files_of(connection, subscriber_id, self._outbox)
-        forget_recipient(connection, subscriber_id, address)
 
 
 def _end(until: str | None, duration: str | None, at: datetime) -> datetime:

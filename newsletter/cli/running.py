@@ -8,6 +8,7 @@ from sqlalchemy.exc import DBAPIError
 from newsletter.cli import output
 from newsletter.cli.dispatches import local_time, report_document, report_table
 from newsletter.cli.exits import INTERRUPTED, TROUBLED
+from newsletter.cli.joining import hand_over_notices
 from newsletter.cli.progress import delivering
 from newsletter.cli.session import Session, confirm, json_option, pass_session
 from newsletter.delivery import (
@@ -80,7 +81,7 @@ def retry(session: Session, dispatch: str, who: tuple[str, ...], *, yes: bool, a
 @json_option
 @pass_session
 def run_due(session: Session, *, as_json: bool) -> None:
-    """Hand over what was planned with `send --at` and is due now, and end; for cron or a timer.
+    """Hand over what is due now, as planned with `send --at`, and notices; for cron or a timer.
 
     Run each minute; two at once do no harm. A dispatch that is paused stays so.
 
@@ -90,6 +91,11 @@ def run_due(session: Session, *, as_json: bool) -> None:
     """
     done: list[Status] = []
     codes: list[int] = []
+    try:
+        hand_over_notices(session)
+    except NewsletterError as error:
+        output.error(error.what, where=error.where or "notices", hint=error.hint)
+        codes.append(error.exit_code)
     for name in due_dispatches(session.engine):
         try:
             standing, stopped = _run_while_due(session, name)

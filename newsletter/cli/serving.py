@@ -8,6 +8,7 @@ import click
 
 from newsletter.cli import output
 from newsletter.cli.session import Session, pass_session
+from newsletter.notices import Desk, postman
 from newsletter.public import create_app
 from newsletter.studio import create_studio
 from newsletter.web import serve as run_server
@@ -47,7 +48,7 @@ def preview(session: Session, issue: str | None, port: int, *, no_open: bool) ->
 )
 @pass_session
 def serve(session: Session, host: str, port: int) -> None:
-    """Run the readers' web service: unsubscribe, preferences, archive.
+    """Run the readers' web service: joining, leaving, preferences, archive; and mail what it is asked for.
 
     \b
     Example:
@@ -60,7 +61,9 @@ def serve(session: Session, host: str, port: int) -> None:
             f"readers reach it as {session.publication.settings.publication.url}; press Ctrl-C to stop"
         )
 
-    run_server(create_app(session.publication, session.engine), host=host, port=port, on_ready=ready)
+    with postman(Desk(session.publication, session.engine)) as call:
+        app = create_app(session.publication, session.engine, call_postman=call)
+        run_server(app, host=host, port=port, on_ready=ready)
 
 
 COMMANDS = (preview, serve)

@@ -12,6 +12,7 @@ from newsletter.config.sections import (
     RetentionSettings,
     SubscriberSettings,
 )
+from newsletter.config.signup import SignupSettings
 from newsletter.config.tracking import TrackingSettings
 
 
@@ -31,6 +32,7 @@ class Settings(BaseSettings):
     subscribers: SubscriberSettings = SubscriberSettings()
     retention: RetentionSettings = RetentionSettings()
     tracking: TrackingSettings = TrackingSettings()
+    signup: SignupSettings = SignupSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from newsletter.editions.links import Tracked
     from newsletter.messages.envelope import Envelope
 
+#: What tells programs not to answer (RFC 3834, section 5).
+AUTOMATIC = ("Auto-Submitted", "auto-generated")
+
 
 @dataclass(frozen=True)
 class Form:
@@ -121,12 +124,15 @@ class Composer:
 
     def headers_for(self, message: Message) -> list[tuple[str, str]]:
         """The headers of one recipient, decoded: for providers that write messages themselves."""
+        feedback = ("Feedback-ID", self.envelope.feedback_id)
+        if self.envelope.automatic:
+            return [("Message-ID", self._message_id(message)), AUTOMATIC, feedback]
         return [
             ("Message-ID", self._message_id(message)),
             ("List-Unsubscribe", f"<{message.recipient.links['unsubscribe']}>"),
             ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
             ("List-Id", self.envelope.list_id),
-            ("Feedback-ID", self.envelope.feedback_id),
+            feedback,
         ]
 
     def splice(self, message: Message) -> list[bytes]:
@@ -162,8 +168,11 @@ class Composer:
         first = headers.mailbox_field("From", name, address)
         if self.envelope.reply_to:
             first += headers.mailbox_field("Reply-To", *split_mailbox(self.envelope.reply_to))
-        phrase, _, list_id = self.envelope.list_id.rpartition(" ")
-        second = headers.phrase_field("List-Id", phrase, list_id)  # RFC 2919, section 3
+        if self.envelope.automatic:
+            second = headers.verbatim(*AUTOMATIC)
+        else:
+            phrase, _, list_id = self.envelope.list_id.rpartition(" ")
+            second = headers.phrase_field("List-Id", phrase, list_id)  # RFC 2919, section 3
         second += headers.field("Feedback-ID", self.envelope.feedback_id)
         second += b"MIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n"
         second += f' boundary="{self._boundary}"\r\n'.encode()

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 class Envelope:
     """What stands in the headers of every message of a dispatch, whoever it is for.
 
-    ``subject_prefix`` marks test messages; ``feedback_id`` groups complaints at mailbox providers.
+    ``subject_prefix`` marks test messages; ``feedback_id`` groups complaints at mailbox providers. What is
+    ``automatic`` answers one person's wish, belongs to no list, and wants no automatic answer.
     """
 
     sender: str
@@ -27,6 +28,7 @@ class Envelope:
     subject_prefix: str = ""
     #: Where bounces go, an address for each delivery; None: to the sender.
     bounces: ReturnPath | None = None
+    automatic: bool = False
 
     @property
     def domain(self) -> str:

@@ -10,6 +10,7 @@ from sqlmodel import SQLModel
 import newsletter.delivery.models
 import newsletter.delivery.pacing_tables
 import newsletter.delivery.tracking
+import newsletter.notices.tables
 import subscribers.engagement
 import subscribers.models
 from newsletter.migrations import VERSION_TABLE
@@ -25,6 +26,7 @@ TABLES = (
     newsletter.delivery.models,
     newsletter.delivery.pacing_tables,
     newsletter.delivery.tracking,
+    newsletter.notices.tables,
 )
 
 

@@ -1,4 +1,4 @@
-"""The readers' web service: leaving, preferences, and the archive of issues."""
+"""The readers' web service: joining, leaving, preferences, and the archive of issues."""
 
 from __future__ import annotations
 

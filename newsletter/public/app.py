@@ -13,15 +13,24 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException as AnyHTTPException
 
+from newsletter.catalogues import phrase
 from newsletter.editions.media import find_published
 from newsletter.public.archive import archive
+from newsletter.public.asking import asking
+from newsletter.public.confirming import confirming
 from newsletter.public.desk import Desk
+from newsletter.public.joining import joining
 from newsletter.public.leaving import leaving
+from newsletter.public.own_data import own_data
 from newsletter.public.preferences import preferences
 from newsletter.public.tracking import tracking
-from newsletter.web import Guard, media
+from newsletter.web import Guard, Languages, media
+from subscribers import now
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
     from sqlalchemy import Engine
 
     from newsletter.config import Publication
@@ -40,37 +49,59 @@ HEADERS = {
 
 _WORDS = {
     HTTPStatus.NOT_FOUND: (
-        "There is nothing here",
-        "The link may have been cut off on its way. Try to open it again from the mail itself.",
+        phrase("There is nothing here"),
+        phrase("The link may have been cut off on its way. Try to open it again from the mail itself."),
     ),
-    HTTPStatus.METHOD_NOT_ALLOWED: ("That does not work here", "This page can be opened, but not sent to."),
-    HTTPStatus.BAD_REQUEST: ("That could not be read", "Please go back and try again."),
+    HTTPStatus.METHOD_NOT_ALLOWED: (
+        phrase("That does not work here"),
+        phrase("This page can be opened, but not sent to."),
+    ),
+    HTTPStatus.BAD_REQUEST: (phrase("That could not be read"), phrase("Please go back and try again.")),
     HTTPStatus.SERVICE_UNAVAILABLE: (
-        "One moment, please",
-        "We cannot do this just now. Please try again in a minute.",
+        phrase("One moment, please"),
+        phrase("We cannot do this just now. Please try again in a minute."),
     ),
 }
 
 
-def create_app(publication: Publication, engine: Engine) -> FastAPI:
+def create_app(
+    publication: Publication,
+    engine: Engine,
+    *,
+    call_postman: Callable[[], None] = lambda: None,
+    clock: Callable[[], datetime] = now,
+) -> FastAPI:
     """The web service of *publication* for its readers, on its database.
 
-    ``GET /`` · ``GET,POST /unsubscribe/{token}`` · ``GET,POST /preferences/{token}`` · ``GET /issues/`` ·
-    ``GET /issues/{slug}`` · ``GET /c/{mark}`` · ``GET /o/{mark}.gif`` · ``GET /media/{name}`` ·
-    ``GET /healthz``. A GET changes nothing for a reader; no page needs a cookie or a script.
+    ``GET /`` · ``GET,POST /subscribe`` · ``GET,POST /confirm/{token}`` · ``GET,POST /unsubscribe/{token}`` ·
+    ``GET,POST /preferences`` · ``GET,POST /preferences/{token}`` · ``GET,POST /data/{token}`` ·
+    ``GET,POST /erase/{token}`` · ``GET /issues/`` · ``GET /issues/{slug}`` · ``GET /c/{mark}`` ·
+    ``GET /o/{mark}.gif`` · ``GET /media/{name}`` · ``GET /healthz``. A GET changes nothing for a reader; no
+    page needs a cookie or a script.
+
+    Args:
+        publication: whose readers they are.
+        engine: its database.
+        call_postman: called when a notice was written that is to be mailed.
+        clock: tells the moment in UTC.
     """
-    desk = Desk(publication, engine)
+    desk = Desk(publication, engine, call_postman, clock)
     app = FastAPI(
         title=publication.settings.publication.name, docs_url=None, redoc_url=None, openapi_url=None
     )
     app.router.redirect_slashes = False  # a one-click request must never be redirected (RFC 8058 section 3.1)
+    app.include_router(joining(desk))
+    app.include_router(confirming(desk))
     app.include_router(leaving(desk))
+    app.include_router(asking(desk))
     app.include_router(preferences(desk))
+    app.include_router(own_data(desk))
     app.include_router(archive(desk))
     app.include_router(tracking(desk))
     app.include_router(media(partial(find_published, publication.media)))
     _upkeep(app, desk)
     _troubles(app, desk)
+    app.add_middleware(Languages)
     app.add_middleware(Guard, headers=HEADERS)
     return app
 

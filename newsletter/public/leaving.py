@@ -36,10 +36,12 @@ def leaving(desk: Desk) -> APIRouter:
             return _left_topic(desk, profile, topic)
         return desk.pages.page(
             "leave",
+            wish=profile.locale,
             address=masked(profile.email),
             topic=topic,
             everything=desk.link("unsubscribe", profile),
             preferences=desk.link("preferences", profile),
+            choices=bool(desk.topics()),
         )
 
     @router.post("/unsubscribe/{token}")
@@ -69,12 +71,14 @@ def _about(desk: Desk, grant: Grant) -> str:
 
 def _left(desk: Desk, profile: Profile | None) -> HTMLResponse:
     # Of somebody erased only the token is left: they are off the list all the same.
-    return desk.pages.page("left", address=masked(profile.email) if profile and profile.email else "")
+    address = masked(profile.email) if profile and profile.email else ""
+    return desk.pages.page("left", wish=profile.locale if profile else None, address=address)
 
 
 def _left_topic(desk: Desk, profile: Profile, topic: str) -> HTMLResponse:
     return desk.pages.page(
         "left_topic",
+        wish=profile.locale,
         address=masked(profile.email),
         topic=topic,
         everything=desk.link("unsubscribe", profile),

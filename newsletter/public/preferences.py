@@ -1,17 +1,26 @@
-"""Preferences: what a reader may change about themself, without an account."""
+"""Preferences: what a reader may see and change about themself, without an account.
+
+The link in every mail is kept for years and forwarded with it. So it opens what a reader receives; names are
+shown and changed, and data is handed out or deleted, only behind a link that was mailed a short while ago.
+"""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from html import unescape
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import available_timezones
 
 from babel import Locale, UnknownLocaleError
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse
 
+from newsletter.catalogues import phrase
+from newsletter.editions.language import long_date
+from newsletter.notices import NoticeKind
 from newsletter.public.desk import masked
 from subscribers import Consent, FieldError, Status
 from subscribers.models import TrackingConsent
@@ -30,18 +39,34 @@ _OFFERED = {
 }
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
-_FIELDS = {"first_name": "first_name", "last_name": "last_name", "language": "locale"}
-
-
+#: The fields of the form, and the names of the list; the first two need a fresh link.
+_FIELDS = {
+    "first_name": "first_name",
+    "last_name": "last_name",
+    "language": "locale",
+    "time_zone": "time_zone",
+}
+_NAMES = ("first_name", "last_name")
+#: What a reader can have mailed from here.
+_MAILS = {"preferences": NoticeKind.PREFERENCES, "data": NoticeKind.DATA, "erasure": NoticeKind.ERASURE}
 #: What the buttons about tracking say.
 TRACKING = {"allow": TrackingConsent.GRANTED, "deny": TrackingConsent.DENIED}
 #: How long the page offers to pause.
 MONTH = timedelta(days=30)
 
+NO_PREFERENCE = phrase("No preference")
+LONG = phrase("A name may have up to %(longest)s characters. Nothing was changed.")
+NO_LANGUAGE = phrase("This language cannot be chosen. Nothing was changed.")
+NO_ZONE = phrase("This time zone cannot be chosen. Nothing was changed.")
+NO_TOPIC = phrase("There is no such topic any more. Nothing was changed.")
+NOT_KEPT = phrase("This cannot be kept. Nothing was changed.")
+SAVED = phrase("Your changes are saved.")
+MAILED = phrase("A mail with a link is on its way to %(address)s.")
+
 
 @dataclass(frozen=True)
 class _Form:
-    """What was sent: texts by the names of the list, the topics if these were shown, and a wish to pause.
+    """What was sent: texts by the names of the list, topics if these were shown, a pause, a wish for mail.
 
     ``tracking`` is ``allow`` or ``deny`` if the reader said that.
     """
@@ -49,7 +74,8 @@ class _Form:
     texts: dict[str, str]
     topics: list[str] | None
     pause: str
-    tracking: str = ""
+    mail: str
+    tracking: str
 
 
 async def _sent(request: Request) -> _Form:
@@ -61,6 +87,7 @@ async def _sent(request: Request) -> _Form:
         texts={ours: _UNSEEN.sub(" ", sent[name]).strip() for name, ours in _FIELDS.items() if name in sent},
         topics=topics if "topics" in sent else None,
         pause=sent.get("pause", ""),
+        mail=sent.get("mail", ""),
         tracking=sent.get("tracking", ""),
     )
 
@@ -69,58 +96,31 @@ def preferences(desk: Desk) -> APIRouter:
     """The routes of ``/preferences/{token}``."""
     router = APIRouter()
 
-    def reader(token: str) -> Profile | None:
-        """Who opened the page; None when there is nothing left to prefer."""
-        profile = desk.store.find_public(desk.public_id("preferences", token))
-        return profile if profile and profile.status in {Status.ACTIVE, Status.PENDING} else None
-
     @router.api_route("/preferences/{token}", methods=["GET", "HEAD"])
     def show(token: str) -> HTMLResponse:
         """Show what is known."""
-        profile = reader(token)
-        return _page(desk, profile) if profile else desk.pages.page("left", address="")
+        profile, fresh = _reader(desk, token)
+        return _shown(desk, profile, fresh=fresh)
 
     @router.post("/preferences/{token}")
     def save(token: str, form: Annotated[_Form, Depends(_sent)]) -> HTMLResponse:
         """Save what was sent; a field that was not sent stays as it is."""
-        profile = reader(token)
-        if profile is None:
-            return desk.pages.page("left", address="")
-        if problem := _problem(desk, profile, form):
-            return _page(desk, profile, form.texts, problem=problem)
-        if form.pause:
-            until = None if form.pause == "end" else desk.store.clock() + MONTH
-            desk.store.pause(profile.public_id, until, source="preferences")
-        if form.tracking in TRACKING:
-            said = Consent(source="preferences", text=tracking_words(desk))
-            set_tracking(desk.store, profile.id, TRACKING[form.tracking], said)
-        try:
-            saved = desk.store.update(profile.public_id, **form.texts, topics=form.topics)
-        except FieldError as error:
-            return _page(desk, profile, problem=f"{error}. Nothing was changed.")
-        return _page(desk, saved, saved=True) if saved else desk.pages.page("left", address="")
+        profile, fresh = _reader(desk, token)
+        if profile is None or (profile.status is Status.UNSUBSCRIBED and not (fresh and form.mail)):
+            return _shown(desk, profile, fresh=fresh)
+        if kind := _MAILS.get(form.mail):
+            desk.mail(kind, profile)
+            said = desk.say(MAILED, profile.locale, address=masked(profile.email))
+            return _shown(desk, profile, fresh=fresh, saved=said)
+        return _save(desk, profile, form, fresh=fresh)
 
     return router
 
 
-def tracking_words(desk: Desk) -> str:
+def tracking_words(desk: Desk, profile: Profile) -> str:
     """What a reader is shown who is asked whether they may be tracked, for the consent log."""
-    return " ".join(unescape(bytes(desk.pages.page("tracking_words").body).decode()).split())
-
-
-def languages(desk: Desk, profile: Profile) -> list[tuple[str, str]]:
-    """The languages to choose from, as ``(tag, name in that language)``, first the choice of none."""
-    own = {profile.locale, desk.publication.settings.publication.language} - {"", None}
-    named = {code: _autonym(code) for code in [*_OFFERED, *map(str, own)]}
-    return [("", "No preference"), *sorted(named.items(), key=lambda pair: pair[1].casefold())]
-
-
-def _autonym(code: str) -> str:
-    try:
-        name = Locale.parse(code, sep="-").get_display_name()
-    except (ValueError, UnknownLocaleError):
-        return code
-    return f"{name[:1].upper()}{name[1:]}" if name else code
+    page = desk.pages.page("tracking_words", wish=profile.locale)
+    return " ".join(unescape(bytes(page.body).decode()).split())
 
 
 def tracking_asked(desk: Desk, profile: Profile) -> str:
@@ -131,14 +131,77 @@ def tracking_asked(desk: Desk, profile: Profile) -> str:
     return "yes" if allows(profile.tracking, opt_out=settings.consent == "opt-out") else "no"
 
 
-def _problem(desk: Desk, profile: Profile, form: _Form) -> str:
-    if any(len(value) > LONGEST_NAME for value in form.texts.values()):
-        return f"A name may have up to {LONGEST_NAME} characters. Nothing was changed."
-    if form.texts.get("locale", "") not in {code for code, _ in languages(desk, profile)}:
-        return "This language cannot be chosen. Nothing was changed."
-    if form.topics and not desk.topics().keys() >= set(form.topics):
-        return "There is no such topic any more. Nothing was changed."
+def _reader(desk: Desk, token: str) -> tuple[Profile | None, bool]:
+    """Who opened the page, and whether by a fresh link."""
+    grant = desk.grant("preferences", token)
+    return desk.store.find_public(grant.public_id), grant.good(desk.clock())
+
+
+def _save(desk: Desk, profile: Profile, form: _Form, *, fresh: bool) -> HTMLResponse:
+    texts = {name: text for name, text in form.texts.items() if fresh or name not in _NAMES}
+    if problem := _problem(desk, profile, texts, form.topics):
+        said = desk.say(problem, profile.locale, longest=LONGEST_NAME)
+        return _page(desk, profile, texts, fresh=fresh, problem=said)
+    if form.pause:
+        until = None if form.pause == "end" else desk.clock() + MONTH
+        desk.store.pause(profile.public_id, until, source="preferences")
+    if form.tracking in TRACKING:
+        shown = Consent(source="preferences", text=tracking_words(desk, profile))
+        set_tracking(desk.store, profile.id, TRACKING[form.tracking], shown)
+    try:
+        saved = desk.store.update(profile.public_id, **texts, topics=form.topics)
+    except FieldError:
+        return _page(desk, profile, fresh=fresh, problem=desk.say(NOT_KEPT, profile.locale))
+    return _shown(desk, saved, fresh=fresh, saved=desk.say(SAVED, saved.locale if saved else None))
+
+
+def languages(desk: Desk, profile: Profile) -> list[tuple[str, str]]:
+    """The languages to choose from, as ``(tag, name in that language)``, first the choice of none."""
+    own = {profile.locale, desk.publication.settings.publication.language} - {"", None}
+    named = {code: _autonym(code) for code in [*_OFFERED, *map(str, own)]}
+    none = desk.say(NO_PREFERENCE, profile.locale)
+    return [("", none), *sorted(named.items(), key=lambda pair: pair[1].casefold())]
+
+
+@lru_cache(maxsize=1)
+def time_zones() -> dict[str, list[str]]:
+    """The time zones to choose from, by region: ``Europe`` → ``Europe/Berlin`` and so on, and ``UTC``."""
+    regions: dict[str, list[str]] = {}
+    for name in sorted(available_timezones()):
+        region, slash, _ = name.partition("/")
+        if slash and region not in ("Etc", "SystemV", "US", "Canada", "Mexico", "Brazil", "Chile"):
+            regions.setdefault(region, []).append(name)
+    return {**regions, "UTC": ["UTC"]}
+
+
+@lru_cache(maxsize=200)
+def _autonym(code: str) -> str:
+    try:
+        name = Locale.parse(code, sep="-").get_display_name()
+    except (ValueError, UnknownLocaleError):
+        return code
+    return f"{name[:1].upper()}{name[1:]}" if name else code
+
+
+def _problem(desk: Desk, profile: Profile, texts: dict[str, str], topics: list[str] | None) -> str:
+    if any(len(texts.get(name, "")) > LONGEST_NAME for name in _NAMES):
+        return LONG
+    if texts.get("locale", "") not in {code for code, _ in languages(desk, profile)}:
+        return NO_LANGUAGE
+    if texts.get("time_zone", "") not in {"", profile.time_zone}.union(*time_zones().values()):
+        return NO_ZONE
+    if topics and not desk.topics().keys() >= set(topics):
+        return NO_TOPIC
     return ""
+
+
+def _shown(desk: Desk, profile: Profile | None, *, fresh: bool, saved: str = "") -> HTMLResponse:
+    """The page of a reader; of who has left, what remains; of nobody, that they are off the list."""
+    if profile is not None and profile.status in {Status.ACTIVE, Status.PENDING}:
+        return _page(desk, profile, fresh=fresh, saved=saved)
+    address = masked(profile.email) if profile and profile.email else ""
+    wish = profile.locale if profile else None
+    return desk.pages.page("left", wish=wish, address=address, own_data=bool(profile) and fresh, saved=saved)
 
 
 def _page(
@@ -146,25 +209,29 @@ def _page(
     profile: Profile,
     changes: dict[str, str] | None = None,
     *,
-    saved: bool = False,
+    fresh: bool,
+    saved: str = "",
     problem: str = "",
 ) -> HTMLResponse:
-    shown = {"first_name": profile.first_name, "last_name": profile.last_name, "locale": profile.locale}
-    shown |= changes or {}
-    paused = (
-        profile.paused_until if profile.paused_until and profile.paused_until > desk.store.clock() else None
-    )
+    known: dict[str, Any] = {ours: getattr(profile, ours) for ours in _FIELDS.values()}
+    known |= changes or {}
+    until = profile.paused_until
+    page_language = desk.pages.language(profile.locale)
     return desk.pages.page(
         "preferences",
         status=400 if problem else 200,
+        wish=profile.locale,
         address=masked(profile.email),
-        first_name=shown["first_name"] or "",
-        last_name=shown["last_name"] or "",
-        language=shown["locale"] or "",
+        fresh=fresh,
+        first_name=known["first_name"] or "",
+        last_name=known["last_name"] or "",
+        language=known["locale"] or "",
         languages=languages(desk, profile),
+        time_zone=known["time_zone"] or "",
+        time_zones=time_zones(),
         unsubscribe=desk.link("unsubscribe", profile),
         topics=[(slug, title, slug in profile.topics) for slug, title in desk.topics().items()],
-        paused=f"{paused:%Y-%m-%d}" if paused else "",
+        paused=long_date(until.date(), page_language) if until and until > desk.clock() else "",
         longest=LONGEST_NAME,
         tracking=tracking_asked(desk, profile),
         saved=saved,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from newsletter.web.guard import Guard
+from newsletter.web.language import Languages
 from newsletter.web.media import media
 from newsletter.web.pages import Pages
 from newsletter.web.serving import serve
 
-__all__ = ["Guard", "Pages", "media", "serve"]
+__all__ = ["Guard", "Languages", "Pages", "media", "serve"]

@@ -1,4 +1,4 @@
-"""Server-rendered pages from a folder of Jinja templates, and the files that they need."""
+"""Server-rendered pages from a folder of Jinja templates, in several languages, and their files."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING
 
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from newsletter.catalogues import SOURCE, choose, translations
+from newsletter.editions.language import direction_of
+from newsletter.web.language import asked_language
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,27 +25,36 @@ class Pages:
 
     Args:
         folder: where the templates (``NAME.html.j2``) and static files (``*.css``, ``*.js``, ``*.svg``) are.
-        names: what every template may use.
+        names: what every template may use. Beside it there are ``page_language`` and
+            ``page_direction``.
+        language: the one that pages are in where neither the reader nor the browser asks for another that
+            there is; None for pages that are in English only.
     """
 
-    def __init__(self, folder: Path, names: Mapping[str, object]) -> None:
-        self._environment = Environment(
-            loader=FileSystemLoader(folder),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            extensions=["jinja2.ext.i18n"],
-        )
-        self._environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
-        self._environment.globals.update(names)
-        self._environment.globals["asset"] = self.asset
+    def __init__(self, folder: Path, names: Mapping[str, object], language: str | None = None) -> None:
+        self._folder = folder
+        self._names = {**names, "asset": self.asset}
+        self._language = language
+        self._environments: dict[str, Environment] = {}
         self._files = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix in _TYPES}
 
-    def page(self, name: str, *, status: int = 200, **context: object) -> HTMLResponse:
-        """The page ``NAME.html.j2`` filled with *context*, as an answer with *status*."""
-        html = self._environment.get_template(f"{name}.html.j2").render(context)
-        return HTMLResponse(html, status_code=status)
+    def language(self, wish: str | None = None) -> str:
+        """The language of a page for a reader who wishes *wish* (BCP 47): theirs, the browser's, ours."""
+        return choose(wish, asked_language(), self._language) if self._language else SOURCE
+
+    def page(
+        self, name: str, *, status: int = 200, wish: str | None = None, **context: object
+    ) -> HTMLResponse:
+        """The page ``NAME.html.j2`` filled with *context*, as an answer with *status*.
+
+        It is in the language that the reader is known to *wish*, if that is one of ours, or else as
+        `language` says.
+        """
+        language = self.language(wish)
+        environment = self._environments.get(language) or self._environment(language)
+        html = environment.get_template(f"{name}.html.j2").render(context)
+        headers = {"content-language": language, "vary": "Accept-Language"} if self._language else None
+        return HTMLResponse(html, status_code=status, headers=headers)
 
     def asset(self, name: str) -> str:
         """The path of a static file below the service's root, different for different content."""
@@ -58,3 +71,18 @@ class Pages:
         kind = _TYPES[name[name.rindex(".") :]]
         headers = {"cache-control": f"public, max-age={_YEAR}, immutable"}
         return Response(content, media_type=kind, headers=headers)
+
+    def _environment(self, language: str) -> Environment:
+        environment = Environment(
+            loader=FileSystemLoader(self._folder),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            extensions=["jinja2.ext.i18n"],
+        )
+        environment.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
+        environment.globals.update(self._names, page_language=language, page_direction=direction_of(language))
+        # Two requests at once may each make one; they are alike, and the last stays.
+        self._environments[language] = environment
+        return environment

@@ -88,12 +88,12 @@ def test_a_reader_without_a_mouse_can_leave(page, links, store):
     assert status(store) is Status.UNSUBSCRIBED
 
 
-def test_a_reader_changes_their_name_and_leaves_from_the_same_page(page, links, store):
+def test_a_reader_changes_their_time_zone_and_leaves_from_the_same_page(page, links, store):
     page.goto(links["preferences"])
-    page.get_by_label("First name").fill("Augusta")
+    page.get_by_label("Time zone").select_option("Europe/London")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("status")).to_have_text("Your changes are saved.")
-    assert store.find("ada@example.com").first_name == "Augusta"
+    assert store.find("ada@example.com").time_zone == "Europe/London"
     page.get_by_role("button", name="Unsubscribe").click()
 
     expect(page.get_by_role("heading", level=1)).to_have_text("You are unsubscribed")

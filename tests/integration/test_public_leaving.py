@@ -6,9 +6,13 @@ import re
 from datetime import timedelta
 
 import pytest
+from fakes.dispatching import fill, names, plan, run
+from fakes.providers import ScriptedProvider
 from webclient import WebClient
 
 from newsletter.config import Publication, PublicationSettings, Settings
+from newsletter.editions.language import long_date
+from newsletter.providers import Verdict
 from newsletter.public import create_app
 from subscribers import Status, SubscriberStore, Tokens, now
 from subscribers.keys import add_key
@@ -59,8 +63,23 @@ def prefer(tokens, ada):
     return f"/preferences/{tokens.sign('preferences', ada.public_id)}"
 
 
+@pytest.fixture
+def fresh(tokens, ada):
+    """The link of a notice: the same page, and for a while the name, too."""
+    until = now() + timedelta(hours=1)
+    return f"/preferences/{tokens.sign('preferences', ada.public_id, until=until)}"
+
+
 def status(store, profile):
     return store.find_public(profile.public_id).status
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "PUT", "DELETE", "PATCH"])
+def test_no_other_method_changes_anything(client, store, ada, leave, method):
+    answer = client.request(method, leave, data=ONE_CLICK)
+
+    assert answer.status_code == 405
+    assert status(store, ada) is Status.ACTIVE
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
@@ -101,6 +120,23 @@ def test_a_one_click_request_unsubscribes_before_the_answer(client, store, ada, 
     assert answer.status_code == 200
     assert status(store, ada) is Status.UNSUBSCRIBED
     assert store.find_public(ada.public_id).consent[-1].source == "one-click"
+
+
+def test_one_click_holds_for_a_dispatch_that_is_running(publication, engine):
+    """Who leaves while the message of somebody else is handed over gets none."""
+    fill(engine, 4)
+    client = WebClient(create_app(publication, engine))
+    link = f"/unsubscribe/{Tokens(engine).sign('unsubscribe', 'public4')}"
+
+    def judge(_):
+        assert client.post(link, data=ONE_CLICK).status_code == 200
+        return Verdict.ACCEPTED
+
+    provider = ScriptedProvider(judge, window=2, batch_size=10)
+    plan(engine, provider)
+    run(engine, provider)
+
+    assert set(provider.taken) == names(1, 2, 3)
 
 
 def test_the_button_unsubscribes(client, store, ada, leave):
@@ -182,8 +218,8 @@ def test_a_body_of_more_than_64_kilobytes_is_refused(client, store, ada, leave):
     assert status(store, ada) is Status.ACTIVE
 
 
-def test_preferences_show_what_is_known(client, prefer):
-    page = client.get(prefer).text
+def test_preferences_show_what_is_known(client, fresh):
+    page = client.get(fresh).text
 
     assert 'value="Ada"' in page
     assert 'value="Lovelace"' in page
@@ -191,17 +227,35 @@ def test_preferences_show_what_is_known(client, prefer):
     assert "ada.lovelace" not in page
 
 
-def test_preferences_are_saved(client, store, ada, prefer):
-    answer = client.post(prefer, data={"first_name": " Augusta  Ada ", "last_name": "King", "language": "fr"})
+def test_the_link_of_every_mail_neither_shows_nor_changes_a_name(client, store, ada, prefer):
+    """Mail is forwarded: a stranger with its link must neither learn the name nor spoil it."""
+    page = client.get(prefer).text
+    assert 'name="first_name"' not in page
+    assert "Lovelace" not in page
+    client.post(prefer, data={"first_name": "Eve", "last_name": "", "time_zone": "Europe/Paris"})
+
+    kept = store.find_public(ada.public_id)
+    assert (kept.first_name, kept.last_name, kept.time_zone) == ("Ada", "Lovelace", "Europe/Paris")
+
+
+def test_a_fresh_link_that_is_over_is_an_ordinary_one(publication, engine, ada, fresh):
+    later = WebClient(create_app(publication, engine, clock=lambda: now() + timedelta(hours=2)))
+
+    page = later.get(fresh)
+    assert (page.status_code, "Lovelace" in page.text) == (200, False)
+
+
+def test_preferences_are_saved(client, store, ada, fresh):
+    answer = client.post(fresh, data={"first_name": " Augusta  Ada ", "last_name": "King", "language": "fr"})
 
     assert answer.status_code == 200
-    assert "Your changes are saved" in answer.text
+    assert "Vos modifications sont enregistrées" in answer.text  # in the language that was chosen
     changed = store.find_public(ada.public_id)
     assert (changed.first_name, changed.last_name, changed.locale) == ("Augusta Ada", "King", "fr")
 
 
-def test_what_is_sent_empty_is_forgotten_and_what_is_not_sent_stays(client, store, ada, prefer):
-    assert client.post(prefer, data={"first_name": ""}).status_code == 200
+def test_what_is_sent_empty_is_forgotten_and_what_is_not_sent_stays(client, store, ada, fresh):
+    assert client.post(fresh, data={"first_name": ""}).status_code == 200
 
     changed = store.find_public(ada.public_id)
     assert (changed.first_name, changed.last_name, changed.locale) == ("", "Lovelace", "en")
@@ -212,8 +266,8 @@ def test_what_is_sent_empty_is_forgotten_and_what_is_not_sent_stays(client, stor
     [{"first_name": "x" * 101}, {"language": "tlh"}, {"language": "../../etc"}, {"last_name": "\x00" * 200}],
     ids=["long", "unknown language", "no language", "control characters"],
 )
-def test_what_cannot_be_kept_changes_nothing(client, store, ada, prefer, data):
-    answer = client.post(prefer, data=data)
+def test_what_cannot_be_kept_changes_nothing(client, store, ada, fresh, data):
+    answer = client.post(fresh, data=data)
 
     kept = store.find_public(ada.public_id)
     assert (kept.first_name, kept.locale) == ("Ada", "en")
@@ -286,7 +340,10 @@ def test_who_left_everything_is_not_told_of_a_topic(client, store, ada, about):
 
 def test_topics_are_chosen_and_left_on_the_preferences_page(client, store, ada, about, prefer):
     page = client.get(prefer).text
-    assert '<input type="checkbox" name="topic" value="ai" checked> Machines &amp; Minds' in page
+    assert (
+        '<input type="checkbox" name="topic" value="ai" checked> <span dir="auto">Machines &amp; Minds</span>'
+        in page
+    )
     add_topic(store.engine, "new")
 
     client.post(prefer, data={"first_name": "Ada"})
@@ -309,7 +366,7 @@ def test_a_reader_takes_a_break_and_ends_it(client, store, ada, prefer):
 
     until = store.find_public(ada.public_id).paused_until
     assert timedelta(days=29) < until - now() < timedelta(days=31)
-    assert f"We will not write to you before {until:%Y-%m-%d}" in client.get(prefer).text
+    assert f"We will not write to you before {long_date(until.date(), 'en')}." in client.get(prefer).text
     client.post(prefer, data={"pause": "end"})
     assert store.find_public(ada.public_id).paused_until is None
     assert "Pause for a month" in client.get(prefer).text
@@ -326,8 +383,8 @@ def test_a_key_that_was_made_meanwhile_is_believed(client, engine, store, ada, l
     assert [client.get(link).status_code for link in (new, leave)] == [200, 200]
 
 
-def test_a_name_is_text_wherever_it_stands(client, ada, prefer):
-    page = client.post(prefer, data={"first_name": '"><script>alert(1)</script>'}).text
+def test_a_name_is_text_wherever_it_stands(client, ada, fresh):
+    page = client.post(fresh, data={"first_name": '"><script>alert(1)</script>'}).text
 
     assert "<script" not in page
     assert "&#34;&gt;&lt;script&gt;" in page

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from string import ascii_letters, digits
 
 import pytest
@@ -17,6 +18,8 @@ TOKENS = Tokens(KEYS)
 WHO = "Yx3-kQ_0aZ9bC1dE2fG3hI"
 TOKEN = TOKENS.sign("unsubscribe", WHO)
 ABOUT = TOKENS.sign("unsubscribe", WHO, "ai")
+NOON = datetime(2026, 4, 11, 12, tzinfo=UTC)
+TIMED = TOKENS.sign("unsubscribe", WHO, until=NOON)
 
 IDS = st.builds(new_public_id)
 TOPICS = st.one_of(st.just(""), st.text(min_size=1, max_size=100).filter(lambda text: text.isprintable()))
@@ -33,7 +36,29 @@ def test_a_token_tells_what_was_signed_and_fits_into_a_path(who: str, topic: str
     assert len(token) < 620
 
 
-@given(st.sampled_from([TOKEN, ABOUT]), st.data())
+@given(IDS, TOPICS, st.integers(0, 2**33), st.integers(-3, 3))
+def test_a_token_for_a_time_is_good_until_then(who: str, topic: str, second: int, later: int) -> None:
+    until = datetime.fromtimestamp(second, UTC)
+    grant = TOKENS.grant("confirm", TOKENS.sign("confirm", who, topic, until=until))
+
+    assert grant == Grant(who, topic, until)
+    assert grant.good(until + timedelta(seconds=later)) is (later < 0)
+
+
+def test_a_token_for_ever_is_none_for_what_must_be_fresh() -> None:
+    """Links in old mail open no door that a fresh link opens."""
+    assert not Grant(WHO).good(NOON)
+
+
+def test_the_end_of_a_token_cannot_be_cut_off_or_moved() -> None:
+    value, signature = TIMED.rpartition(".")[::2]
+    who, topic, until = value.split("~")
+
+    for other in (who, f"{who}~{topic}", f"{value}0", f"{who}~{topic}~{int(until) + 1}"):
+        assert TOKENS.grant("unsubscribe", f"{other}.{signature}") is None
+
+
+@given(st.sampled_from([TOKEN, ABOUT, TIMED]), st.data())
 def test_whatever_is_changed_in_a_token_makes_it_none(token: str, data: st.DataObject) -> None:
     """A character replaced, put in, taken out or moved: also one that a decoder would overlook."""
     place = data.draw(st.integers(0, len(token) - 1))
@@ -56,7 +81,7 @@ def test_whatever_is_changed_in_a_token_makes_it_none(token: str, data: st.DataO
     assert TOKENS.grant("unsubscribe", changed) is None
 
 
-@pytest.mark.parametrize("token", [TOKEN, ABOUT], ids=["all", "topic"])
+@pytest.mark.parametrize("token", [TOKEN, ABOUT, TIMED], ids=["all", "topic", "timed"])
 def test_no_last_character_is_as_good_as_the_right_one(token: str) -> None:
     """The last of 22 base64 characters has four bits that mean nothing (RFC 4648, section 3.5)."""
     good = [c for c in ascii_letters + digits + "-_" if TOKENS.read("unsubscribe", token[:-1] + c)]

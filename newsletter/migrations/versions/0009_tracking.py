@@ -1,6 +1,6 @@
 """Tracking: consent to it, what is frozen of tracked dispatches, numbers without names, machines by rule.
 
-Revision: 0009_tracking, after 0006_pacing.
+Revision: 0009_tracking, after 0007_joining.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0009_tracking"
-down_revision = "0006_pacing"
+down_revision = "0007_joining"
 branch_labels = None
 depends_on = None
 

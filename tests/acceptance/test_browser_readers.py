@@ -1,0 +1,332 @@
+"""Readers join, change what they receive, take their data and go: real mail, a real browser, the real service."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from email import message_from_bytes, policy
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect, sync_playwright
+
+from newsletter.config import load_publication
+from newsletter.migrations import open_database
+from subscribers import Consent, ConsentKind, Status, SubscriberStore, Tokens, now
+from subscribers.topics import add_topic
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+SETTINGS = """
+[publication]
+name = "Field Notes"
+from = "Field Notes <notes@example.com>"
+postal_address = "1 Example Street, Example City"
+url = "http://127.0.0.1:{port}"
+[signup]
+form_seconds = 0
+per_network = 1000
+proof_of_work = 2000
+"""
+NUMBERS = count(1)
+#: How long a mail may take on a loaded machine, in seconds.
+PATIENCE = 60
+both = pytest.mark.parametrize("js", [True, False], ids=["scripts", "no scripts"])
+
+
+@dataclass
+class Served:
+    """A service that runs, its list, and the mail that it sends."""
+
+    url: str
+    root: Path
+    store: SubscriberStore
+    tokens: Tokens
+
+    def mail(self, address: str, number: int = 1):
+        """The mail of that number to an address, as soon as it is there."""
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            files = sorted(
+                (self.root / "outbox" / "notices").glob("*.eml"), key=lambda file: file.stat().st_mtime_ns
+            )
+            mails = [message_from_bytes(file.read_bytes(), policy=policy.default) for file in files]
+            mine = [mail for mail in mails if mail["To"] == address]
+            if len(mine) >= number:
+                return mine[number - 1]
+            time.sleep(0.05)
+        raise AssertionError(f"no mail to {address}")
+
+    def link(self, address: str, number: int = 1) -> str:
+        """The link in a mail."""
+        text = self.mail(address, number).get_body(("plain",)).get_content()
+        return re.search(rf"{self.url}/\w+/\S+", text)[0]
+
+    def reader(self, **said):
+        """Somebody new on the list."""
+        email = f"reader{next(NUMBERS)}@example.com"
+        known = {"first_name": "Mona", "last_name": "Haddad", "topics": ["ai"], **said}
+        return self.store.add(email, consent=Consent(ConsentKind.OPT_IN, "test"), **known)[0]
+
+    def page(self, action: str, reader) -> str:
+        """A page of a reader, by a fresh link."""
+        until = now() + timedelta(hours=1)
+        return f"{self.url}/{action}/{self.tokens.sign(action, reader.public_id, until=until)}"
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    root = tmp_path_factory.mktemp("readers")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    (root / "newsletter.toml").write_text(SETTINGS.format(port=port), encoding="utf-8")
+    engine = open_database(load_publication(root))
+    add_topic(engine, "ai", "Machines & Minds")
+    add_topic(engine, "web", "The open web")
+    command = [sys.executable, "-m", "newsletter", "-C", str(root), "serve", "--port", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        try:
+            yield Served(process.stdout.readline().strip(), root, SubscriberStore(engine), Tokens(engine))
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+            engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def browser(chromium):
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+def is_wrong(told):
+    """Whether a browser complains of what we did not mean: that a link is over, a page says by its status."""
+    return told.type == "error" and "status of 410" not in told.text
+
+
+@pytest.fixture
+def open_page(browser):
+    """A function that opens a window, which must raise no complaint."""
+    contexts, complaints = [], []
+
+    def opened(*, js=True, scheme="light", width=390, language="en"):
+        context = browser.new_context(
+            java_script_enabled=js,
+            color_scheme=scheme,
+            viewport={"width": width, "height": 800},
+            locale=language,
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda told: complaints.append(told.text) if is_wrong(told) else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@both
+def test_a_reader_joins(open_page, served, js):
+    page, email = open_page(js=js), f"join{next(NUMBERS)}@example.com"
+    page.goto(served.url)
+    page.get_by_role("main").get_by_role("link", name="Subscribe").click()
+    page.get_by_label("E-mail address").fill(email)
+    page.get_by_label("First name").fill("Ada")
+    page.get_by_label("The open web").uncheck()
+    page.get_by_role("button", name="Subscribe").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Look into your inbox", timeout=30_000)
+
+    page.goto(served.link(email))
+    assert served.store.find(email).status is Status.PENDING
+    page.get_by_role("button", name="Yes, subscribe me").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("You are in")
+    found = served.store.find(email)
+    assert (found.status, found.topics, found.first_name) == (Status.ACTIVE, ("ai",), "Ada")
+
+
+@both
+def test_a_reader_without_a_mouse_joins_and_leaves(open_page, served, js):
+    page, email = open_page(js=js, width=1000), f"keys{next(NUMBERS)}@example.com"
+
+    def tab_to(name):
+        for _ in range(30):
+            page.keyboard.press("Tab")
+            if (
+                page.evaluate("document.activeElement.name || document.activeElement.textContent.trim()")
+                == name
+            ):
+                return
+        raise AssertionError(f"{name} cannot be reached")
+
+    page.goto(f"{served.url}/subscribe")
+    tab_to("email")
+    page.keyboard.type(email)
+    tab_to("topic")
+    page.keyboard.press("Space")
+    tab_to("Subscribe")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Look into your inbox", timeout=30_000)
+    page.goto(served.link(email))
+    tab_to("Yes, subscribe me")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("You are in")
+    tab_to("Open your preferences")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your preferences")
+    tab_to("Unsubscribe")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("You are unsubscribed")
+    assert served.store.find(email).status is Status.UNSUBSCRIBED
+
+
+@both
+def test_a_lost_link_is_mailed_and_preferences_are_changed(open_page, served, js):
+    page, reader = open_page(js=js), served.reader()
+    page.goto(f"{served.url}/subscribe")
+    page.get_by_role("link", name="Have your link mailed to you").click()
+    page.get_by_label("E-mail address").fill(reader.email)
+    page.get_by_role("button", name="Mail me my link").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Look into your inbox", timeout=30_000)
+
+    page.goto(served.link(reader.email))
+    page.get_by_label("First name").fill("Layla")
+    page.get_by_label("The open web").check()
+    page.get_by_label("Time zone").select_option("Asia/Beirut")
+    page.get_by_label("Language").select_option("ar")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status")).to_have_text("حُفظت تغييراتك.")
+    expect(page.locator("html")).to_have_attribute("dir", "rtl")
+    found = served.store.find(reader.email)
+    assert (found.first_name, found.topics, found.time_zone, found.locale) == (
+        "Layla",
+        ("ai", "web"),
+        "Asia/Beirut",
+        "ar",
+    )
+
+
+@both
+def test_a_reader_who_would_leave_pauses_instead(open_page, served, js):
+    page, reader = open_page(js=js), served.reader()
+    page.goto(f"{served.url}/unsubscribe/{served.tokens.sign('unsubscribe', reader.public_id)}")
+    page.get_by_role("link", name="a break of a month").click()
+    page.get_by_role("button", name="Pause for a month").click()
+
+    expect(page.get_by_role("heading", name="You are taking a break")).to_be_visible()
+    assert served.store.find(reader.email).paused_until > now() + timedelta(days=29)
+
+
+@both
+def test_a_reader_takes_their_data_and_is_forgotten(open_page, served, js):
+    page, reader = open_page(js=js), served.reader()
+    page.goto(f"{served.url}/preferences/{served.tokens.sign('preferences', reader.public_id)}")
+    page.get_by_role("button", name="Mail me a link to a copy").click()
+    expect(page.get_by_role("status")).to_contain_text("r•••@example.com")
+    page.get_by_role("button", name="Mail me a link to delete it").click()
+    page.goto(served.link(reader.email))
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download my data").click()
+    known = json.loads(Path(download.value.path()).read_text(encoding="utf-8"))
+    assert (known["email"], known["last_name"]) == (reader.email, "Haddad")
+
+    page.goto(served.link(reader.email, 2))
+    page.get_by_role("button", name="Delete all my data").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("We have forgotten you")
+    assert served.store.find(reader.email) is None
+
+
+@pytest.fixture
+def elsewhere(served, tmp_path):
+    """Another site, with the form that the command prints."""
+    command = [sys.executable, "-m", "newsletter", "-C", str(served.root), "signup-form"]
+    form = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    (tmp_path / "index.html").write_text(f"<!doctype html><title>Elsewhere</title>{form}", encoding="utf-8")
+    (tmp_path / "favicon.ico").write_bytes(b"")
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=tmp_path)) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_form_on_another_site_answers_in_place(open_page, served, elsewhere):
+    page, email = open_page(), f"else{next(NUMBERS)}@example.com"
+    page.goto(elsewhere)
+    page.get_by_label("E-mail address").fill(email)
+    page.get_by_role("button", name="Subscribe").click()
+
+    expect(page.get_by_role("status")).to_contain_text("look into your inbox", timeout=30_000)
+    expect(page.get_by_role("status")).to_be_focused()
+    assert page.url == elsewhere
+    assert "confirm" in served.link(email)
+
+
+def test_a_form_on_another_site_works_without_its_script(open_page, served, elsewhere):
+    page, email = open_page(js=False), f"else{next(NUMBERS)}@example.com"
+    page.goto(elsewhere)
+    page.get_by_label("E-mail address").fill(email)
+    page.get_by_role("button", name="Subscribe").click()
+    expect(page.get_by_role("alert")).to_contain_text("press the button once more")
+    page.get_by_role("button", name="Subscribe").click()
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("Look into your inbox")
+    assert "confirm" in served.link(email)
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_has_a_fault_that_axe_finds_or_is_too_wide(open_page, served, scheme, language):
+    """On a phone, light and dark, from the left and from the right; contrast among it."""
+    page = open_page(scheme=scheme, width=320, language=language)
+    reader, gone = served.reader(locale=language), served.reader(locale=language)
+    served.store.unsubscribe(gone.email, source="test")
+    pending, _ = served.store.add(
+        f"pending{next(NUMBERS)}@example.com",
+        locale=language,
+        consent=Consent(ConsentKind.OPT_IN, "test"),
+        status=Status.PENDING,
+    )
+    old = served.tokens.sign("preferences", reader.public_id)
+    topic = served.tokens.sign("unsubscribe", reader.public_id, "ai")
+    addresses = {
+        "home": served.url,
+        "subscribe": f"{served.url}/subscribe",
+        "ask": f"{served.url}/preferences",
+        "confirm": served.page("confirm", pending),
+        "joined": served.page("confirm", reader),
+        "preferences": served.page("preferences", reader),
+        "old preferences": f"{served.url}/preferences/{old}",
+        "leave": f"{served.url}/unsubscribe/{topic}",
+        "left": served.page("preferences", gone),
+        "data": served.page("data", reader),
+        "erase": served.page("erase", reader),
+        "over": f"{served.url}/data/{served.tokens.sign('data', reader.public_id)}",
+    }
+    for name, address in addresses.items():
+        page.goto(address)
+        results = Axe().run(page, options={"resultTypes": ["violations"]}).response
+        assert [(name, found["id"]) for found in results["violations"]] == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320, name
+        assert page.locator("html").get_attribute("dir") == ("rtl" if language == "ar" else "ltr"), name

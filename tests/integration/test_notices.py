@@ -1,0 +1,307 @@
+"""Notices on their way: durable with what they answer, never handed over twice blindly, never lost."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from email import message_from_bytes, policy
+from threading import Event
+
+import pytest
+from fakes.sendgrid import KEY, sendgrid
+from fakes.smtp import real_smtp_server
+from joining import Service
+from pydantic import SecretStr
+from sqlalchemy import select, update
+
+from newsletter.config import SendgridSettings, SmtpSettings
+from newsletter.errors import ProviderError
+from newsletter.notices import Forgetting, postman
+from newsletter.notices.handing_over import Desk
+from newsletter.notices.queue import LEASE, claim, count_notices
+from newsletter.notices.tables import NOTICE
+from newsletter.providers import Outcome, Verdict
+from newsletter.providers.sendgrid import SendgridProvider
+from newsletter.providers.smtp import SmtpProvider
+from subscribers import Status, SuppressionReason, writing
+
+ADA, BOB = "ada@example.com", "bob@example.com"
+DEAD = "elsewhere:1:1:dead"
+
+
+class Provider:
+    """A provider that answers as it is told, and keeps what it was handed."""
+
+    name, window, batch_size, concurrency, smtputf8 = "test", 10, 10, 1, False
+
+    def __init__(self, *verdicts, idempotent=False, unreachable=False):
+        self.verdicts, self.idempotent, self.unreachable = list(verdicts), idempotent, unreachable
+        self.handed, self.called = [], Event()
+
+    def describe(self):
+        return "a test"
+
+    @contextmanager
+    def connect(self, dispatch="test"):
+        self.called.set()
+        if self.unreachable:
+            raise ProviderError("nobody answers ada@example.com")
+        yield self
+
+    def send(self, messages):
+        for message in messages:
+            verdict = self.verdicts.pop(0) if self.verdicts else Verdict.ACCEPTED
+            if verdict is None:
+                raise ProviderError("the connection was lost before the next message")
+            if verdict == "crash":
+                raise SystemExit
+            self.handed.append(message.email)
+            yield Outcome(message.delivery_id, verdict, f"said of <{message.email}>")
+
+
+@pytest.fixture
+def service(tmp_path, engine):
+    return Service(tmp_path, engine, {"proof_of_work": 0, "form_seconds": 0})
+
+
+@pytest.fixture
+def quick(tmp_path, sqlite_engine):
+    """The same for what has nothing to do with the database."""
+    return Service(tmp_path, sqlite_engine, {"proof_of_work": 0, "form_seconds": 0})
+
+
+def join(service, *emails):
+    for email in emails:
+        assert service.join(email, proof=False).status_code == 200
+
+
+def rows(service):
+    with service.engine.connect() as connection:
+        return connection.execute(select(NOTICE).order_by(NOTICE.c.id)).all()
+
+
+def states(service):
+    return [row.state for row in rows(service)]
+
+
+def test_a_notice_is_there_with_its_sign_up_and_waits_until_somebody_hands_it_over(service):
+    join(service, ADA)
+    assert states(service) == ["waiting"]
+    provider = Provider()
+
+    assert service.deliver(provider) == {"accepted": 1}
+    assert service.deliver(provider) == {}
+    assert provider.handed == [ADA]
+    assert count_notices(service.engine) == {"confirm": {"accepted": 1}}
+
+
+def test_no_notice_has_an_address_in_it(service):
+    join(service, ADA)
+    service.deliver(Provider(Verdict.REJECTED))
+
+    assert "example.com" not in str(rows(service))
+    assert rows(service)[0].reason == "said of <(address)>"
+
+
+def test_what_is_not_taken_for_now_is_tried_again_later_and_not_for_ever(service):
+    join(service, ADA)
+    provider = Provider(*[Verdict.DEFERRED] * 100)
+    service.deliver(provider)
+    service.deliver(provider)
+    assert (states(service), len(provider.handed)) == (["waiting"], 1)
+
+    for _ in range(100):
+        service.later(hours=3)
+        service.deliver(provider)
+    assert states(service) == ["failed"]
+    assert len(provider.handed) == 20
+
+
+def test_a_provider_that_cannot_be_reached_keeps_nothing_from_being_tried_again(service):
+    join(service, ADA)
+    with pytest.raises(ProviderError):
+        service.deliver(Provider(unreachable=True))
+    assert states(service) == ["waiting"]
+    service.later(minutes=2)
+
+    assert service.deliver(Provider()) == {"accepted": 1}
+
+
+def test_only_what_was_not_handed_over_is_tried_again(service):
+    join(service, ADA, BOB)
+    provider = Provider(Verdict.UNCERTAIN, None)
+    with pytest.raises(ProviderError):
+        service.deliver(provider)
+    assert states(service) == ["uncertain", "waiting"]
+    service.later(days=1)
+    service.deliver(provider)
+
+    assert states(service) == ["uncertain", "accepted"]
+    assert provider.handed == [ADA, BOB]
+
+
+@pytest.mark.parametrize(("idempotent", "then"), [(False, "uncertain"), (True, "accepted")])
+def test_who_dies_during_the_call_leaves_doubt_and_no_second_mail(service, idempotent, then):
+    """The same rules as for dispatches: where handing over twice would mail twice, it is not done."""
+    join(service, ADA)
+    with pytest.raises(SystemExit):
+        service.deliver(Provider("crash", idempotent=idempotent))
+    assert states(service) == ["calling"]
+    other = Provider(idempotent=idempotent)
+    service.deliver(other)
+    assert (states(service), other.handed) == (["calling"], [])  # its process lives
+
+    with writing(service.engine) as connection:
+        connection.execute(update(NOTICE).values(worker=f"{rows(service)[0].worker.rsplit(':', 3)[0]}:1:0:x"))
+    service.deliver(other)
+    assert states(service) == [then]
+
+
+def test_who_is_silent_elsewhere_for_an_hour_counts_as_dead(service):
+    join(service, ADA)
+    claim(service.engine, DEAD, service.time, 10)
+    service.deliver(Provider())
+    assert states(service) == ["calling"]
+    service.time += LEASE * 2
+    service.deliver(Provider())
+
+    assert states(service) == ["uncertain"]
+
+
+def test_two_who_hand_over_at_once_share_nothing(service):
+    join(service, ADA, BOB)
+    first, _ = claim(service.engine, "one", service.time, 1)
+    second, _ = claim(service.engine, "two", service.time, 10)
+
+    assert [[each.email for each in taken] for taken in (first, second)] == [[ADA], [BOB]]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda store: store.suppress(ADA, SuppressionReason.MANUAL), "suppressed (manual)"),
+        (lambda store: store.suppress(ADA, SuppressionReason.COMPLAINED), "is complained"),
+        (lambda store: store.unsubscribe(ADA, source="test"), "is unsubscribed"),
+    ],
+)
+def test_what_happened_since_is_looked_at_before_the_call(service, change, reason):
+    join(service, ADA)
+    change(service.store)
+    provider = Provider()
+
+    assert service.deliver(provider) == {"skipped": 1}
+    assert provider.handed == []
+    assert rows(service)[0].reason == reason
+
+
+def test_a_link_that_would_be_over_is_not_mailed(quick):
+    join(quick, ADA)
+    quick.later(days=8)
+    provider = Provider()
+
+    assert quick.deliver(provider) == {"skipped": 1}
+    assert provider.handed == []
+
+
+def test_erasure_takes_notices_and_their_files_with_it(service):
+    join(service, ADA)
+    service.deliver()
+    folder = service.root / "outbox" / "notices"
+    assert len(list(folder.iterdir())) == 1
+    with Forgetting(service.publication.outbox) as along:
+        service.store.erase(ADA, along=along)
+
+    assert list(folder.iterdir()) == []
+    assert rows(service) == []
+
+
+def test_outcomes_are_forgotten_after_a_month(service):
+    join(service, ADA)
+    service.deliver(Provider())
+    service.later(days=31)
+    join(service, BOB)
+    service.deliver(Provider())
+
+    assert [row.subscriber_id for row in rows(service)] == [service.store.find(BOB).id]
+
+
+def test_a_postman_hands_over_when_called(service):
+    provider = Provider()
+    with postman(Desk(service.publication, service.engine, lambda: service.time, provider)) as call:
+        join(service, ADA)
+        call()
+        assert provider.called.wait(30)
+
+    assert (states(service), provider.handed) == (["accepted"], [ADA])
+
+
+def test_a_postman_survives_what_goes_wrong(quick, caplog):
+    join(quick, ADA)
+    provider = Provider(unreachable=True)
+    with postman(Desk(quick.publication, quick.engine, lambda: quick.time, provider)) as call:
+        assert provider.called.wait(30)
+        provider.called.clear()
+        provider.unreachable = False
+        quick.later(minutes=5)
+        call()
+        assert provider.called.wait(30)
+
+    assert "notices wait" in caplog.text
+    assert "ada@" not in caplog.text
+    assert states(quick) == ["accepted"]
+
+
+def test_the_mail_of_a_notice_belongs_to_no_list_and_wants_no_answer(quick):
+    join(quick, ADA)
+    (mail,) = quick.mails()
+
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert mail["From"] == "Field Notes <notes@example.com>"
+    assert not {"List-Unsubscribe", "List-Id", "Precedence"} & set(mail.keys())
+    assert [part.get_content_type() for part in mail.iter_parts()] == ["text/plain", "text/html"]
+    assert "1 Example Street" in mail.get_body(("plain",)).get_content()
+
+
+def test_a_pending_reader_who_asks_for_their_link_gets_what_they_need(service):
+    join(service, ADA)
+    service.client.post("/preferences", data={"email": ADA, **service.form("/preferences")})
+    service.later(minutes=1)
+
+    assert [mail["Subject"] for mail in service.mails()] == ["Please confirm: Field Notes"]
+    assert service.status(ADA) is Status.PENDING
+
+
+def test_each_reader_gets_their_own_link_and_no_other_by_sendgrid(quick):
+    """What is the same for many in one request would be the link of one of them."""
+    join(quick, ADA, BOB)
+    with sendgrid() as fake:
+        settings = SendgridSettings(host=fake.url)
+        told = quick.deliver(SendgridProvider(settings, key=SecretStr(KEY)))
+
+    assert told == {"accepted": 2}
+    for email in (ADA, BOB):
+        who = quick.store.find(email).public_id
+        (mail,) = fake.mail()[email]
+        assert who in mail["text"]
+        assert who in mail["html"]
+        assert mail["headers"]["Auto-Submitted"] == "auto-generated"
+        assert "List-Unsubscribe" not in mail["headers"]
+
+
+def test_each_reader_gets_their_own_link_by_smtp(quick):
+    taken = {}
+
+    class Keeper:
+        async def handle_DATA(self, server, session, envelope):
+            taken[envelope.rcpt_tos[0]] = message_from_bytes(envelope.content, policy=policy.default)
+            return "250 2.0.0 taken"
+
+    join(quick, ADA, BOB)
+    with real_smtp_server(Keeper()) as port:
+        settings = SmtpSettings(host="127.0.0.1", port=port)
+        told = quick.deliver(SmtpProvider(settings, sender="notes@example.com"))
+
+    assert told == {"accepted": 2}
+    for email in (ADA, BOB):
+        assert quick.store.find(email).public_id in quick.link(taken[email])
+        assert quick.client.post(quick.link(taken[email])).status_code == 200
+        assert quick.status(email) is Status.ACTIVE
