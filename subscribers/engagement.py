@@ -10,26 +10,26 @@ from collections import defaultdict
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Text, UniqueConstraint, delete, select
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Text, UniqueConstraint, delete, select, text
 from sqlmodel import Field, SQLModel
 
 from subscribers.columns import RowId, UtcTime, now
 from subscribers.models import Status
-from subscribers.tables import SUBSCRIBER, insert
+from subscribers.tables import SUBSCRIBER, among, insert
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Row
 
 #: So many events are looked up and written together; SQLite takes 32,766 values in one statement.
 _EVENTS_AT_A_TIME = 5_000
 
 
 class EventKind(StrEnum):
-    """What happened to a message after its provider had accepted it."""
+    """What happened to a message after it was handed over to its provider."""
 
     #: The recipient's mail service took it.
     DELIVERED = "delivered"
@@ -43,16 +43,37 @@ class EventKind(StrEnum):
     CLICKED = "clicked"
     #: The recipient left by it.
     UNSUBSCRIBED = "unsubscribed"
+    #: The provider took it, and will try to pass it on.
+    PROCESSED = "processed"
+    #: The recipient's mail service did not take it for now; the provider tries again.
+    DEFERRED = "deferred"
+    #: The provider took it and then did not pass it on.
+    DROPPED = "dropped"
+
+
+class Bounce(StrEnum):
+    """What a refusal says of the address."""
+
+    #: It will never take mail.
+    HARD = "hard"
+    #: It does not take mail now: a full mailbox, a server that is away.
+    SOFT = "soft"
+    #: Nothing: what was refused is what we send, or who we are.
+    POLICY = "policy"
+    #: Nothing: nobody proved that the message that tells of it is no forgery.
+    UNPROVED = "unproved"
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
     """One thing that happened to one subscriber's message.
 
-    ``provider`` and ``event_id`` tell it from all others, however often it is told. ``issue`` is the slug and
-    ``dispatch`` the name, each empty where it is not known. ``at`` is when it happened, with a time zone.
-    ``by_machine`` says that no person did it, but a proxy that loads all images, or a scanner that follows
-    all links. ``url`` is the link of a click.
+    ``provider`` and ``event_id`` tell it from all others, however often it is told; and so do ``delivery_id``,
+    if that is known, with ``kind``, ``at`` and ``url``: some providers give an event another name each time.
+    ``issue`` is the slug and ``dispatch`` the name, each empty where it is not known. ``at`` is when it
+    happened, with a time zone. ``by_machine`` says that no person did it, but a proxy that loads all images,
+    or a scanner that follows all links. ``url`` is the link of a click. Of a refusal, ``code`` is the status
+    code (``5.1.1``, ``550``), ``bounce`` what it says of the address and ``reason`` the server's own words.
     """
 
     provider: str
@@ -64,6 +85,10 @@ class Event:
     dispatch: str = ""
     by_machine: bool = False
     url: str = ""
+    delivery_id: str = ""
+    code: str = ""
+    bounce: Bounce | Literal[""] = ""
+    reason: str = ""
 
 
 class EngagementEvent(SQLModel, table=True):
@@ -72,10 +97,22 @@ class EngagementEvent(SQLModel, table=True):
     __tablename__ = "event"
     __table_args__ = (
         UniqueConstraint("provider", "event_id"),
+        Index(
+            "uq_event_delivery_id_kind_at_url",
+            "delivery_id",
+            "kind",
+            "at",
+            "url",
+            unique=True,
+            sqlite_where=text("delivery_id <> ''"),
+            postgresql_where=text("delivery_id <> ''"),
+        ),
         # Each answers its questions without looking at the rows: who did it with an issue, who since when.
         Index(None, "issue", "kind", "by_machine", "subscriber_id"),
         Index(None, "kind", "by_machine", "at", "subscriber_id"),
         Index(None, "subscriber_id"),
+        # What became of a dispatch.
+        Index(None, "dispatch", "kind", "delivery_id"),
     )
 
     id: int | None = Field(default=None, sa_column=Column(RowId, primary_key=True))
@@ -90,6 +127,10 @@ class EngagementEvent(SQLModel, table=True):
     dispatch: str = Field(default="", sa_column=Column(Text, nullable=False))
     by_machine: bool = Field(default=False, sa_column=Column(Boolean, nullable=False))
     url: str = Field(default="", sa_column=Column(Text, nullable=False))
+    delivery_id: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
+    code: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
+    bounce: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
+    reason: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
     at: datetime = Field(default_factory=now, sa_column=Column(UtcTime, nullable=False))
 
 
@@ -120,7 +161,7 @@ def record_events(connection: Connection, events: Iterable[Event]) -> list[Event
 
 
 def _record(connection: Connection, events: Sequence[Event]) -> list[Event]:
-    listed = SUBSCRIBER.c.id.in_({event.subscriber_id for event in events})
+    listed = among(connection, SUBSCRIBER.c.id, {event.subscriber_id for event in events})
     known = set(
         connection.scalars(select(SUBSCRIBER.c.id).where(listed, SUBSCRIBER.c.status != Status.ERASED))
     )
@@ -142,19 +183,27 @@ def events_of(connection: Connection, ids: Collection[int]) -> dict[int, list[Ev
     )
     found: defaultdict[int, list[Event]] = defaultdict(list)
     for row in rows:
-        event = Event(
-            row.provider,
-            row.event_id,
-            EventKind(row.kind),
-            row.subscriber_id,
-            row.at,
-            row.issue,
-            row.dispatch,
-            row.by_machine,
-            row.url,
-        )
-        found[row.subscriber_id].append(event)
+        found[row.subscriber_id].append(read_event(row))
     return found
+
+
+def read_event(row: Row[Any]) -> Event:
+    """An event out of a row of its table."""
+    return Event(
+        row.provider,
+        row.event_id,
+        EventKind(row.kind),
+        row.subscriber_id,
+        row.at,
+        row.issue,
+        row.dispatch,
+        row.by_machine,
+        row.url,
+        row.delivery_id,
+        row.code,
+        Bounce(row.bounce) if row.bounce else "",
+        row.reason,
+    )
 
 
 def forget_events(connection: Connection, subscriber_id: int) -> None:

@@ -19,6 +19,7 @@ ROWS: list[set[str]] = [
     {"providers"},
     {"delivery"},
     {"migrations", "web"},
+    {"feedback"},
     {"public", "studio"},
     {"cli"},
     {"__main__"},
@@ -31,7 +32,7 @@ DOORS = {
     "rich": ["newsletter/cli/"],
     "mjml": ["newsletter/editions/mjml.py"],
     "premailer": ["newsletter/editions/inlining.py"],
-    "sendgrid": ["newsletter/providers/sendgrid.py"],
+    "sendgrid": ["newsletter/providers/sendgrid.py", "newsletter/providers/sendgrid_webhook.py"],
     "python_http_client": ["newsletter/providers/sendgrid.py"],
     "pygments": ["newsletter/editions/highlighting.py"],
     "imagesize": ["newsletter/editions/media.py"],
@@ -41,6 +42,8 @@ DOORS = {
     "uvicorn": ["newsletter/web/"],
     "alembic": ["newsletter/migrations/"],
     "itsdangerous": ["subscribers/"],
+    "flufl": ["newsletter/feedback/guessing.py"],
+    "imaplib": ["newsletter/feedback/imap.py"],
 }
 
 MODULES = sorted(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from newsletter.config.feedback import BouncesSettings, FeedbackSettings
 from newsletter.config.providers import OutboxSettings, SendgridSettings, SmtpSettings
 from newsletter.config.sections import (
     DatabaseSettings,
@@ -29,6 +30,8 @@ class Settings(BaseSettings):
     database: DatabaseSettings = DatabaseSettings()
     subscribers: SubscriberSettings = SubscriberSettings()
     retention: RetentionSettings = RetentionSettings()
+    feedback: FeedbackSettings = FeedbackSettings()
+    bounces: BouncesSettings = BouncesSettings()
 
     @classmethod
     def settings_customise_sources(

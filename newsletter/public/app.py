@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException as AnyHTTPException
 from newsletter.editions.media import find_published
 from newsletter.public.archive import archive
 from newsletter.public.desk import Desk
+from newsletter.public.hooks import MAX_BODY, SENDGRID, hooks
 from newsletter.public.leaving import leaving
 from newsletter.public.preferences import preferences
 from newsletter.web import Guard, media
@@ -55,7 +56,7 @@ def create_app(publication: Publication, engine: Engine) -> FastAPI:
     """The web service of *publication* for its readers, on its database.
 
     ``GET /`` · ``GET,POST /unsubscribe/{token}`` · ``GET,POST /preferences/{token}`` · ``GET /issues/`` ·
-    ``GET /issues/{slug}`` · ``GET /media/{name}`` · ``GET /healthz``. A GET changes nothing; no page needs a
+    ``GET /issues/{slug}`` · ``GET /media/{name}`` · ``GET /healthz`` · ``POST /webhooks/sendgrid``. A GET changes nothing; no page needs a
     cookie or a script.
     """
     desk = Desk(publication, engine)
@@ -66,10 +67,11 @@ def create_app(publication: Publication, engine: Engine) -> FastAPI:
     app.include_router(leaving(desk))
     app.include_router(preferences(desk))
     app.include_router(archive(desk))
+    app.include_router(hooks(desk))
     app.include_router(media(partial(find_published, publication.media)))
     _upkeep(app, desk)
     _troubles(app, desk)
-    app.add_middleware(Guard, headers=HEADERS)
+    app.add_middleware(Guard, headers=HEADERS, max_bodies={SENDGRID: MAX_BODY})
     return app
 
 
