@@ -68,8 +68,9 @@ class Bounce(StrEnum):
 class Event:
     """One thing that happened to one subscriber's message.
 
-    ``provider`` and ``event_id`` tell it from all others, however often it is told; and so do ``delivery_id``,
-    if that is known, with ``kind``, ``at`` and ``url``: some providers give an event another name each time.
+    ``provider`` and ``event_id`` tell it from all others, however often it is told; and so do
+    ``delivery_id``, if that is known, with ``kind``, ``at`` and ``url``: some providers give an event
+    another name each time.
     ``issue`` is the slug and ``dispatch`` the name, each empty where it is not known. ``at`` is when it
     happened, with a time zone. ``by_machine`` says that no person did it, but a proxy that loads all images,
     or a scanner that follows all links. ``url`` is the link of a click. Of a refusal, ``code`` is the status

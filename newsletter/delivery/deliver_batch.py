@@ -204,9 +204,7 @@ def record(
     now = job.clock()
     left = ledger.record(job.engine, lease, entries, later.keys() - untried, now, postponed=untried)
     if doubtful := [entry.delivery_id for entry in entries if entry.state is DeliveryState.UNCERTAIN]:
-        with writing(
-            job.engine
-        ) as connection:  # an event may have been quicker than the answer that was lost
+        with writing(job.engine) as connection:
             settle_known(connection, job.dispatch_id, doubtful, now)
     return left
 

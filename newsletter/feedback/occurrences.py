@@ -36,9 +36,9 @@ UNSUBSCRIBED_THERE, COMPLAINED_THERE = "unsubscribed address", "spam reporting a
 class Occurrence:
     """One thing that happened to a delivery. ``kind`` is None for what only proves that it was handed over.
 
-    ``delivery_id`` is the name of the delivery; ``dispatch`` and ``batch`` help to find it while no outcome is
-    recorded, and ``request`` names those that were handed over with it. ``names`` are the addresses that a
-    bounce says it is about, if it says that; the other fields are those of `subscribers.Event`.
+    ``delivery_id`` is the name of the delivery; ``dispatch`` and ``batch`` help to find it while no outcome
+    is recorded, and ``request`` names those that were handed over with it. ``names`` are the addresses that
+    a bounce says it is about, if it says that; the other fields are those of `subscribers.Event`.
     """
 
     provider: str
@@ -67,7 +67,8 @@ def of_sendgrid(event: SendgridEvent) -> Occurrence | None:
     if not event.delivery or event.at is None:
         return None
     kind = _KINDS.get(event.word)
-    code, bounce = "", ""
+    code = ""
+    bounce: Bounce | Literal[""] = ""
     if kind in (EventKind.BOUNCED, EventKind.DEFERRED):
         code = code_of(event.status, event.words)
     if kind is EventKind.BOUNCED:

@@ -1,4 +1,4 @@
-"""What SendGrid posts, from the raw body to rows: read event by event, so that one that is broken loses no other."""
+"""What SendGrid posts, from the raw body to rows: a broken event loses no other."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class NoEventsError(ValueError):
 
 @dataclass(frozen=True)
 class Read:
-    """Events read from a body: those of our deliveries, how many are of none, and why others are unreadable."""
+    """Events of our deliveries, how many are of none of them, and why others cannot be read."""
 
     occurrences: list[Occurrence]
     foreign: int = 0

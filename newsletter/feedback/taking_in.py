@@ -1,4 +1,4 @@
-"""Events taken in: found out whom they are about, kept once, and all that follows from them, in one transaction."""
+"""Events taken in: whom they are about, kept once, and all that follows, in one transaction."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def take_in(connection: Connection, occurrences: Sequence[Occurrence], rules: Ru
         now: the present moment.
     """
     if connection.dialect.name == "postgresql":
-        # Two who take in events of the same people, in another order each, would wait for each other for ever.
+        # Two who take in events of the same people, each in another order, would wait for each other.
         connection.execute(text(f"SELECT pg_advisory_xact_lock({_ONE_AT_A_TIME})"))
     whom = _find(connection, occurrences)
     ours = [each for each in occurrences if each.delivery_id in whom]

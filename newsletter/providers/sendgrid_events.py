@@ -1,4 +1,4 @@
-"""What SendGrid tells of messages that it took: its events, read one by one, each as far as it can be read."""
+"""What SendGrid tells of messages that it took: its events, each read as far as it can be."""
 
 from __future__ import annotations
 

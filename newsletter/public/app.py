@@ -56,8 +56,8 @@ def create_app(publication: Publication, engine: Engine) -> FastAPI:
     """The web service of *publication* for its readers, on its database.
 
     ``GET /`` · ``GET,POST /unsubscribe/{token}`` · ``GET,POST /preferences/{token}`` · ``GET /issues/`` ·
-    ``GET /issues/{slug}`` · ``GET /media/{name}`` · ``GET /healthz`` · ``POST /webhooks/sendgrid``. A GET changes nothing; no page needs a
-    cookie or a script.
+    ``GET /issues/{slug}`` · ``GET /media/{name}`` · ``GET /healthz`` · ``POST /webhooks/sendgrid``.
+    A GET changes nothing; no page needs a cookie or a script.
     """
     desk = Desk(publication, engine)
     app = FastAPI(

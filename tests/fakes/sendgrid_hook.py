@@ -21,7 +21,9 @@ BEGAN = 1_775_894_400
 class Signer:
     """SendGrid's end of the webhook: a key, and the headers that sign a body with it."""
 
-    private: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
+    private: ec.EllipticCurvePrivateKey = field(
+        default_factory=lambda: ec.generate_private_key(ec.SECP256R1())
+    )
 
     @property
     def key(self) -> str:
@@ -40,7 +42,12 @@ class Signer:
 
 
 def told_of(
-    person: dict[str, Any], body: dict[str, Any], words: Iterable[str], *, request: str = "request1", at: int = BEGAN
+    person: dict[str, Any],
+    body: dict[str, Any],
+    words: Iterable[str],
+    *,
+    request: str = "request1",
+    at: int = BEGAN,
 ) -> Iterator[dict[str, Any]]:
     """The events of one recipient of a request, one for each of *words* (``delivered``, ``bounce``, …)."""
     arguments = {**body.get("custom_args", {}), **person.get("custom_args", {})}
@@ -78,7 +85,11 @@ def as_sent(
     for event in events:
         every.append(event)
         for number in range(1, copies):
-            again = {**event, "sg_event_id": f"{event['sg_event_id']}-{number}"} if random.random() < 0.5 else event
+            again = (
+                {**event, "sg_event_id": f"{event['sg_event_id']}-{number}"}
+                if random.random() < 0.5
+                else event
+            )
             every.append(again)
     random.shuffle(every)
     return [json.dumps(every[start : start + size]).encode() for start in range(0, len(every), size)]
