@@ -37,6 +37,7 @@ MODULES = {
     "resume": "running",
     "cancel": "dispatches",
     "reconcile": "reconciling",
+    "bounces": "bounces",
     "retry": "running",
     "run-due": "running",
     "serve": "serving",

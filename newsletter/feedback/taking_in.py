@@ -17,7 +17,7 @@ from subscribers import Bounce, Event, record_events
 from subscribers.tables import SUBSCRIBER, among
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
     from typing import Literal
 
@@ -71,11 +71,9 @@ def take_in(connection: Connection, occurrences: Sequence[Occurrence], rules: Ru
         # Two who take in events of the same people, each in another order, would wait for each other.
         connection.execute(text(f"SELECT pg_advisory_xact_lock({_ONE_AT_A_TIME})"))
     whom = _find(connection, occurrences)
-    ours = [each for each in occurrences if each.delivery_id in whom]
-    new = record_events(
-        connection, (_event(each, whom[each.delivery_id]) for each in ours if each.kind is not None)
-    )
-    proofs = [Proof(each.delivery_id, each.how, each.request) for each in ours]
+    ours = [each for each in occurrences if each.key in whom]
+    new = record_events(connection, (_event(each, whom[each.key]) for each in ours if each.kind is not None))
+    proofs = [Proof(each.delivery_id, each.how, each.request) for each in ours if each.delivery_id]
     return Taken(
         new=len(new),
         known=len(ours) - len(new),
@@ -114,9 +112,9 @@ def _bounce(occurrence: Occurrence, whom: _Whom) -> Bounce | Literal[""]:
     return occurrence.bounce
 
 
-def _find(connection: Connection, occurrences: Iterable[Occurrence]) -> dict[str, _Whom]:
+def _find(connection: Connection, occurrences: Sequence[Occurrence]) -> dict[str, _Whom]:
     """Whom the deliveries are for: from their outcomes, else from the batches in which they still are."""
-    wanted = {each.delivery_id for each in occurrences}
+    wanted = {each.delivery_id for each in occurrences if each.delivery_id}
     rows = connection.execute(
         select(
             DELIVERY.c.delivery_id, DELIVERY.c.subscriber_id, DISPATCH.c.slug, DISPATCH.c.name,
@@ -133,6 +131,11 @@ def _find(connection: Connection, occurrences: Iterable[Occurrence]) -> dict[str
             batches[each.dispatch].add(each.batch)
     for dispatch, numbers in batches.items():
         found.update(_find_waiting(connection, dispatch, numbers, wanted))
+    public = [each.public_id for each in occurrences if each.public_id]
+    if public:
+        people = select(SUBSCRIBER.c.public_id, SUBSCRIBER.c.id, SUBSCRIBER.c.email_key)
+        named = connection.execute(people.where(among(connection, SUBSCRIBER.c.public_id, public)))
+        found.update({name: _Whom(who, "", "", key) for name, who, key in named})
     return found
 
 
