@@ -10,6 +10,7 @@ import click
 from newsletter.cli import output
 from newsletter.cli.session import Session, confirm, json_option, pass_session
 from newsletter.delivery import DispatchState, Status, cancel, parse_since, pause, status, statuses
+from newsletter.delivery.aftermath import POLICY
 from newsletter.errors import UsageError
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def cancel_(session: Session, dispatch: str, *, yes: bool) -> None:
 
 def report_document(standing: Status) -> dict[str, object]:
     """How a dispatch stands, as `send` and `status` print it in JSON."""
-    told = ("deferred", "schedule", "next_at", "halted")
+    told = ("deferred", "schedule", "next_at", "halted", "events")
     return {
         "dispatch": standing.dispatch,
         "state": standing.state,
@@ -118,6 +119,7 @@ def report_table(standing: Status, zone: tzinfo) -> None:
     """How a dispatch stands, in lines."""
     excluded = ", ".join(f"{count:,} {reason}" for reason, count in sorted(standing.excluded.items()))
     counts = [(name, f"{getattr(standing, name):,}") for name in _COUNTS if getattr(standing, name)]
+    events = ", ".join(f"{count:,} {kind}" for kind, count in standing.events.items())
     output.table(
         ("", ""),
         [
@@ -132,8 +134,14 @@ def report_table(standing: Status, zone: tzinfo) -> None:
             *([("due", when(standing.schedule, zone))] if standing.schedule else []),
             *([("next at", local_time(standing.next_at, zone))] if standing.next_at else []),
             *([("halted", standing.halted)] if standing.halted else []),
+            *([("since then", events)] if events else []),
         ],
     )
+    if refused := standing.events.get(POLICY):
+        output.warn(
+            f"{output.plural(refused, 'message')} refused for what we send or are, not for the address: "
+            "`newsletter doctor` tells why"
+        )
     if standing.state is DispatchState.RUNNING and not standing.workers:
         output.say(f"nobody is working on it; `newsletter resume {standing.dispatch}` goes on")
 

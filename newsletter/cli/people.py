@@ -12,6 +12,7 @@ import click
 from newsletter.cli import imported, keeping, output
 from newsletter.cli.patience import looking
 from newsletter.cli.session import Session, confirm, json_option, pass_session
+from newsletter.cli.showing import brief, show
 from newsletter.delivery import deliveries_of
 from newsletter.errors import UsageError, did_you_mean
 from subscribers import Consent, ConsentKind, infer_value, normalise
@@ -20,7 +21,7 @@ from subscribers.topics import count_topics
 from subscribers.transfer import export_csv, export_person, import_file, presets
 
 if TYPE_CHECKING:
-    from subscribers import Profile, Segment
+    from subscribers import Segment
 
 
 @click.group()
@@ -203,62 +204,15 @@ def list_(
         people = list(session.store.list(chosen, limit=limit))
         total = session.store.count(chosen)
     if as_json:
-        output.document([_brief(person) for person in people])
+        output.document([brief(person) for person in people])
         return
     if not total:
         output.say(_nobody(session, chosen))
         return
     columns = ("email", "name", "status", "tags")
-    output.table(columns, ([_brief(person)[column] for column in columns] for person in people))
+    output.table(columns, ([brief(person)[column] for column in columns] for person in people))
     if total > len(people):
         output.say(f"{len(people):,} of {total:,}; more with `--limit`")
-
-
-@subscribers.command()
-@click.argument("email")
-@json_option
-@pass_session
-def show(session: Session, email: str, *, as_json: bool) -> None:
-    """Show all that is known of one subscriber.
-
-    \b
-    Example:
-      newsletter subscribers show ann@example.com --json
-    """
-    profile = session.profile(email)
-    if as_json:
-        output.document(
-            {
-                **_brief(profile),
-                "topics": list(profile.topics),
-                "left_topics": list(profile.left_topics),
-                "time_zone": profile.time_zone,
-                "paused_until": profile.paused_until,
-                "attributes": dict(profile.attributes),
-                "joined": profile.joined,
-                "consent": [entry.to_dict() for entry in profile.consent],
-            }
-        )
-        return
-    attributes = ", ".join(f"{name}={value}" for name, value in profile.attributes.items())
-    lines = [
-        f"{entry.at:%Y-%m-%d %H:%M} {entry.kind}{f' {entry.topic}' if entry.topic else ''}"
-        f" ({entry.source}) {entry.text}"
-        for entry in profile.consent
-    ]
-    output.table(
-        ("", ""),
-        [
-            *_brief(profile).items(),
-            ("topics", profile.topics),
-            ("left topics", profile.left_topics),
-            ("time zone", profile.time_zone),
-            ("paused until", profile.paused_until),
-            ("attributes", attributes),
-            ("joined", profile.joined),
-            *(("consent", line) for line in lines),
-        ],
-    )
 
 
 @subscribers.command()
@@ -333,7 +287,7 @@ def export(session: Session, segment: str | None, expression: str | None, person
     """Write subscribers as CSV to stdout; `subscribers import` reads it again.
 
     With `--of`, all that is known of one person is written as JSON (GDPR article 15): the profile, the
-    consent log, whether the address is suppressed, and what was sent when.
+    consent log, whether the address is suppressed, what was sent when, and what was learned of it since.
 
     \b
     Examples:
@@ -372,16 +326,7 @@ def _nobody(session: Session, chosen: Segment | None) -> str:
     return "nobody is on the list yet; `newsletter subscribers import FILE` or `… add EMAIL` begins it"
 
 
-def _brief(profile: Profile) -> dict[str, object]:
-    return {
-        "email": profile.email,
-        "name": profile.name,
-        "status": str(profile.status),
-        "tags": list(profile.tags),
-    }
-
-
-for _command in keeping.BELOW_SUBSCRIBERS:
+for _command in (show, *keeping.BELOW_SUBSCRIBERS):
     subscribers.add_command(_command)
 
 COMMANDS = (subscribers,)

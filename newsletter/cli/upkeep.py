@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from click.shell_completion import get_completion_class
 from newsletter import migrations
 from newsletter.cli import output
 from newsletter.cli.session import Session, confirm, json_option, pass_session
+from newsletter.delivery.aftermath import refusals
 from newsletter.errors import NewsletterError
 from newsletter.migrations.restoring import check_backup
 from newsletter.migrations.restoring import restore as restore_backup
@@ -21,6 +23,9 @@ from subscribers import SubscribersError, open_engine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+#: For how long `doctor` tells of messages that were refused for what we send or are.
+_REFUSALS_OF = timedelta(days=14)
 
 
 @click.group()
@@ -192,6 +197,15 @@ def _warn(session: Session) -> None:
         output.warn(
             f"`url` is {settings.publication.url}: the links in mails lead to this machine, "
             "where readers can neither unsubscribe nor see images"
+        )
+
+    if settings.delivery.provider == "sendgrid" and not (
+        settings.sendgrid.webhook_key or settings.sendgrid.webhook_key_file
+    ):
+        output.warn("no `[sendgrid] webhook_key`: nobody learns who bounces or complains (docs/feedback.md)")
+    for dispatch, code, words, count in refusals(session.engine, datetime.now(UTC) - _REFUSALS_OF):
+        output.warn(
+            f"{dispatch}: {output.plural(count, 'message')} refused for what we send or are ({code}): {words}"
         )
 
 

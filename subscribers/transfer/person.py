@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from subscribers.addresses import normalise
+from subscribers.engagement import events_of
 from subscribers.errors import TransferError
 from subscribers.suppression import reasons, suppression_key
 
@@ -27,6 +29,8 @@ def export_person(store: SubscriberStore, email: str) -> dict[str, object]:
     with store.engine.connect() as connection:
         reason = reasons(connection, [hashed]).get(hashed)
     profile = store.find(email)
+    with store.engine.connect() as connection:
+        events = [] if profile is None else events_of(connection, [profile.id]).get(profile.id, [])
     suppressed = None if reason is None else str(reason)
     if profile is None:
         if reason is None:
@@ -51,4 +55,5 @@ def export_person(store: SubscriberStore, email: str) -> dict[str, object]:
         "paused_until": profile.paused_until.isoformat() if profile.paused_until else None,
         "attributes": dict(profile.attributes),
         "consent": [line.to_dict() for line in profile.consent],
+        "events": [{**asdict(event), "at": event.at.isoformat()} for event in events],
     }
