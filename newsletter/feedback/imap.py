@@ -61,6 +61,8 @@ def _connected(settings: BouncesSettings, ca_file: str | None) -> Iterator[imapl
     finally:
         with suppress(OSError, imaplib.IMAP4.error):
             server.logout()
+        with suppress(OSError):
+            server.shutdown()  # a logout that fails leaves the connection open
 
 
 def _log_in(server: imaplib.IMAP4_SSL, settings: BouncesSettings, password: str, where: str) -> None:
