@@ -6,10 +6,12 @@ are only ever added, an event that is there already is left out, and no answer d
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import Boolean, Column, ForeignKey, Index, Text, UniqueConstraint, delete, select, text
@@ -17,7 +19,7 @@ from sqlmodel import Field, SQLModel
 
 from subscribers.columns import RowId, UtcTime, now
 from subscribers.models import Status
-from subscribers.tables import SUBSCRIBER, among, insert
+from subscribers.tables import SUBSCRIBER, among
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -136,6 +138,7 @@ class EngagementEvent(SQLModel, table=True):
 
 
 EVENT = SQLModel.metadata.tables["event"]
+_FIELDS = tuple(field.name for field in fields(Event))
 
 
 def record_events(connection: Connection, events: Iterable[Event]) -> list[Event]:
@@ -169,11 +172,37 @@ def _record(connection: Connection, events: Sequence[Event]) -> list[Event]:
     kept = {(event.provider, event.event_id): event for event in events if event.subscriber_id in known}
     if not kept:
         return []
-    statement = insert(connection, EVENT).on_conflict_do_nothing()
-    rows = connection.execute(
-        statement.returning(EVENT.c.provider, EVENT.c.event_id), [asdict(event) for event in kept.values()]
-    )
-    return [kept[row.provider, row.event_id] for row in rows]
+    dialect = connection.dialect.name
+    told = json.dumps([_row(event, dialect) for event in kept.values()], ensure_ascii=False)
+    rows = connection.exec_driver_sql(_insert(dialect), (told,)).all()
+    return [kept[provider, event_id] for provider, event_id in rows]
+
+
+def _row(event: Event, dialect: str) -> list[object]:
+    """The values of an event in the order of `_FIELDS`, as JSON can have them."""
+    at = event.at.astimezone(UTC)
+    # A moment as SQLAlchemy writes it into SQLite.
+    moment = at.replace(tzinfo=None).isoformat(" ", "microseconds") if dialect == "sqlite" else at.isoformat()
+    return [moment if name == "at" else getattr(event, name) for name in _FIELDS]
+
+
+@lru_cache(maxsize=2)
+def _insert(dialect: str) -> str:
+    """A statement that takes rows as one parameter, a JSON array of arrays, and leaves out what is there.
+
+    As parameters of their own, the values would take longer than all that the database does with them.
+    """
+    columns = ", ".join(_FIELDS)
+    if dialect == "sqlite":
+        values = ", ".join(f"value ->> {place}" for place in range(len(_FIELDS)))
+        source = f"SELECT {values} FROM json_each(?) WHERE true"  # noqa: S608 - all of it is written above
+    else:
+        types = {"subscriber_id": "bigint", "by_machine": "boolean", "at": "timestamptz"}
+        values = ", ".join(
+            f"(e ->> {place})::{types.get(name, 'text')}" for place, name in enumerate(_FIELDS)
+        )
+        source = f"SELECT {values} FROM jsonb_array_elements(%s::jsonb) AS e"  # noqa: S608 - as above
+    return f"INSERT INTO event ({columns}) {source} ON CONFLICT DO NOTHING RETURNING provider, event_id"
 
 
 def events_of(connection: Connection, ids: Collection[int]) -> dict[int, list[Event]]:

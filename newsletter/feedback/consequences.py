@@ -106,13 +106,15 @@ def _apply(
     connection: Connection, row: Row[Any], told: Sequence[tuple[Effect, Event]], now: datetime
 ) -> set[str]:
     """Change one person's row; the effects that changed something."""
-    done = set()
+    done: set[str] = set()
     for effect in Effect:
         event = next((event for each, event in told if each is effect), None)
-        if event is not None and _one(connection, row, effect, event, now):
-            done.add(effect.value)
-            # What follows next must see what was done.
+        if event is None:
+            continue
+        if done:  # what was done to the row must be seen
             row = connection.execute(select(SUBSCRIBER).where(SUBSCRIBER.c.id == row.id)).one()
+        if _one(connection, row, effect, event, now):
+            done.add(effect.value)
     return done
 
 

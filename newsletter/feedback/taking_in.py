@@ -123,7 +123,7 @@ def _find(connection: Connection, occurrences: Sequence[Occurrence]) -> dict[str
         .join(DISPATCH, DISPATCH.c.id == DELIVERY.c.dispatch_id)
         .join(SUBSCRIBER, SUBSCRIBER.c.id == DELIVERY.c.subscriber_id)
         .where(among(connection, DELIVERY.c.delivery_id, list(wanted)))
-    )  # fmt: skip
+    ).all()  # fmt: skip
     found = {name: _Whom(who, slug, dispatch, key) for name, who, slug, dispatch, key in rows}
     batches: defaultdict[str, set[int]] = defaultdict(set)
     for each in occurrences:

@@ -106,7 +106,11 @@ def read_objects(text: str) -> Iterator[object]:
 
 def _text(told: Mapping[str, Any], key: str) -> str:
     value = told.get(key)
-    return one_line(_clean(value)) if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        return ""
+    if value.isascii() and value.isprintable():
+        return value.strip()[:300]  # nearly all; what follows takes ten times as long
+    return one_line(_clean(value))
 
 
 def _clean(text: str) -> str:
