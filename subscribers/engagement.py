@@ -194,7 +194,7 @@ def _insert(dialect: str) -> str:
     """
     columns = ", ".join(_FIELDS)
     if dialect == "sqlite":
-        values = ", ".join(f"value ->> {place}" for place in range(len(_FIELDS)))
+        values = ", ".join(f"json_extract(value, '$[{place}]')" for place in range(len(_FIELDS)))
         source = f"SELECT {values} FROM json_each(?) WHERE true"  # noqa: S608 - all of it is written above
     else:
         types = {"subscriber_id": "bigint", "by_machine": "boolean", "at": "timestamptz"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -62,7 +61,7 @@ def read(session: Session, source: str, recipient: str, *, as_json: bool) -> Non
         output.error(f"the message could not be kept: {type(error).__name__}", hint="it is tried again later")
         raise SystemExit(TRY_AGAIN) from error
     if as_json:
-        output.document(asdict(tally))
+        output.document(vars(tally))
         return
     _tell(tally)
 

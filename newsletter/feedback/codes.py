@@ -47,6 +47,16 @@ class Table:
         return ""
 
 
+def markdown() -> str:
+    """The codes as a Markdown table, for the docs."""
+    lines = ["| code | says | means | source |", "| --- | --- | --- | --- |"]
+    told = {_BY_WORDS: "the words decide"}
+    for line in table().lines:
+        bounce = told.get(line.bounce, line.bounce)
+        lines.append(f"| {line.code.replace('*', 'x')} | {bounce} | {line.means} | {line.source} |")
+    return "\n".join(lines)
+
+
 @lru_cache(maxsize=1)
 def table() -> Table:
     """The table, read once."""
