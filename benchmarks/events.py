@@ -137,7 +137,7 @@ def prepare(url: str, events: int) -> tuple[list[bytes], int, int]:
                 candidates=people,
                 planned=people,
                 created_at=now(),
-            )  # fmt: skip
+            )
         )
         ids = connection.scalars(select(SUBSCRIBER.c.id).order_by(SUBSCRIBER.c.id)).all()
         rows = [

@@ -14,6 +14,7 @@ from sqlalchemy import insert, literal_column, select, update
 
 from newsletter.delivery.models import DELIVERY, SETTLEMENT, DeliveryState
 from newsletter.providers.sendgrid_payload import request_name
+from subscribers.database import writing
 from subscribers.engagement import EVENT
 from subscribers.tables import among
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any
 
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import Connection, Engine, Row
 
 _IN_DOUBT = DELIVERY.c.state == DeliveryState.UNCERTAIN
 
@@ -80,6 +81,13 @@ def settle_known(connection: Connection, dispatch_id: int, delivery_ids: Sequenc
     ).all()
     _settle(connection, [(row, how[row.delivery_id]) for row in rows], now)
     return len(rows)
+
+
+def settle_all_known(engine: Engine, dispatch_id: int, now: datetime) -> int:
+    """As `settle_known`, for everybody in doubt: a process may have died between recording and looking."""
+    with writing(engine) as connection:
+        doubtful = select(DELIVERY.c.delivery_id).where(DELIVERY.c.dispatch_id == dispatch_id, _IN_DOUBT)
+        return settle_known(connection, dispatch_id, connection.scalars(doubtful).all(), now)
 
 
 def _in_doubt(connection: Connection, dispatch_id: int, batch: int) -> Sequence[Row[Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from newsletter.feedback.taking_in import Taken
 
 RULES = Rules()
+FULL = {"status": "5.2.2", "reason": "552 5.2.2 mailbox full"}
 
 
 def take(engine: Engine, told: list[dict[str, Any]], rules: Rules = RULES) -> Taken:
@@ -58,6 +60,17 @@ def doubt(engine: Engine) -> Engine:
     )
     plan(engine, provider)
     run(engine, provider)
+    return engine
+
+
+@pytest.fixture
+def several(engine: Engine) -> Engine:
+    """One reader, and four issues that they were sent."""
+    fill(engine, 1)
+    for number in range(1, 5):
+        provider = ScriptedProvider()
+        plan(engine, provider, again=True)
+        run(engine, provider, f"issue-{number}")
     return engine
 
 
@@ -303,3 +316,44 @@ class TestOnce:
                 seen.append(standing(connection))
 
         assert seen[0] == seen[1]
+
+    @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(
+        days=st.lists(st.integers(0, 40), min_size=4, max_size=4), random=st.randoms(use_true_random=False)
+    )
+    def test_soft_bounces_add_up_in_any_order(self, several: Engine, days: list[int], random: Random) -> None:
+        """Whether somebody is suppressed depends on the moments of the bounces, not on when they are told."""
+        told = [
+            each
+            for number, day in enumerate(days, 1)
+            for each in events(
+                several, ["bounce"], name=f"issue-{number}", timestamp=BEGAN + day * 86_400, **FULL
+            )
+        ]
+        days.sort()
+        expected = any(later - first <= 14 for first, later in zip(days, days[2:], strict=False))
+        random.shuffle(told)
+        with rehearsing(several) as connection:
+            for each in told:
+                found = read_body(json.dumps([each]).encode())
+                take_in(connection, found.occurrences, Rules(issues=1), datetime.now(UTC))
+            statuses = dict(standing(connection)["statuses"])
+
+        assert (statuses["reader1@example.com"] == Status.BOUNCED) is expected
+
+    def test_requests_at_the_same_time_wait_and_count_once(self, handed_over: Engine) -> None:
+        """SendGrid posts from several servers; the same people are in all of them, each time in another order."""
+        told = [
+            each
+            for number in range(1, 6)
+            for each in events(
+                handed_over, ["delivered", "bounce", "spamreport"], f"reader{number}@example.com"
+            )
+        ]
+        bodies = [body for seed in range(4) for body in as_sent(told, Random(seed), copies=2, size=7)]
+        with ThreadPoolExecutor(4) as pool:
+            taken = list(pool.map(lambda body: take_body(handed_over, body, RULES), bodies))
+
+        assert sum(each.new for each in taken) == 15
+        with handed_over.connect() as connection:
+            assert {state for _, state in standing(connection)["statuses"]} == {Status.COMPLAINED}
