@@ -5,7 +5,7 @@ from subscribers.attributes import infer_value
 from subscribers.columns import now
 from subscribers.consent import Consent, ConsentRecord
 from subscribers.database import open_engine, writing
-from subscribers.engagement import Event, EventKind, events_of, record_events
+from subscribers.engagement import Bounce, Event, EventKind, events_of, record_events
 from subscribers.errors import (
     AddressError,
     ConsentError,
@@ -28,6 +28,7 @@ __all__ = [
     "Address",
     "AddressError",
     "Addressee",
+    "Bounce",
     "Candidate",
     "Consent",
     "ConsentError",

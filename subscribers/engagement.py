@@ -6,30 +6,32 @@ are only ever added, an event that is there already is left out, and no answer d
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Text, UniqueConstraint, delete, select
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Text, UniqueConstraint, delete, select, text
 from sqlmodel import Field, SQLModel
 
 from subscribers.columns import RowId, UtcTime, now
 from subscribers.models import Status
-from subscribers.tables import SUBSCRIBER, insert
+from subscribers.tables import SUBSCRIBER, among
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Row
 
 #: So many events are looked up and written together; SQLite takes 32,766 values in one statement.
 _EVENTS_AT_A_TIME = 5_000
 
 
 class EventKind(StrEnum):
-    """What happened to a message after its provider had accepted it."""
+    """What happened to a message after it was handed over to its provider."""
 
     #: The recipient's mail service took it.
     DELIVERED = "delivered"
@@ -43,17 +45,40 @@ class EventKind(StrEnum):
     CLICKED = "clicked"
     #: The recipient left by it.
     UNSUBSCRIBED = "unsubscribed"
+    #: The provider took it, and will try to pass it on.
+    PROCESSED = "processed"
+    #: The recipient's mail service did not take it for now; the provider tries again.
+    DEFERRED = "deferred"
+    #: The provider took it and then did not pass it on.
+    DROPPED = "dropped"
+
+
+class Bounce(StrEnum):
+    """What a refusal says of the address."""
+
+    #: It will never take mail.
+    HARD = "hard"
+    #: It does not take mail now: a full mailbox, a server that is away.
+    SOFT = "soft"
+    #: Nothing: what was refused is what we send, or who we are.
+    POLICY = "policy"
+    #: Nothing: nobody proved that the message that tells of it is no forgery.
+    UNPROVED = "unproved"
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
     """One thing that happened to one subscriber's message.
 
-    ``provider`` and ``event_id`` tell it from all others, however often it is told. ``issue`` is the slug and
-    ``dispatch`` the name, each empty where it is not known. ``at`` is when it happened, with a time zone.
-    ``by_machine`` says that no person did it, but a proxy that loads all images, or a scanner that follows
-    all links; ``machine`` is the rule that tells. ``url`` is the link of a click, and ``link`` its number in
-    the edition, which no event of a provider has.
+    ``provider`` and ``event_id`` tell it from all others, however often it is told; and so do
+    ``delivery_id``, if that is known, with ``kind``, ``at`` and ``url``: some providers give an event
+    another name each time.
+    ``issue`` is the slug and ``dispatch`` the name, each empty where it is not known. ``at`` is when it
+    happened, with a time zone. ``by_machine`` says that no person did it, but a proxy that loads all images,
+    or a scanner that follows all links; ``machine`` is the rule that tells. ``url`` is the link of a click,
+    and ``link`` its number in the edition, which no event of a provider has. Of a refusal, ``code`` is the
+    status code (``5.1.1``, ``550``), ``bounce`` what it says of the address and ``reason`` the server's own
+    words.
     """
 
     provider: str
@@ -67,6 +92,10 @@ class Event:
     url: str = ""
     machine: str = ""
     link: int | None = None
+    delivery_id: str = ""
+    code: str = ""
+    bounce: Bounce | Literal[""] = ""
+    reason: str = ""
 
 
 class EngagementEvent(SQLModel, table=True):
@@ -75,10 +104,22 @@ class EngagementEvent(SQLModel, table=True):
     __tablename__ = "event"
     __table_args__ = (
         UniqueConstraint("provider", "event_id"),
+        Index(
+            "uq_event_delivery_id_kind_at_url",
+            "delivery_id",
+            "kind",
+            "at",
+            "url",
+            unique=True,
+            sqlite_where=text("delivery_id <> ''"),
+            postgresql_where=text("delivery_id <> ''"),
+        ),
         # Each answers its questions without looking at the rows: who did it with an issue, who since when.
         Index(None, "issue", "kind", "by_machine", "subscriber_id"),
         Index(None, "kind", "by_machine", "at", "subscriber_id"),
         Index(None, "subscriber_id"),
+        # What became of a dispatch.
+        Index(None, "dispatch", "kind", "delivery_id"),
     )
 
     id: int | None = Field(default=None, sa_column=Column(RowId, primary_key=True))
@@ -95,10 +136,15 @@ class EngagementEvent(SQLModel, table=True):
     url: str = Field(default="", sa_column=Column(Text, nullable=False))
     machine: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
     link: int | None = Field(default=None, sa_column=Column(RowId, nullable=True))
+    delivery_id: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
+    code: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
+    bounce: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
+    reason: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
     at: datetime = Field(default_factory=now, sa_column=Column(UtcTime, nullable=False))
 
 
 EVENT = SQLModel.metadata.tables["event"]
+_FIELDS = tuple(field.name for field in fields(Event))
 
 
 def record_events(connection: Connection, events: Iterable[Event]) -> list[Event]:
@@ -125,18 +171,44 @@ def record_events(connection: Connection, events: Iterable[Event]) -> list[Event
 
 
 def _record(connection: Connection, events: Sequence[Event]) -> list[Event]:
-    listed = SUBSCRIBER.c.id.in_({event.subscriber_id for event in events})
+    listed = among(connection, SUBSCRIBER.c.id, {event.subscriber_id for event in events})
     known = set(
         connection.scalars(select(SUBSCRIBER.c.id).where(listed, SUBSCRIBER.c.status != Status.ERASED))
     )
     kept = {(event.provider, event.event_id): event for event in events if event.subscriber_id in known}
     if not kept:
         return []
-    statement = insert(connection, EVENT).on_conflict_do_nothing()
-    rows = connection.execute(
-        statement.returning(EVENT.c.provider, EVENT.c.event_id), [asdict(event) for event in kept.values()]
-    )
-    return [kept[row.provider, row.event_id] for row in rows]
+    dialect = connection.dialect.name
+    told = json.dumps([_row(event, dialect) for event in kept.values()], ensure_ascii=False)
+    rows = connection.exec_driver_sql(_insert(dialect), (told,)).all()
+    return [kept[provider, event_id] for provider, event_id in rows]
+
+
+def _row(event: Event, dialect: str) -> list[object]:
+    """The values of an event in the order of `_FIELDS`, as JSON can have them."""
+    at = event.at.astimezone(UTC)
+    # A moment as SQLAlchemy writes it into SQLite.
+    moment = at.replace(tzinfo=None).isoformat(" ", "microseconds") if dialect == "sqlite" else at.isoformat()
+    return [moment if name == "at" else getattr(event, name) for name in _FIELDS]
+
+
+@lru_cache(maxsize=2)
+def _insert(dialect: str) -> str:
+    """A statement that takes rows as one parameter, a JSON array of arrays, and leaves out what is there.
+
+    As parameters of their own, the values would take longer than all that the database does with them.
+    """
+    columns = ", ".join(_FIELDS)
+    if dialect == "sqlite":
+        values = ", ".join(f"json_extract(value, '$[{place}]')" for place in range(len(_FIELDS)))
+        source = f"SELECT {values} FROM json_each(?) WHERE true"  # noqa: S608 - all of it is written above
+    else:
+        types = {"subscriber_id": "bigint", "by_machine": "boolean", "link": "bigint", "at": "timestamptz"}
+        values = ", ".join(
+            f"(e ->> {place})::{types.get(name, 'text')}" for place, name in enumerate(_FIELDS)
+        )
+        source = f"SELECT {values} FROM jsonb_array_elements(%s::jsonb) AS e"  # noqa: S608 - as above
+    return f"INSERT INTO event ({columns}) {source} ON CONFLICT DO NOTHING RETURNING provider, event_id"
 
 
 def events_of(connection: Connection, ids: Collection[int]) -> dict[int, list[Event]]:
@@ -147,21 +219,15 @@ def events_of(connection: Connection, ids: Collection[int]) -> dict[int, list[Ev
     )
     found: defaultdict[int, list[Event]] = defaultdict(list)
     for row in rows:
-        event = Event(
-            row.provider,
-            row.event_id,
-            EventKind(row.kind),
-            row.subscriber_id,
-            row.at,
-            row.issue,
-            row.dispatch,
-            row.by_machine,
-            row.url,
-            row.machine,
-            row.link,
-        )
-        found[row.subscriber_id].append(event)
+        found[row.subscriber_id].append(read_event(row))
     return found
+
+
+def read_event(row: Row[Any]) -> Event:
+    """An event out of a row of its table."""
+    told = {name: getattr(row, name) for name in _FIELDS}
+    bounce = Bounce(row.bounce) if row.bounce else ""
+    return Event(**{**told, "kind": EventKind(row.kind), "bounce": bounce})
 
 
 def forget_events(connection: Connection, subscriber_id: int) -> None:

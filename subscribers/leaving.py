@@ -96,7 +96,8 @@ def forbid(
     # Who left stays known as having left, whatever is learned of the address later.
     known = Status(row.status)
     status, kind = _STATUS_OF_REASON.get(reason, (known, ConsentKind.SUPPRESSED))
-    if consent.topic or known in GONE or status is known:
+    graver = (known, status) == (Status.BOUNCED, Status.COMPLAINED)
+    if consent.topic or (known in GONE and not graver) or status is known:
         record(connection, row.id, replace(consent, kind=kind), at)
     else:
         change_status(connection, row.id, status, replace(consent, kind=kind), at)

@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+#: The reasons, from the one that says least.
+_GRAVITY = (
+    SuppressionReason.BOUNCED,
+    SuppressionReason.COMPLAINED,
+    SuppressionReason.ERASED,
+    SuppressionReason.MANUAL,
+)
 #: The scope of a suppression that forbids all mail.
 ALL = "all"
 
@@ -33,13 +40,17 @@ def suppression_key(secret: bytes, email_key: str) -> bytes:
 def suppress(
     connection: Connection, key: bytes, reason: SuppressionReason, at: datetime, *, scope: str = ALL
 ) -> None:
-    """Record that an address must not be mailed; what the publication itself forbade keeps that reason."""
+    """Record that an address must not be mailed.
+
+    Of several reasons the gravest is kept, in whatever order they are learned: what the publication itself
+    forbade, then an erasure, a complaint, a bounce.
+    """
     statement = insert(connection, SUPPRESSION).values(key=key, scope=scope, reason=reason, at=at)
     connection.execute(
         statement.on_conflict_do_update(
             index_elements=["key", "scope"],
             set_={"reason": statement.excluded.reason, "at": statement.excluded.at},
-            where=SUPPRESSION.c.reason != SuppressionReason.MANUAL,
+            where=SUPPRESSION.c.reason.in_(_GRAVITY[: _GRAVITY.index(reason) + 1]),
         )
     )
 
@@ -70,3 +81,9 @@ def reasons(connection: Connection, keys: Collection[bytes]) -> dict[bytes, Supp
         )
     )
     return {bytes(key): SuppressionReason(reason) for key, reason in rows}
+
+
+def holds(connection: Connection, key: bytes, reason: SuppressionReason) -> bool:
+    """Whether an address gets no mail at all for this reason, or a graver one."""
+    known = reasons(connection, [key]).get(key)
+    return known is not None and _GRAVITY.index(known) >= _GRAVITY.index(reason)

@@ -16,7 +16,7 @@ import pytest
 
 from newsletter import migrations
 from newsletter.cli import newsletter
-from newsletter.feedback import machines
+from newsletter.feedback import codes, machines
 from newsletter.providers.sendgrid_answers import table
 from subscribers import SubscriberStore, open_engine
 from subscribers.segments import FIELD_NAMES
@@ -53,6 +53,11 @@ def test_generated_pages_are_current(name: str) -> None:
 def test_the_table_of_answers_is_the_one_that_is_used() -> None:
     """docs/sendgrid.md shows the rules as the provider has them."""
     assert f"\n{table()}\n" in (ROOT / "docs" / "sendgrid.md").read_text(encoding="utf-8")
+
+
+def test_the_table_of_codes_is_the_one_that_is_used() -> None:
+    """docs/feedback.md shows what a refusal says of an address as it is decided."""
+    assert f"\n{codes.markdown()}\n" in (ROOT / "docs" / "feedback.md").read_text(encoding="utf-8")
 
 
 def blocks(text: str) -> list[str]:

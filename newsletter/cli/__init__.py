@@ -38,6 +38,7 @@ MODULES = {
     "resume": "running",
     "cancel": "dispatches",
     "reconcile": "reconciling",
+    "bounces": "bounces",
     "retry": "running",
     "run-due": "running",
     "worker": "working",

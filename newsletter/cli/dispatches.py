@@ -20,6 +20,7 @@ from newsletter.delivery import (
     status,
     statuses,
 )
+from newsletter.delivery.aftermath import POLICY
 from newsletter.errors import UsageError
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def _say_engagement(found: Engagement | None) -> None:
 
 def report_document(standing: Status) -> dict[str, object]:
     """How a dispatch stands, as `send` and `status` print it in JSON."""
-    told = ("deferred", "schedule", "next_at", "halted")
+    told = ("deferred", "schedule", "next_at", "halted", "events")
     return {
         "dispatch": standing.dispatch,
         "state": standing.state,
@@ -141,6 +142,7 @@ def report_table(standing: Status, zone: tzinfo) -> None:
     """How a dispatch stands, in lines."""
     excluded = ", ".join(f"{count:,} {reason}" for reason, count in sorted(standing.excluded.items()))
     counts = [(name, f"{getattr(standing, name):,}") for name in _COUNTS if getattr(standing, name)]
+    events = ", ".join(f"{count:,} {kind}" for kind, count in standing.events.items())
     output.table(
         ("", ""),
         [
@@ -155,8 +157,14 @@ def report_table(standing: Status, zone: tzinfo) -> None:
             *([("due", when(standing.schedule, zone))] if standing.schedule else []),
             *([("next at", local_time(standing.next_at, zone))] if standing.next_at else []),
             *([("halted", standing.halted)] if standing.halted else []),
+            *([("since then", events)] if events else []),
         ],
     )
+    if refused := standing.events.get(POLICY):
+        output.warn(
+            f"{output.plural(refused, 'message')} refused for what we send or are, not for the address: "
+            "`newsletter doctor` tells why"
+        )
     if standing.state is DispatchState.RUNNING and not standing.workers:
         output.say(f"nobody is working on it; {output.resuming(standing.dispatch)} goes on")
 

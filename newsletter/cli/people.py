@@ -10,6 +10,7 @@ import click
 from newsletter.cli import keeping, output, transferring
 from newsletter.cli.patience import looking
 from newsletter.cli.session import Session, confirm, json_option, pass_session
+from newsletter.cli.showing import brief, show
 from newsletter.cli.transferring import pair
 from newsletter.errors import UsageError, did_you_mean
 from subscribers import Consent, ConsentKind, infer_value, normalise
@@ -17,7 +18,7 @@ from subscribers.mailboxes import doubts_about
 from subscribers.topics import count_topics
 
 if TYPE_CHECKING:
-    from subscribers import Profile, Segment
+    from subscribers import Segment
 
 
 @click.group()
@@ -128,64 +129,15 @@ def list_(
         people = list(session.store.list(chosen, limit=limit))
         total = session.store.count(chosen)
     if as_json:
-        output.document([_brief(person) for person in people])
+        output.document([brief(person) for person in people])
         return
     if not total:
         output.say(_nobody(session, chosen))
         return
     columns = ("email", "name", "status", "tags")
-    output.table(columns, ([_brief(person)[column] for column in columns] for person in people))
+    output.table(columns, ([brief(person)[column] for column in columns] for person in people))
     if total > len(people):
         output.say(f"{len(people):,} of {total:,}; more with `--limit`")
-
-
-@subscribers.command()
-@click.argument("email")
-@json_option
-@pass_session
-def show(session: Session, email: str, *, as_json: bool) -> None:
-    """Show all that is known of one subscriber.
-
-    \b
-    Example:
-      newsletter subscribers show ann@example.com --json
-    """
-    profile = session.profile(email)
-    if as_json:
-        output.document(
-            {
-                **_brief(profile),
-                "topics": list(profile.topics),
-                "left_topics": list(profile.left_topics),
-                "time_zone": profile.time_zone,
-                "paused_until": profile.paused_until,
-                "tracking": profile.tracking or "unknown",
-                "attributes": dict(profile.attributes),
-                "joined": profile.joined,
-                "consent": [entry.to_dict() for entry in profile.consent],
-            }
-        )
-        return
-    attributes = ", ".join(f"{name} = {_shown(value)}" for name, value in profile.attributes.items())
-    lines = [
-        f"{entry.at:%Y-%m-%d %H:%M} {entry.kind}{f' {entry.topic}' if entry.topic else ''}"
-        f" ({entry.source}) {entry.text}"
-        for entry in profile.consent
-    ]
-    output.table(
-        ("", ""),
-        [
-            *_brief(profile).items(),
-            ("topics", profile.topics),
-            ("left topics", profile.left_topics),
-            ("time zone", profile.time_zone),
-            ("paused until", profile.paused_until),
-            ("tracking", profile.tracking or "unknown"),
-            ("attributes", attributes),
-            ("joined", profile.joined),
-            *(("consent", line) for line in lines),
-        ],
-    )
 
 
 @subscribers.command()
@@ -266,21 +218,7 @@ def _nobody(session: Session, chosen: Segment | None) -> str:
     return "nobody is on the list yet; `newsletter subscribers import FILE` or `… add EMAIL` begins it"
 
 
-def _shown(value: object) -> str:
-    """The value of an attribute; true and false as expressions have them."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _brief(profile: Profile) -> dict[str, object]:
-    return {
-        "email": profile.email,
-        "name": profile.name,
-        "status": str(profile.status),
-        "tags": list(profile.tags),
-    }
-
-
-for _command in (*transferring.BELOW_SUBSCRIBERS, *keeping.BELOW_SUBSCRIBERS):
+for _command in (show, *transferring.BELOW_SUBSCRIBERS, *keeping.BELOW_SUBSCRIBERS):
     subscribers.add_command(_command)
 
 COMMANDS = (subscribers,)

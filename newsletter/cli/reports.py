@@ -15,6 +15,8 @@ from newsletter.errors import NewsletterError, UsageError
 from newsletter.whole import write_whole
 
 COLUMNS = ("email", "state", "reason", "provider_id", "message_id", "at", "attempts")
+#: What was learned later; in JSON only of those of whom anything was.
+LATER = "events"
 
 
 @click.command(name="log")
@@ -41,7 +43,7 @@ def log_(
     *,
     as_json: bool,
 ) -> None:
-    """Print what came of each recipient.
+    """Print what came of each recipient, and what was learned since: delivered, bounced, complained.
 
     \b
     Examples:
@@ -58,9 +60,11 @@ def log_(
     lines = log(session.engine, dispatch, state, wanted)
     if as_json:
         for line in lines:
-            output.json_line({name: getattr(line, name) for name in COLUMNS})
+            later = {LATER: line.events} if line.events else {}
+            output.json_line({**{name: getattr(line, name) for name in COLUMNS}, **later})
         return
-    output.table(COLUMNS, ([getattr(line, name) for name in COLUMNS] for line in lines))
+    columns = (*COLUMNS, LATER)
+    output.table(columns, ([getattr(line, name) for name in columns] for line in lines))
 
 
 @click.command()

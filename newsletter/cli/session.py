@@ -158,12 +158,14 @@ class Session:
 
     def envelope(self, slug: str, *, test: bool = False) -> Envelope:
         """Who messages of an issue are from, and where their bounces go."""
-        settings = self.publication.settings
-        envelope = Envelope.of(settings.publication, slug, test=test)
-        if settings.smtp.return_path is None:
-            return envelope
-        keys = secret_keys(self.engine, KeyPurpose.BOUNCES)
-        return replace(envelope, bounces=ReturnPath(settings.smtp.return_path, keys))
+        envelope = Envelope.of(self.publication.settings.publication, slug, test=test)
+        return envelope if self.return_path is None else replace(envelope, bounces=self.return_path)
+
+    @property
+    def return_path(self) -> ReturnPath | None:
+        """What writes and reads the addresses of bounces; None if they have none of their own."""
+        address = self.publication.settings.smtp.return_path
+        return ReturnPath(address, secret_keys(self.engine, KeyPurpose.BOUNCES)) if address else None
 
     def sample(self, pressed: Pressed, reader: str | None) -> Message:
         """The message that *reader* gets, or one for nobody in particular, whose missing values are dots."""

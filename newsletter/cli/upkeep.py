@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from newsletter import migrations
 from newsletter.cli import output
 from newsletter.cli.session import Session, confirm, json_option, pass_session
 from newsletter.config.showing import settings_shown
+from newsletter.delivery.aftermath import refusals
 from newsletter.errors import NewsletterError
 from newsletter.migrations.restoring import check_backup
 from newsletter.migrations.restoring import restore as restore_backup
@@ -22,6 +24,9 @@ from subscribers import SubscribersError, open_engine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+#: For how long `doctor` tells of messages that were refused for what we send or are.
+_REFUSALS_OF = timedelta(days=14)
 
 
 @click.group()
@@ -195,6 +200,15 @@ def _warn(session: Session) -> None:
         output.warn(
             f"`url` is {settings.publication.url}: the links in mails lead to this machine, "
             "where readers can neither unsubscribe nor see images"
+        )
+
+    if settings.delivery.provider == "sendgrid" and not (
+        settings.sendgrid.webhook_key or settings.sendgrid.webhook_key_file
+    ):
+        output.warn("no `[sendgrid] webhook_key`: nobody learns who bounces or complains (docs/feedback.md)")
+    for dispatch, code, words, count in refusals(session.engine, datetime.now(UTC) - _REFUSALS_OF):
+        output.warn(
+            f"{dispatch}: {output.plural(count, 'message')} refused for what we send or are ({code}): {words}"
         )
 
 

@@ -63,6 +63,8 @@ class SendgridSettings(Section):
     `region` is `global` or `eu`, and `host` another address instead. `recipients` is how many go into one
     request, and so how many a crash can leave in doubt, on each of `connections`. After 503, `unavailable`
     says whether a request is made once more (`retry`) or its recipients are in doubt (`uncertain`).
+    `webhook_key` is the verification key of the event webhook, or `webhook_key_file` a file that holds it;
+    `webhook_hours`, if set, refuses what was signed longer ago. More in docs/feedback.md.
     """
 
     api_key_file: str | None = None
@@ -73,6 +75,10 @@ class SendgridSettings(Section):
     recipients: int = Field(default=1000, ge=1, le=1000)
     categories: Annotated[tuple[str, ...], AfterValidator(_categories)] = ()
     unavailable: Literal["uncertain", "retry"] = "uncertain"
+    webhook_key: str | None = None
+    webhook_key_file: str | None = None
+    # SendGrid tries for 24 hours to hand over events, and may sign a request once for all tries.
+    webhook_hours: int | None = Field(default=None, gt=24)
 
     @property
     def base(self) -> str:

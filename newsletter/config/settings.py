@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from newsletter.config.feedback import BouncesSettings, FeedbackSettings
 from newsletter.config.providers import OutboxSettings, SendgridSettings, SmtpSettings
 from newsletter.config.sections import (
     DatabaseSettings,
@@ -33,6 +34,8 @@ class Settings(BaseSettings):
     retention: RetentionSettings = RetentionSettings()
     tracking: TrackingSettings = TrackingSettings()
     signup: SignupSettings = SignupSettings()
+    feedback: FeedbackSettings = FeedbackSettings()
+    bounces: BouncesSettings = BouncesSettings()
 
     @classmethod
     def settings_customise_sources(

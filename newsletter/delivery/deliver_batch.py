@@ -13,12 +13,14 @@ from newsletter.delivery.entries import Entry
 from newsletter.delivery.identity import delivery_id
 from newsletter.delivery.ledger import LeaseLostError
 from newsletter.delivery.models import DeliveryState
+from newsletter.delivery.proving import settle_known
 from newsletter.delivery.retry import Backoff
 from newsletter.editions.merge import MissingValue
 from newsletter.errors import ProviderError
 from newsletter.messages import Recipient, UnmailableError
 from newsletter.providers import Outcome, Verdict
 from subscribers.columns import now as right_now
+from subscribers.database import writing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -203,7 +205,12 @@ def record(
         LeaseLostError: the batch has another holder.
     """
     untried = {who for who, outcome in later.items() if outcome.verdict is Verdict.POSTPONED}
-    return ledger.record(job.engine, lease, entries, later.keys() - untried, job.clock(), postponed=untried)
+    now = job.clock()
+    left = ledger.record(job.engine, lease, entries, later.keys() - untried, now, postponed=untried)
+    if doubtful := [entry.delivery_id for entry in entries if entry.state is DeliveryState.UNCERTAIN]:
+        with writing(job.engine) as connection:
+            settle_known(connection, job.dispatch_id, doubtful, now)
+    return left
 
 
 def _counts(lease: ledger.Lease, entries: Sequence[Entry], later: Mapping[int, Outcome]) -> Counter[str]:

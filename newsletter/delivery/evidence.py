@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import gzip
 import io
-import json
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from newsletter.errors import UsageError
+from newsletter.providers.sendgrid_events import UnreadableError, read_event, read_objects
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,11 +32,6 @@ _POSTFIX = re.compile(
 _MESSAGE_ID = re.compile(r"(?:resent-)?message-id=<([^<>@\s]+)@")
 _STATUS = re.compile(r"\bstatus=(\w+) (\(.*\))")
 _TAKEN = re.compile(r"\bstatus=|\(queue active\)")
-#: Events that SendGrid sends of a message: it took each of these, whatever it did with it then.
-SENDGRID_EVENTS = {
-    "processed", "deferred", "delivered", "bounce", "dropped", "open", "click", "spamreport", "unsubscribe",
-    "group_unsubscribe", "group_resubscribe",
-}  # fmt: skip
 
 
 def from_list(path: Path) -> Evidence:
@@ -91,14 +86,16 @@ def from_sendgrid(path: Path) -> Evidence:
     with _lines(path) as lines:
         text = "".join(lines)
     found: dict[str, str] = {}
-    for event in _events(text, path):
-        kind, told = event.get("event"), str(event.get("reason") or event.get("response") or "")
-        if kind not in SENDGRID_EVENTS:
-            continue
-        for key, value in event.items():
-            # Our delivery id comes back in a custom argument, or within the Message-ID.
-            if isinstance(value, str) and (key == "smtp-id" or re.fullmatch(r"[a-z2-7]{24}", value)):
-                found[_name(value)] = f"sendgrid: {kind} {told}".strip()[:300]
+    try:
+        for told in read_objects(text):
+            with suppress(UnreadableError):
+                event = read_event(told)
+                if event is not None and event.delivery:
+                    found[event.delivery] = f"sendgrid: {event.word} {event.words}".strip()[:300]
+    except ValueError as error:
+        raise UsageError(
+            f"this is no JSON: {error}", where=str(path), hint="give the bodies that the webhook posted"
+        ) from error
     return found
 
 
@@ -116,23 +113,6 @@ def _name(text: str) -> str:
     text = text.strip().strip("<>").casefold()
     local = text.partition("@")[0]
     return local if re.fullmatch(r"[a-z2-7]{24}", local) else text
-
-
-def _events(text: str, path: Path) -> Iterator[dict[str, Any]]:
-    decoder, at = json.JSONDecoder(), 0
-    while at < len(text):
-        if text[at].isspace() or text[at] == ",":
-            at += 1
-            continue
-        try:
-            value, at = decoder.raw_decode(text, at)
-        except ValueError as error:
-            raise UsageError(
-                f"this is no JSON: {error}", where=str(path), hint="give the bodies that the webhook posted"
-            ) from error
-        for event in value if isinstance(value, list) else [value]:
-            if isinstance(event, dict):
-                yield event
 
 
 @contextmanager

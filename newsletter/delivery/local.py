@@ -19,6 +19,7 @@ from newsletter.delivery.deliver_batch import Job, deliver_batch
 from newsletter.delivery.identity import is_gone, worker_name
 from newsletter.delivery.models import DispatchState
 from newsletter.delivery.pace import PATIENT, Grant, Limits, Pace
+from newsletter.delivery.proving import settle_all_known
 from newsletter.delivery.recovery import recover
 from newsletter.delivery.report import Status, status
 from newsletter.delivery.retry import Backoff
@@ -106,6 +107,7 @@ def run_dispatch(
         dispatch = begin(means.engine, name, means.provider.name, paused=paused)
         if dispatch is None:
             return status(means.engine, name)
+        settle_all_known(means.engine, dispatch.id, means.clock())
         tally = Tally(lambda: status(means.engine, name), progress)
         run = _Run(means, name, dispatch.id, stop, pause or stop.wait, tally, patience)
         if dispatch.state != DispatchState.FINISHED:

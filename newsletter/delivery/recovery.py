@@ -13,6 +13,7 @@ from newsletter.delivery.entries import Entry, enter
 from newsletter.delivery.identity import delivery_id
 from newsletter.delivery.ledger import Lease, free, parse_tries, rewrite
 from newsletter.delivery.models import BATCH, DISPATCH, BatchState, DeliveryState, DispatchState
+from newsletter.delivery.proving import settle_known
 from subscribers.database import writing
 from subscribers.group_commit import write_together
 
@@ -106,9 +107,10 @@ def _take_back(connection: Connection, row: Row[Any], now: datetime, *, idempote
     ]
     rewrite(connection, lease, now)
     enter(connection, row.dispatch_id, row.number, entries, now)
+    known = settle_known(connection, row.dispatch_id, [entry.delivery_id for entry in entries], now)
     free(connection, lease, now, raise_fence=True)
     close_cancelled(connection, row.dispatch_id, now)
-    return len(doubtful)
+    return len(doubtful) - known
 
 
 def close_cancelled(connection: Connection, dispatch_id: int, now: datetime) -> None:

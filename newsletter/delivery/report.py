@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
 from newsletter.config import split_mailbox
+from newsletter.delivery import aftermath
 from newsletter.delivery.identity import delivery_id, is_gone
 from newsletter.delivery.models import BATCH, DELIVERY, DISPATCH, BatchState, DeliveryState, DispatchState
 from newsletter.delivery.plan import excluded_of
@@ -61,6 +62,8 @@ class Status:
     next_at: datetime | None = None
     #: Why the program paused it by itself; empty if it did not.
     halted: str = ""
+    #: Of how many deliveries which events are known, as `aftermath.counts` has them.
+    events: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def troubled(self) -> bool:
@@ -70,7 +73,7 @@ class Status:
 
 @dataclass(frozen=True)
 class LogLine:
-    """What came of one recipient; ``at`` is None while it is pending."""
+    """What came of one recipient; ``at`` is None while it is pending, ``events`` what was learned later."""
 
     email: str
     state: str
@@ -79,6 +82,7 @@ class LogLine:
     message_id: str
     at: datetime | None
     attempts: int
+    events: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -204,6 +208,7 @@ def _status(connection: Connection, dispatch: Row[Any]) -> Status:
         schedule=dispatch.schedule,
         next_at=_next_at(connection, dispatch.id),
         halted=dispatch.halted,
+        events=aftermath.counts(connection, dispatch.name),
         **counts,
     )
 
@@ -257,11 +262,12 @@ def _settled(
         query = query.where(DELIVERY.c.at >= wanted.since)
     if wanted.email is not None:
         query = query.where(SUBSCRIBER.c.email_key == normalise(wanted.email).key)
-    for row in connection.execute(query.execution_options(yield_per=1000)):
-        message_id = f"<{row.delivery_id}@{domain}>"
-        yield LogLine(
-            row.email or "", row.state, row.reason, row.provider_id, message_id, row.at, row.attempts
-        )
+    for rows in connection.execute(query.execution_options(yield_per=1000)).partitions():
+        events = aftermath.kinds_of(connection, [row.delivery_id for row in rows])
+        for row in rows:
+            message_id = f"<{row.delivery_id}@{domain}>"
+            told = (row.state, row.reason, row.provider_id, message_id, row.at, row.attempts)
+            yield LogLine(row.email or "", *told, events.get(row.delivery_id, ()))
 
 
 def _pending(connection: Connection, dispatch: Row[Any], domain: str) -> Iterator[LogLine]:

@@ -106,6 +106,7 @@ def as_document(summary: Summary) -> str:
         "recipients": standing.recipients,
         "excluded": dict(standing.excluded),
         "outcomes": _outcomes(standing),
+        "events": dict(standing.events),
         "halted": standing.halted,
         "times": {name: moment and moment.isoformat(timespec="seconds") for name, moment in times.items()},
         "seconds": summary.seconds,
@@ -134,6 +135,10 @@ def as_markdown(summary: Summary, zone: tzinfo) -> str:
         for state, count in _outcomes(standing).items()
     ]
     lines += _table("Outcomes", ("outcome", "recipients", "share"), outcomes)
+    events = [
+        (kind, f"{count:,}", _percent(count, standing.accepted)) for kind, count in standing.events.items()
+    ]
+    lines += _table("What was learned since", ("event", "deliveries", "of those accepted"), events)
     excluded = [(reason, f"{count:,}") for reason, count in sorted(standing.excluded.items())]
     lines += _table("Excluded when it was planned", ("reason", "people"), excluded)
     lines += _table("Times", ("what", "when"), _times(summary, zone))

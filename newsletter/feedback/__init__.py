@@ -1,1 +1,1 @@
-"""What comes back of messages: events, and what opens and clicks tell of people and machines."""
+"""What comes back: events of providers, bounces and complaints, and what follows from them."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import secrets
 from dataclasses import dataclass, field, replace
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from newsletter.config import split_mailbox
@@ -37,6 +38,8 @@ MOST_BYTES = 20_000_000
 #: called as anything else there is; and SendGrid cannot erase them, so they must not tell who somebody is.
 DISPATCH_ARGUMENT = "newsletter_dispatch"
 BATCH_ARGUMENT = "newsletter_batch"
+#: Names all recipients of one request (`request_name`): what proves that it took one, proves it of all.
+REQUEST_ARGUMENT = "newsletter_request"
 
 # Our links must stay as they are and our own unsubscribe link must be the only one; tracking is a choice of
 # the publication, not of the provider's account.
@@ -55,11 +58,19 @@ class Request:
     messages: tuple[Message, ...]
     before: bytes
     people: tuple[bytes, ...] = field(repr=False)
+    arguments: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def body(self) -> bytes:
         """The whole request as JSON."""
-        return b"".join((self.before, b",".join(self.people), b"]}"))
+        return b"".join((self.before, b",".join(self.people), self._after))
+
+    @property
+    def _after(self) -> bytes:
+        """The end; it names exactly those that the request has, also when it was parted."""
+        name = request_name(message.delivery_id for message in self.messages)
+        arguments = {**self.arguments, REQUEST_ARGUMENT: name}
+        return utf8(f'],"custom_args":{json.dumps(arguments, ensure_ascii=False, separators=(",", ":"))}}}')
 
     def of(self, kept: Iterable[int]) -> Request:
         """The same request for the messages at the places *kept* only."""
@@ -77,7 +88,7 @@ class Request:
             RefusedError: one message alone has more.
         """
         start = 0
-        size = fixed = len(self.before) + 2
+        size = fixed = len(self.before) + len(self._after)
         for place, person in enumerate(self.people):
             size += len(person) + 1
             if size > most and place > start:
@@ -178,11 +189,15 @@ class Payload:
             **self._settings,
             "subject": self.composer.envelope.subject_prefix + subject,
             "content": content,
-            "custom_args": arguments,
         }
         before = json.dumps(whole, ensure_ascii=False, separators=(",", ":"))[:-1] + ',"personalizations":['
         people = columns.people(messages, [self.composer.headers_for(message) for message in messages])
-        return Request(tuple(messages), utf8(before), people)
+        return Request(tuple(messages), utf8(before), people, arguments)
+
+
+def request_name(deliveries: Iterable[str]) -> str:
+    """A name for a request that tells which deliveries it had, in any order, to whoever knows them."""
+    return blake2b("\n".join(sorted(deliveries)).encode(), digest_size=8).hexdigest()
 
 
 def _unused_mark(text: str) -> str:

@@ -19,6 +19,7 @@ from newsletter.public.archive import archive
 from newsletter.public.asking import asking
 from newsletter.public.confirming import confirming
 from newsletter.public.desk import Desk
+from newsletter.public.hooks import MAX_BODY, SENDGRID, hooks
 from newsletter.public.joining import joining
 from newsletter.public.leaving import leaving
 from newsletter.public.own_data import own_data
@@ -76,8 +77,8 @@ def create_app(
     ``GET /`` · ``GET,POST /subscribe`` · ``GET,POST /confirm/{token}`` · ``GET,POST /unsubscribe/{token}`` ·
     ``GET,POST /preferences`` · ``GET,POST /preferences/{token}`` · ``GET,POST /data/{token}`` ·
     ``GET,POST /erase/{token}`` · ``GET /issues/`` · ``GET /issues/{slug}`` · ``GET /c/{mark}`` ·
-    ``GET /o/{mark}.gif`` · ``GET /media/{name}`` · ``GET /healthz``. A GET changes nothing for a reader; no
-    page needs a cookie or a script.
+    ``GET /o/{mark}.gif`` · ``POST /webhooks/sendgrid`` · ``GET /media/{name}`` · ``GET /healthz``. A GET
+    changes nothing for a reader; no page needs a cookie or a script.
 
     Args:
         publication: whose readers they are.
@@ -98,11 +99,12 @@ def create_app(
     app.include_router(own_data(desk))
     app.include_router(archive(desk))
     app.include_router(tracking(desk))
+    app.include_router(hooks(desk))
     app.include_router(media(partial(find_published, publication.media)))
     _upkeep(app, desk)
     _troubles(app, desk)
     app.add_middleware(Languages)
-    app.add_middleware(Guard, headers=HEADERS)
+    app.add_middleware(Guard, headers=HEADERS, max_bodies={SENDGRID: MAX_BODY})
     return app
 
 

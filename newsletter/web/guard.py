@@ -30,6 +30,7 @@ class Guard:
         hosts: the only names in Host, and in the Origin of anything but GET, that are answered
             (against DNS rebinding and forged requests of other sites); None answers all.
         max_body: the longest request body in bytes; a longer one is answered with 413.
+        max_bodies: the same for single paths, instead.
     """
 
     def __init__(
@@ -39,11 +40,13 @@ class Guard:
         headers: Mapping[str, str],
         hosts: Collection[str] | None = None,
         max_body: int = MAX_BODY,
+        max_bodies: Mapping[str, int] | None = None,
     ) -> None:
         self._app = app
         self._headers = {name.encode(): value.encode() for name, value in headers.items()}
         self._hosts = hosts
         self._max_body = max_body
+        self._max_bodies = max_bodies or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or pass it on."""
@@ -55,7 +58,7 @@ class Guard:
             await _answer(send, 403, "This address is not served here.\n")
             return
         if scope["method"] not in _SAFE:
-            body = await _read(receive, self._max_body)
+            body = await _read(receive, self._max_bodies.get(scope["path"], self._max_body))
             if body is None:
                 await _answer(send, 413, "This request is too long.\n")
                 return

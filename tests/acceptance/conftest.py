@@ -161,6 +161,7 @@ def smtp() -> Iterator[tuple[int, list[EmailMessage]]]:
         async def handle_DATA(self, server, session, envelope) -> str:
             message = message_from_bytes(envelope.content, policy=policy.default)
             message["X-Envelope-To"] = ",".join(envelope.rcpt_tos)
+            message["X-Envelope-From"] = envelope.mail_from
             taken.append(message)
             return "250 2.0.0 taken"
 

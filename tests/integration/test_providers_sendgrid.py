@@ -17,7 +17,7 @@ from newsletter.errors import RefusedError
 from newsletter.messages import Composer, Message, Recipient
 from newsletter.providers import Outcome, Verdict
 from newsletter.providers.sendgrid import SendgridProvider
-from newsletter.providers.sendgrid_payload import Payload, Request
+from newsletter.providers.sendgrid_payload import Payload, Request, request_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,6 +96,7 @@ def test_each_recipient_has_headers_and_an_opaque_argument_of_their_own() -> Non
         "newsletter_delivery": "d2",
         "newsletter_dispatch": "issue-1",
         "newsletter_batch": "7",
+        "newsletter_request": request_name(["d2", "d1"]),
     }
 
 

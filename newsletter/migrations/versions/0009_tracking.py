@@ -1,6 +1,6 @@
 """Tracking: consent to it, what is frozen of tracked dispatches, numbers without names, machines by rule.
 
-Revision: 0009_tracking, after 0007_joining.
+Revision: 0009_tracking, after 0008_feedback.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0009_tracking"
-down_revision = "0007_joining"
+down_revision = "0008_feedback"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,127 @@
+"""Doubt that ends by itself: an event about a delivery proves that its message was handed over.
+
+An event may come before the outcome is recorded as well as after it. So whoever records doubt looks for
+events (`settle_known`), and whoever records events looks for doubt (`settle_proved`).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import insert, literal_column, select, update
+
+from newsletter.delivery.models import DELIVERY, SETTLEMENT, DeliveryState
+from newsletter.providers.sendgrid_payload import request_name
+from subscribers.database import writing
+from subscribers.engagement import EVENT
+from subscribers.tables import among
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from datetime import datetime
+    from typing import Any
+
+    from sqlalchemy import Connection, Engine, Row
+
+_IN_DOUBT = DELIVERY.c.state == DeliveryState.UNCERTAIN
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What proves that a delivery's message was handed over; ``request`` names those that went with it."""
+
+    delivery_id: str
+    how: str
+    request: str = ""
+
+
+def settle_proved(connection: Connection, proofs: Collection[Proof], now: datetime) -> int:
+    """Settle as accepted whoever is in doubt and proved, or went in one request with who is; how many.
+
+    A provider takes a request as a whole or not at all. Who was in it is not remembered, since a process may
+    die at any moment, but can be checked: the name of a request is made of all its deliveries.
+    """
+    by_id = {proof.delivery_id: proof for proof in proofs}
+    proved = connection.execute(
+        select(DELIVERY).where(among(connection, DELIVERY.c.delivery_id, list(by_id)), _IN_DOUBT)
+    ).all()
+    requests: defaultdict[tuple[int, int], dict[str, str]] = defaultdict(dict)
+    for row in proved:
+        proof = by_id[row.delivery_id]
+        if proof.request:
+            requests[row.dispatch_id, row.batch][proof.request] = proof.how
+    known = {row.delivery_id: (row, by_id[row.delivery_id].how) for row in proved}
+    for (dispatch_id, batch), named in requests.items():
+        peers = _in_doubt(connection, dispatch_id, batch)
+        how = next((named[name] for name in _names(connection, peers) if name in named), None)
+        if how is not None:
+            together = f"{how} (of another recipient of the same request)"
+            known.update({row.delivery_id: (row, together) for row in peers if row.delivery_id not in known})
+    _settle(connection, list(known.values()), now)
+    return len(known)
+
+
+def settle_known(connection: Connection, dispatch_id: int, delivery_ids: Sequence[str], now: datetime) -> int:
+    """Settle those of the deliveries, just recorded as in doubt, of which an event came before; how many."""
+    columns = (EVENT.c.delivery_id, EVENT.c.provider, EVENT.c.kind, EVENT.c.reason)
+    # The second condition, written out, is what lets both databases use the index of events with a delivery.
+    mine = (among(connection, EVENT.c.delivery_id, delivery_ids), EVENT.c.delivery_id != literal_column("''"))
+    events = connection.execute(select(*columns).where(*mine))
+    how = {row.delivery_id: f"{row.provider}: {row.kind} {row.reason}".strip()[:300] for row in events}
+    if not how:
+        return 0
+    rows = connection.execute(
+        select(DELIVERY).where(
+            DELIVERY.c.dispatch_id == dispatch_id,
+            among(connection, DELIVERY.c.delivery_id, list(how)),
+            _IN_DOUBT,
+        )
+    ).all()
+    _settle(connection, [(row, how[row.delivery_id]) for row in rows], now)
+    return len(rows)
+
+
+def settle_all_known(engine: Engine, dispatch_id: int, now: datetime) -> int:
+    """As `settle_known`, for everybody in doubt: a process may have died between recording and looking."""
+    with writing(engine) as connection:
+        doubtful = select(DELIVERY.c.delivery_id).where(DELIVERY.c.dispatch_id == dispatch_id, _IN_DOUBT)
+        return settle_known(connection, dispatch_id, connection.scalars(doubtful).all(), now)
+
+
+def _in_doubt(connection: Connection, dispatch_id: int, batch: int) -> Sequence[Row[Any]]:
+    batches = (DELIVERY.c.dispatch_id == dispatch_id, DELIVERY.c.batch == batch)
+    return connection.execute(select(DELIVERY).where(*batches, _IN_DOUBT)).all()
+
+
+def _names(connection: Connection, peers: Sequence[Row[Any]]) -> list[str]:
+    """What a request of these deliveries is called: of those in doubt, or of those who ever were, too."""
+    ids = {row.delivery_id for row in peers}
+    dispatch_id, batch = peers[0].dispatch_id, peers[0].batch
+    were = (
+        select(DELIVERY.c.delivery_id)
+        .join(
+            SETTLEMENT,
+            (SETTLEMENT.c.dispatch_id == DELIVERY.c.dispatch_id)
+            & (SETTLEMENT.c.subscriber_id == DELIVERY.c.subscriber_id),
+        )
+        .where(
+            DELIVERY.c.dispatch_id == dispatch_id,
+            DELIVERY.c.batch == batch,
+            SETTLEMENT.c.before == DeliveryState.UNCERTAIN,
+            SETTLEMENT.c.after == DeliveryState.ACCEPTED,
+        )
+    )
+    return [request_name(ids), request_name(ids.union(connection.scalars(were)))]
+
+
+def _settle(connection: Connection, found: Sequence[tuple[Row[Any], str]], now: datetime) -> None:
+    for row, how in sorted(found, key=lambda pair: (pair[0].dispatch_id, pair[0].subscriber_id)):
+        who = {"dispatch_id": row.dispatch_id, "subscriber_id": row.subscriber_id}
+        same = [DELIVERY.c[name] == value for name, value in who.items()]
+        changed: Mapping[str, object] = {"state": DeliveryState.ACCEPTED, "reason": how, "at": now}
+        # Whoever settled it meanwhile, by hand, was there first.
+        if connection.execute(update(DELIVERY).where(*same, _IN_DOUBT).values(**changed)).rowcount:
+            note = {**who, "before": row.state, "after": DeliveryState.ACCEPTED, "reason": how, "at": now}
+            connection.execute(insert(SETTLEMENT), note)
