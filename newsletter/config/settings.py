@@ -12,6 +12,7 @@ from newsletter.config.sections import (
     RetentionSettings,
     SubscriberSettings,
 )
+from newsletter.config.web import WebSettings
 
 
 class Settings(BaseSettings):
@@ -29,6 +30,7 @@ class Settings(BaseSettings):
     database: DatabaseSettings = DatabaseSettings()
     subscribers: SubscriberSettings = SubscriberSettings()
     retention: RetentionSettings = RetentionSettings()
+    web: WebSettings = WebSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -24,7 +24,7 @@ from newsletter.delivery.report import Status, status
 from newsletter.delivery.retry import Backoff
 from newsletter.editions import Edition, read_attached
 from newsletter.errors import DeliveryError, ProviderError
-from newsletter.messages import Composer, personal_links
+from newsletter.messages import Composer, personal_links, unlisted_link
 from subscribers.columns import now as right_now
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def run_dispatch(
         if dispatch.state != DispatchState.FINISHED:
             composer = _composer(means, Edition.from_json(dispatch.edition))
             with seldom_collecting():
-                run.work(dispatch.secret, dispatch.topic, composer)
+                run.work(dispatch.secret, dispatch.topic, composer, unlisted=not dispatch.archived)
         return status(means.engine, name)
     except DBAPIError as error:
         raise DeliveryError(
@@ -193,13 +193,13 @@ class _Run:
         self._pause = pause
         self._tally = tally
 
-    def work(self, secret: bytes, topic: str, composer: Composer) -> None:
+    def work(self, secret: bytes, topic: str, composer: Composer, *, unlisted: bool) -> None:
         """Rounds, and between them waits: for those who were deferred, and for other processes.
 
         Raises:
             ProviderError: it cannot be reached at the beginning, or not any more after several tries.
         """
-        job = self._job(secret, topic, composer)
+        job = self._job(secret, topic, composer, unlisted=unlisted)
         failures = 0
         while not self._stop.is_set():
             self._recover(is_gone)
@@ -276,7 +276,7 @@ class _Run:
         means = self._means
         recover(means.engine, self._id, means.clock(), idempotent=means.provider.idempotent, gone=gone)
 
-    def _job(self, secret: bytes, topic: str, composer: Composer) -> Job:
+    def _job(self, secret: bytes, topic: str, composer: Composer, *, unlisted: bool) -> Job:
         means = self._means
         slug = composer.edition.slug
         return Job(
@@ -286,7 +286,7 @@ class _Run:
             secret=secret,
             topic=topic,
             composer=composer,
-            links=links_of(means, slug, topic),
+            links=links_of(means, slug, topic, self._name if unlisted else ""),
             provider=means.provider,
             pace=self._pace,
             circuit=Circuit(means.engine, self._id, means.limits.stop_after, means.limits.stop_after_policy),
@@ -299,6 +299,12 @@ class _Run:
         )
 
 
-def links_of(means: Means, slug: str, topic: str) -> Callable[[str], Mapping[str, str]]:
-    """What gives a subscriber's links in messages of the issue *slug* about *topic*, by public id."""
-    return lambda public_id: personal_links(means.url, means.tokens, public_id, slug, topic)
+def links_of(
+    means: Means, slug: str, topic: str, unlisted: str = ""
+) -> Callable[[str], Mapping[str, str]]:
+    """What gives a subscriber's links in messages of the issue *slug* about *topic*, by public id.
+
+    *unlisted* is the name of the dispatch, if the archive does not show the issue.
+    """
+    web = unlisted_link(means.url, means.tokens, slug, unlisted) if unlisted else ""
+    return lambda public_id: personal_links(means.url, means.tokens, public_id, slug, topic, web)

@@ -31,6 +31,7 @@ KNOWN = frozenset(
         "slug",
         "toc",
         "images",
+        "archive",
     }
 )
 #: What may be said of an author.
@@ -118,12 +119,19 @@ class Fields:
 
     def toc(self) -> bool:
         """Whether the issue asks for a table of contents after its lead."""
-        value = self._values.get("toc", False)
+        return self._switch("toc") or False
+
+    def archive(self) -> bool | None:
+        """Whether the archive shows the issue to everybody, if the issue says so."""
+        return self._switch("archive")
+
+    def _switch(self, key: str) -> bool | None:
+        value = self._values.get(key)
         if isinstance(value, str) and value.strip().lower() in {"true", "false"}:
             value = value.strip().lower() == "true"  # Pelican's style knows texts only
-        if not isinstance(value, bool):
-            self._wrong("toc", f"is {_kind(value)}, neither true nor false", "write `toc: true`")
-        return value
+        if key in self._values and not isinstance(value, bool):
+            self._wrong(key, f"is {_kind(value)}, neither true nor false", f"write `{key}: true`")
+        return value if isinstance(value, bool) else None
 
     def images(self) -> Literal["publish", "attach"] | None:
         """Whether local images are published on the web or attached, if the issue says so."""

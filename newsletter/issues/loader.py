@@ -97,6 +97,7 @@ def parse_issue(text: str, path: Path | None = None, slug: str | None = None) ->
         credits=people,
         toc=fields.toc(),
         images=fields.images(),
+        archive=fields.archive(),
         extra=fields.extra,
         lines=lines,
     )

@@ -32,7 +32,7 @@ class Issue:
     ``lines`` gives the line of the file on which each front matter key stands. ``authors`` are names, and
     ``credits`` the same people with all that is said of them. ``toc`` asks for a table of contents.
     ``images`` says whether local images are published on the web or attached; None leaves it to the
-    publication.
+    publication. ``archive`` says whether everybody may read it in the archive; None leaves it to its audience.
     """
 
     slug: str
@@ -52,6 +52,7 @@ class Issue:
     credits: tuple[Author, ...] = ()
     toc: bool = False
     images: Literal["publish", "attach"] | None = None
+    archive: bool | None = None
     extra: Mapping[str, object] = field(default_factory=dict)
     lines: Mapping[str, int] = field(default_factory=dict)
 

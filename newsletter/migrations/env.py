@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from alembic import context
 from sqlmodel import SQLModel
 
+import newsletter.delivery.archive_tables
 import newsletter.delivery.models
 import newsletter.delivery.pacing_tables
 import subscribers.engagement
@@ -23,6 +24,7 @@ TABLES = (
     subscribers.engagement,
     newsletter.delivery.models,
     newsletter.delivery.pacing_tables,
+    newsletter.delivery.archive_tables,
 )
 
 
