@@ -10,7 +10,11 @@ from newsletter.cli import output
 from newsletter.cli.session import Session, pass_session
 from newsletter.public import create_app
 from newsletter.studio import create_studio
+from newsletter.web import Patience, trusting
 from newsletter.web import serve as run_server
+
+#: How long a reader's request may take once the service is told to stop, in seconds: a write may have to wait.
+GRACE = 20
 
 
 @click.command()
@@ -60,7 +64,10 @@ def serve(session: Session, host: str, port: int) -> None:
             f"readers reach it as {session.publication.settings.publication.url}; press Ctrl-C to stop"
         )
 
-    run_server(create_app(session.publication, session.engine), host=host, port=port, on_ready=ready)
+    web = session.publication.settings.web
+    patience = Patience(connections=web.connections, trusts=trusting(web.trusted_proxies), grace=GRACE)
+    app = create_app(session.publication, session.engine, hosts=[host])
+    run_server(app, host=host, port=port, patience=patience, on_ready=ready)
 
 
 COMMANDS = (preview, serve)

@@ -12,7 +12,7 @@ from subscribers.columns import RowId
 
 
 class IssueText(SQLModel, table=True):
-    """What the issue of a dispatch says to everybody, as plain text; ``rules`` is how its words were found."""
+    """What the issue of a dispatch says to everybody, as plain text; ``rules`` is how words were found."""
 
     __tablename__ = "issue_text"
     __table_args__ = {"sqlite_with_rowid": False}

@@ -299,9 +299,7 @@ class _Run:
         )
 
 
-def links_of(
-    means: Means, slug: str, topic: str, unlisted: str = ""
-) -> Callable[[str], Mapping[str, str]]:
+def links_of(means: Means, slug: str, topic: str, unlisted: str = "") -> Callable[[str], Mapping[str, str]]:
     """What gives a subscriber's links in messages of the issue *slug* about *topic*, by public id.
 
     *unlisted* is the name of the dispatch, if the archive does not show the issue.

@@ -32,7 +32,8 @@ class Issue:
     ``lines`` gives the line of the file on which each front matter key stands. ``authors`` are names, and
     ``credits`` the same people with all that is said of them. ``toc`` asks for a table of contents.
     ``images`` says whether local images are published on the web or attached; None leaves it to the
-    publication. ``archive`` says whether everybody may read it in the archive; None leaves it to its audience.
+    publication. ``archive`` says whether the archive shows it to everybody; None leaves it to its
+    audience.
     """
 
     slug: str

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 from functools import partial
 from http import HTTPStatus
+from secrets import compare_digest
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse, Response
@@ -19,14 +21,23 @@ from newsletter.public.desk import Desk
 from newsletter.public.leaving import leaving
 from newsletter.public.preferences import preferences
 from newsletter.web import Guard, media
+from newsletter.web.guard import LOOPBACK
+from newsletter.web.metrics import TYPE, Metrics
+from newsletter.web.proxies import Proxies, is_loopback
+from newsletter.web.rates import Buckets, Rates
+from newsletter.web.watching import Log, Watch
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from sqlalchemy import Engine
 
     from newsletter.config import Publication
+    from newsletter.web.asgi import Scope
 
 _log = logging.getLogger(__name__)
 
+#: For every answer that does not say otherwise itself: what nobody thought of is private.
 HEADERS = {
     "content-security-policy": (
         "default-src 'none'; style-src 'self'; img-src 'self'; "
@@ -35,7 +46,16 @@ HEADERS = {
     "referrer-policy": "no-referrer",  # a path may hold a reader's token
     "x-content-type-options": "nosniff",
     "cache-control": "no-store",
+    "x-robots-tag": "noindex, nofollow",
+    "x-frame-options": "DENY",  # for browsers that do not know frame-ancestors
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=(), browsing-topics=()",
 }
+#: Who came over TLS once, comes over TLS for a year (RFC 6797).
+OVER_TLS = {"strict-transport-security": f"max-age={365 * 24 * 3600}"}
+#: Asked for by probes, under whatever name they know the machine.
+ANY_HOST = frozenset({"/healthz", "/metrics"})
 
 _WORDS = {
     HTTPStatus.NOT_FOUND: (
@@ -44,6 +64,10 @@ _WORDS = {
     ),
     HTTPStatus.METHOD_NOT_ALLOWED: ("That does not work here", "This page can be opened, but not sent to."),
     HTTPStatus.BAD_REQUEST: ("That could not be read", "Please go back and try again."),
+    HTTPStatus.INTERNAL_SERVER_ERROR: (
+        "Something went wrong here",
+        "That is our fault, not yours. Please try again later.",
+    ),
     HTTPStatus.SERVICE_UNAVAILABLE: (
         "One moment, please",
         "We cannot do this just now. Please try again in a minute.",
@@ -51,11 +75,14 @@ _WORDS = {
 }
 
 
-def create_app(publication: Publication, engine: Engine) -> FastAPI:
+def create_app(publication: Publication, engine: Engine, *, hosts: Collection[str] = ()) -> FastAPI:
     """The web service of *publication* for its readers, on its database.
 
+    It answers under the host name of the publication's address, those of ``[web] hosts``, and *hosts*.
+
     ``GET /`` · ``GET,POST /unsubscribe/{token}`` · ``GET,POST /preferences/{token}`` · ``GET /issues/`` ·
-    ``GET /issues/{slug}`` · ``GET /media/{name}`` · ``GET /healthz``. A GET changes nothing; no page needs a
+    ``GET /issues/{slug}`` · ``GET /feed.xml`` · ``GET /sitemap.xml`` · ``GET /robots.txt`` ·
+    ``GET /media/{name}`` · ``GET /healthz`` · ``GET /metrics``. A GET changes nothing; no page needs a
     cookie or a script.
     """
     desk = Desk(publication, engine)
@@ -67,13 +94,47 @@ def create_app(publication: Publication, engine: Engine) -> FastAPI:
     app.include_router(preferences(desk))
     app.include_router(archive(desk))
     app.include_router(media(partial(find_published, publication.media)))
-    _upkeep(app, desk)
+    metrics = Metrics() if publication.settings.web.metrics else None
+    _upkeep(app, desk, metrics)
     _troubles(app, desk)
-    app.add_middleware(Guard, headers=HEADERS)
+    _doors(app, desk, metrics, hosts)
     return app
 
 
-def _upkeep(app: FastAPI, desk: Desk) -> None:
+def _doors(app: FastAPI, desk: Desk, metrics: Metrics | None, hosts: Collection[str]) -> None:
+    """What a request passes before it is answered; the last one that is added here is the first to see it."""
+    web, url = desk.publication.settings.web, urlsplit(desk.publication.settings.publication.url)
+    names = {*LOOPBACK, *web.hosts, *hosts, (url.hostname or "").lower()}
+    tls = OVER_TLS if url.scheme == "https" else {}
+    app.add_middleware(
+        Guard,
+        headers={**HEADERS, **tls},
+        over_tls={} if tls else OVER_TLS,
+        hosts=None if "*" in names else names,
+        forms_of_others=True,
+        any_host=ANY_HOST,
+        body_seconds=web.request_seconds,
+    )
+    every, posts = Buckets.of(web.rate), Buckets.of(web.post_rate)
+    if every or posts:
+        app.add_middleware(Rates, every=every, posts=posts, never=partial(_is_wish, desk))
+    app.add_middleware(Proxies, trusted=web.trusted_proxies)
+    log = Log(web.log, web.log_clients).write if web.log != "off" else None
+    app.add_middleware(Watch, log=log, metrics=metrics)
+
+
+def _is_wish(desk: Desk, scope: Scope) -> bool:
+    """Whether a request is somebody's wish to leave, by a link that was made here: it is never put off.
+
+    The mail services that pass on what their readers press come from few networks, all at once.
+    """
+    action, _, token = scope["path"].strip("/").partition("/")
+    return (
+        scope["method"] == "POST" and action == "unsubscribe" and desk.tokens.read(action, token) is not None
+    )
+
+
+def _upkeep(app: FastAPI, desk: Desk, metrics: Metrics | None) -> None:
     """The routes that machines ask for."""
 
     @app.api_route("/healthz", methods=["GET", "HEAD"])
@@ -81,6 +142,19 @@ def _upkeep(app: FastAPI, desk: Desk) -> None:
         with desk.engine.connect() as connection:
             connection.execute(text("SELECT 1"))
         return JSONResponse({"status": "ok"})
+
+    @app.get("/metrics")
+    async def numbers(request: Request) -> Response:
+        """For this machine, or whoever has the token; anybody else learns not even that there are some."""
+        secret = desk.publication.settings.web.metrics_token
+        said = request.headers.get("authorization", "")
+        known = bool(secret) and compare_digest(said.encode(), f"Bearer {secret}".encode())
+        client = request.client.host if request.client else ""
+        # A proxy on this machine that names no client passes on the name that the client asked for.
+        here = is_loopback(client) and request.url.hostname in LOOPBACK
+        if metrics is None or not (known or here):
+            raise HTTPException(404)
+        return Response(metrics.text(), media_type=TYPE)
 
     @app.api_route("/assets/{digest}/{name}", methods=["GET", "HEAD"])
     def asset(digest: str, name: str) -> Response:  # noqa: ARG001 - the digest makes caches forget

@@ -5,6 +5,8 @@ from __future__ import annotations
 from newsletter.web.guard import Guard
 from newsletter.web.media import media
 from newsletter.web.pages import Pages
+from newsletter.web.patience import Patience
+from newsletter.web.proxies import trusting
 from newsletter.web.serving import serve
 
-__all__ = ["Guard", "Pages", "media", "serve"]
+__all__ = ["Guard", "Pages", "Patience", "media", "serve", "trusting"]

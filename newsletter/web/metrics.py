@@ -59,7 +59,10 @@ class Metrics:
                 f'{name}_bucket{{route="{route}",le="{bound}"}} {count}'
                 for bound, count in zip(bounds, sums, strict=True)
             ]
-            lines += [f'{name}_sum{{route="{route}"}} {total:.6f}', f'{name}_count{{route="{route}"}} {sums[-1]}']
+            lines += [
+                f'{name}_sum{{route="{route}"}} {total:.6f}',
+                f'{name}_count{{route="{route}"}} {sums[-1]}',
+            ]
         return lines
 
     def _now(self) -> list[str]:

@@ -40,8 +40,11 @@ class Pages:
 
     def page(self, name: str, *, status: int = 200, **context: object) -> HTMLResponse:
         """The page ``NAME.html.j2`` filled with *context*, as an answer with *status*."""
-        html = self._environment.get_template(f"{name}.html.j2").render(context)
-        return HTMLResponse(html, status_code=status)
+        return HTMLResponse(self.render(name, context), status_code=status)
+
+    def render(self, name: str, context: Mapping[str, object]) -> str:
+        """The page ``NAME.html.j2`` filled with *context*."""
+        return self._environment.get_template(f"{name}.html.j2").render(context)
 
     def asset(self, name: str) -> str:
         """The path of a static file below the service's root, different for different content."""

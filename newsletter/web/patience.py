@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -50,11 +50,11 @@ def patient(patience: Patience) -> type[H11Protocol]:
         _deadline: asyncio.TimerHandle | None = None
         _peer: str | None = None
 
-        def connection_made(self, transport: Any) -> None:
-            super().connection_made(transport)
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            super().connection_made(transport)  # type: ignore[arg-type]
             peer = self.client[0] if self.client else ""
             if not patience.takes(peer, len(self.connections)):
-                transport.abort()
+                self.transport.abort()
                 return
             self._peer = peer
             patience.held[peer] += 1

@@ -84,6 +84,12 @@ def parse_address(text: str) -> IPv4Address | IPv6Address | None:
     return parsed
 
 
+def is_loopback(client: str) -> bool:
+    """Whether a client is this machine itself."""
+    parsed = parse_address(client)
+    return parsed is not None and parsed.is_loopback
+
+
 def network_of(client: str) -> str:
     """The network that a client is counted as: its IPv4 address, or the /64 of its IPv6 address.
 

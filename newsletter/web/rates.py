@@ -50,7 +50,7 @@ class Buckets:
         """Take one from the bucket of *key*: 0 if there was one, else in how many seconds there will be."""
         full_at = max(self._full_at.get(key, now), now) + 1 / self.rate
         wait = full_at - now - self.burst / self.rate
-        if wait > 1e-9:  # noqa: PLR2004 - below what floats of this size tell apart
+        if wait > 1e-9:
             return wait
         self._full_at[key] = full_at
         self._full_at.move_to_end(key)

@@ -1,4 +1,4 @@
-"""What is told of each request: one line of a log, and numbers for Prometheus; never a path, as it may hold a token."""
+"""What is told of each request: a line of a log, numbers for Prometheus; no path, as it may hold a token."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ class Watch:
         try:
             await self._app(scope, receive, sending)
         except Exception as error:  # noqa: BLE001 - the texts of errors hold addresses and tokens: not for logs
-            _log.error("request %s failed: %s", name, _place(error))  # noqa: TRY400
+            _log.error("request %s failed: %s", name, _place(error))
             if not status:
                 status = 500
                 await answer(send, 500, "Something went wrong here. Please try again later.\n")

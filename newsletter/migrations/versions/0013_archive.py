@@ -17,7 +17,7 @@ NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    archived = sa.Column("archived", sa.Boolean(), server_default=sa.true(), nullable=False)
+    archived: sa.Column[bool] = sa.Column("archived", sa.Boolean(), server_default=sa.true(), nullable=False)
     op.add_column("dispatch", archived)
     # What went to a segment was meant for those. `true` is the expression for everybody.
     dispatch = sa.table("dispatch", sa.column("archived", sa.Boolean()), sa.column("audience_key", sa.Text()))
