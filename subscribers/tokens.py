@@ -79,8 +79,12 @@ class Tokens:
             value = self._unsign(action, token)
         if value is None:
             return None
-        public_id, _, topic = value.partition("~")
-        return Grant(public_id, base64_decode(topic).decode() if topic else "")
+        return _grant(value)
+
+    def glance(self, action: str, token: str) -> Grant | None:
+        """As `grant`, by the keys that are known here already: it never asks the database."""
+        value = self._unsign(action, token) if _is_canonical(token) else None
+        return None if value is None else _grant(value)
 
     def _unsign(self, action: str, token: str) -> str | None:
         try:
@@ -115,6 +119,11 @@ class Tokens:
                 algorithm=_ShortHmac(),
             )
         return signer
+
+
+def _grant(value: str) -> Grant:
+    public_id, _, topic = value.partition("~")
+    return Grant(public_id, base64_decode(topic).decode() if topic else "")
 
 
 def _is_canonical(token: str) -> bool:

@@ -13,7 +13,7 @@ from newsletter.studio import create_studio
 from newsletter.web import Patience, trusting
 from newsletter.web import serve as run_server
 
-#: How long a reader's request may take once the service is told to stop, in seconds: a write may have to wait.
+#: How long a reader's request may take once the service is told to stop, in seconds: a write may wait.
 GRACE = 20
 
 

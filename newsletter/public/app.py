@@ -129,9 +129,9 @@ def _is_wish(desk: Desk, scope: Scope) -> bool:
     The mail services that pass on what their readers press come from few networks, all at once.
     """
     action, _, token = scope["path"].strip("/").partition("/")
-    return (
-        scope["method"] == "POST" and action == "unsubscribe" and desk.tokens.read(action, token) is not None
-    )
+    if scope["method"] != "POST" or action != "unsubscribe":
+        return False
+    return desk.tokens.glance(action, token) is not None
 
 
 def _upkeep(app: FastAPI, desk: Desk, metrics: Metrics | None) -> None:
