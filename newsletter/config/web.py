@@ -49,4 +49,4 @@ class WebSettings(Section):
     log: Literal["off", "text", "json"] = "off"
     log_clients: bool = False
     metrics: bool = False
-    metrics_token: str = Field(default="", repr=False)
+    metrics_token_file: str | None = None

@@ -116,7 +116,7 @@ def _doors(app: FastAPI, desk: Desk, metrics: Metrics | None, hosts: Collection[
         body_seconds=web.request_seconds,
     )
     every, posts = Buckets.of(web.rate), Buckets.of(web.post_rate)
-    if every or posts:
+    if every is not None or posts is not None:
         app.add_middleware(Rates, every=every, posts=posts, never=partial(_is_wish, desk))
     app.add_middleware(Proxies, trusted=web.trusted_proxies)
     log = Log(web.log, web.log_clients).write if web.log != "off" else None
@@ -143,10 +143,12 @@ def _upkeep(app: FastAPI, desk: Desk, metrics: Metrics | None) -> None:
             connection.execute(text("SELECT 1"))
         return JSONResponse({"status": "ok"})
 
+    file = desk.publication.settings.web.metrics_token_file
+    secret = desk.publication.secret(file, "", what="the token of /metrics").get_secret_value() if file else ""
+
     @app.get("/metrics")
     async def numbers(request: Request) -> Response:
         """For this machine, or whoever has the token; anybody else learns not even that there are some."""
-        secret = desk.publication.settings.web.metrics_token
         said = request.headers.get("authorization", "")
         known = bool(secret) and compare_digest(said.encode(), f"Bearer {secret}".encode())
         client = request.client.host if request.client else ""

@@ -75,8 +75,8 @@ class Search:
         words = asked(query[:LONGEST_QUERY], MOST_WORDS)
         chosen = select(ISSUE_TEXT.c.dispatch_id, ISSUE_TEXT.c.text)
         with self._engine.connect() as connection:
-            rows = connection.execute(chosen.where(ISSUE_TEXT.c.dispatch_id.in_(dispatches))).tuples()
-            texts = dict(rows.all())
+            rows = connection.execute(chosen.where(ISSUE_TEXT.c.dispatch_id.in_(dispatches)))
+            texts = {row.dispatch_id: row.text for row in rows}
         return [Hit(each, snippet(texts.get(each, ""), words)) for each in dispatches]
 
     def _catch_up(self, dispatches: Collection[int]) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 RULES = 1
 #: The longest word that is kept, in characters; what is longer is no word but an address or a number.
 LONGEST = 64
-#: A word of fewer letters means itself only, not whatever begins with it.
+#: A word of fewer letters means itself only, not whatever begins with it; a Korean syllable is two of them.
 SHORTEST_BEGINNING = 3
 
 # Scripts that write no blanks between words: Thai, Lao, Myanmar, Khmer, kana, Han.
@@ -27,14 +27,14 @@ _DENSE = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf"
     "\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
 )
-# A word may have apostrophes in it, and marks that combine (which \w does not know everywhere).
+# Marks that combine are part of a word, which \w does not know of all.
 _RUN = re.compile(
-    rf"[{_DENSE}]+|(?:(?![{_DENSE}])[\w\u0300-\u036f\u0610-\u061a\u064b-\u065f\u0670])+"
-    rf"(?:['’](?:(?![{_DENSE}])\w)+)*"
+    rf"[{_DENSE}]+|(?:(?![{_DENSE}])[\w\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670])+"
 )
+_HANGUL = re.compile("[\uac00-\ud7a3]")
 _IS_DENSE = re.compile(rf"[{_DENSE}]")
 # Accents of Latin, Greek and Cyrillic, points of Hebrew, vowel signs of Arabic, and its lengthening stroke.
-_MARKS = re.compile("[\u0300-\u036f\u0591-\u05bd\u05bf-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0640'’]")
+_MARKS = re.compile("[\u0300-\u036f\u0591-\u05bd\u05bf-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0640]")
 # Alef wasla, alef maksura and teh marbuta as they are typed without care; Farsi's and Urdu's yeh and kaf.
 _LETTERS = str.maketrans({"ٱ": "ا", "ى": "ي", "ة": "ه", "ی": "ي", "ک": "ك", "ß": "ss", "ı": "i"})
 # The Arabic article, alone or behind “and”, “with”, “like”, “then”; “for the” swallows its alef.
@@ -88,7 +88,7 @@ def begins(asked_for: str) -> bool:
     """Whether a word that is asked for also means the words that begin with it."""
     if _IS_DENSE.match(asked_for):
         return len(asked_for) == 1
-    return len(asked_for) >= SHORTEST_BEGINNING
+    return len(asked_for) + len(_HANGUL.findall(asked_for)) >= SHORTEST_BEGINNING
 
 
 def means(asked_for: str, word: str) -> bool:

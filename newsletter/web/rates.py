@@ -104,7 +104,7 @@ class Rates:
 
     def _wait(self, scope: Scope) -> float:
         key, now = network_of(scope["client"][0] if scope.get("client") else ""), self._clock()
-        wait = self._every.take(key, now) if self._every else 0.0
-        if self._posts and scope["method"] not in SAFE:
+        wait = self._every.take(key, now) if self._every is not None else 0.0
+        if self._posts is not None and scope["method"] not in SAFE:
             wait = max(wait, self._posts.take(key, now))
         return wait
