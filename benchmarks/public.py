@@ -3,13 +3,13 @@
 `python -m benchmarks.public [--requests N] [--rounds N] [--connections N] [--database sqlite|postgresql]`
 
 Every one-click request is somebody else's wish to leave, and durable before its answer: SQLite with
-``synchronous=FULL``, PostgreSQL with its defaults. The floor is a bare FastAPI route, with no middleware, that
-does one UPDATE of the same row on an engine that is opened alike, in a database of its own without our trigger.
-The floor of the archive is the same bytes as a file, through Starlette's own StaticFiles.
+``synchronous=FULL``, PostgreSQL with its defaults. The floor is a bare FastAPI route, with no middleware,
+that does one UPDATE of the same row on an engine that is opened alike, in a database of its own without our
+trigger. The floor of the archive is the same bytes as a file, through Starlette's own StaticFiles.
 
-Both services are real processes with a port; one load generator keeps all connections busy, over keep-alive, on
-each in turn. Told are requests per second, p50 and p99 in milliseconds, and processor time of the service per
-request: on a machine that does other things at the same time, it is the steadier one.
+Both services are real processes with a port; one load generator keeps all connections busy, over keep-alive,
+on each in turn. Told are requests per second, p50 and p99 in milliseconds, and processor time of the service
+per request: on a machine that does other things at the same time, it is the steadier one.
 """
 
 from __future__ import annotations

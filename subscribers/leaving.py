@@ -93,7 +93,7 @@ def leave_all(connection: Connection, row: Row[Any], consent: Consent, at: datet
 
 
 def leave_by_link(connection: Connection, public_id: str, topic: str, consent: Consent, at: datetime) -> bool:
-    """Let whoever has *public_id* leave the *topic*, or everything; in two statements, as thousands do at once.
+    """Let whoever has *public_id* leave the *topic*, or everything; in two statements, for thousands at once.
 
     A topic that is no more takes its readers with it: they leave everything. False if they had left before,
     or there is nobody of that name.

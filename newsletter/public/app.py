@@ -144,7 +144,9 @@ def _upkeep(app: FastAPI, desk: Desk, metrics: Metrics | None) -> None:
         return JSONResponse({"status": "ok"})
 
     file = desk.publication.settings.web.metrics_token_file
-    secret = desk.publication.secret(file, "", what="the token of /metrics").get_secret_value() if file else ""
+    secret = (
+        desk.publication.secret(file, "", what="the token of /metrics").get_secret_value() if file else ""
+    )
 
     @app.get("/metrics")
     async def numbers(request: Request) -> Response:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 #: More than any form of ours or one-click request needs, in bytes.
 MAX_BODY = 64 * 1024
+#: More than browsers and proxies send, in bytes; and than any address of ours has.
+MAX_HEADERS = 32 * 1024
+MAX_ADDRESS = 8 * 1024
 #: Enough for the longest body over the slowest line that anybody still has (64 KiB at 56 kbit/s take 9 s).
 BODY_SECONDS = 20.0
 
@@ -64,6 +67,9 @@ class Guard:
             await self._app(scope, receive, send)
             return
         send = self._with_headers(send, self._over_tls if scope.get("scheme") == "https" else self._headers)
+        if fault := _fault(scope):
+            await answer(send, *fault, {"connection": "close"})
+            return
         if not self._welcomes(scope):
             await answer(send, 403, "This address is not served here.\n")
             return
@@ -99,6 +105,22 @@ class Guard:
             await send(event)
 
         return sending
+
+
+def _fault(scope: Scope) -> tuple[int, str] | None:
+    """What keeps a request from being answered before anything of it is looked at; None if nothing does.
+
+    One with two lengths may be read differently by a proxy before us, and another request be hidden in it
+    (RFC 9112 section 6.1). The parser limits only headers that come in pieces.
+    """
+    names = {name for name, _ in scope["headers"]}
+    if b"content-length" in names and b"transfer-encoding" in names:
+        return 400, "This request has two lengths.\n"
+    if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADERS:
+        return 431, "The headers of this request are too long.\n"
+    if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > MAX_ADDRESS:
+        return 414, "This address is too long.\n"
+    return None
 
 
 def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:

@@ -64,7 +64,11 @@ def service(tmp_path, sqlite_engine):
 
 
 def routes(app):
-    return [route for route in app.routes if isinstance(route, APIRoute)]
+    """All routes, those of included routers too."""
+    included = [route for each in app.routes for route in getattr(each, "original_router", app).routes]
+    found = {id(route): route for route in (*app.routes, *included) if isinstance(route, APIRoute)}
+    assert {"/", "/unsubscribe/{token}", "/healthz"} <= {route.path for route in found.values()}
+    return list(found.values())
 
 
 def test_every_route_bears_the_headers_that_all_must(service):

@@ -29,7 +29,11 @@ ISSUES = {
 
 @pytest.fixture
 def client(tmp_path, engine):
-    said = {"name": "Field Notes", "from": "Field Notes <notes@example.com>", "url": "https://notes.example.com"}
+    said = {
+        "name": "Field Notes",
+        "from": "Field Notes <notes@example.com>",
+        "url": "https://notes.example.com",
+    }
     publication = Publication(tmp_path, Settings(publication=said))
     for slug, text in ISSUES.items():
         dispatched(engine, compiled(publication, text), archived=slug != "hidden")
