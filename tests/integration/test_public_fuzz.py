@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 
 import pytest
 from fakes.archived import compiled, dispatched, issue
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from newsletter.config import Publication, Settings
 from newsletter.public import create_app
+from newsletter.web.guard import MAX_BODY
 
 LATIN = st.text(st.characters(max_codepoint=255), max_size=80)
 PARTS = st.sampled_from(
@@ -108,3 +110,12 @@ def test_no_request_makes_it_fail(app, method, parts, query, headers, body, know
 def test_no_path_leads_out_of_what_is_published(app, path):
     """Path traversal: names are looked up, never joined."""
     assert ask(app, "GET", path, b"", [(b"host", b"127.0.0.1")], b"") == 404
+
+
+def test_a_compressed_body_is_not_opened(app):
+    """A few bytes that would become gigabytes stay a few bytes that say nothing."""
+    bomb = gzip.compress(b"\0" * 10_000_000)
+    headers = [(b"host", b"127.0.0.1"), (b"content-encoding", b"gzip")]
+
+    assert len(bomb) < MAX_BODY
+    assert ask(app, "POST", "/unsubscribe/x", b"", headers, bomb) == 404
