@@ -38,6 +38,9 @@ LONGEST_TEXT = 200_000
 SNIPPET = 180
 #: Addresses and rules of the plain text are nothing that readers look for.
 _NO_WORDS = re.compile(r"https?://\S+|^[ \t]*[-=*_]{3,}[ \t]*$", re.MULTILINE)
+# Marks of direction and joiners, which stand around rules and addresses in texts from right to left.
+_INVISIBLE = re.compile("[\u200b\u200e\u200f\u2060-\u2069\u202a-\u202e\ufeff]")
+_MASTHEAD = re.compile(r"^={3,}\s*$", re.MULTILINE)
 _FOOTER = re.compile(r"^-{60,}\s*$", re.MULTILINE)
 
 
@@ -114,9 +117,9 @@ def index(connection: Connection, dispatch: int, title: str, preheader: str, tex
 
 
 def readable(text: str) -> str:
-    """What the plain text of an issue says, on one line, without addresses, rules and the footer."""
-    body = _FOOTER.split(text)
-    whole = "\n".join(body[:-1]) if len(body) > 1 else text
+    """What the plain text of an issue says, on one line, without masthead, addresses, rules and footer."""
+    body = _FOOTER.split(_MASTHEAD.split(_INVISIBLE.sub("", text), maxsplit=1)[-1])
+    whole = "\n".join(body[:-1]) if len(body) > 1 else body[0]
     return " ".join(_NO_WORDS.sub(" ", whole).replace("\x00", "").split())[:LONGEST_TEXT]
 
 
@@ -146,10 +149,12 @@ def _range(word: str) -> ColumnElement[bool]:
 
 
 def snippet(text: str, words: Sequence[str]) -> tuple[tuple[str, bool], ...]:
-    """The piece of *text* that says most of *words*, in pieces; its beginning, if only the title has them."""
+    """The part of *text* that says most of *words*, in pieces; none if only the title has them."""
     places = [
         (each.begin, each.end, word) for each in words_of(text) for word in words if means(word, each.text)
     ]
+    if not places:
+        return ()
     begin = _densest(places)
     start = _edge(text, begin - SNIPPET // 4) if begin > SNIPPET // 2 else 0
     end = _edge(text, start + SNIPPET, forward=True)
@@ -182,6 +187,6 @@ def _edge(text: str, place: int, *, forward: bool = False) -> int:
     """The nearest blank at *place*, before or behind it, a few characters on at most."""
     place = min(max(place, 0), len(text))
     if forward:
-        blank = text.find(" ", place, place + 20)
+        blank = f"{text} ".find(" ", place, place + 20)
         return blank if blank >= 0 else place
     return max(text.rfind(" ", max(place - 20, 0), place) + 1, 0) or place
