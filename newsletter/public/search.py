@@ -6,6 +6,7 @@ import logging
 import re
 from collections import Counter
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, func, literal, select, union_all
@@ -36,6 +37,8 @@ MOST_COUNTED = 5
 LONGEST_TEXT = 200_000
 #: How much of the text is shown around what was found, in characters.
 SNIPPET = 180
+#: So many places in an issue are looked at for the best one.
+MOST_PLACES = 60
 #: Addresses and rules of the plain text are nothing that readers look for.
 _NO_WORDS = re.compile(r"https?://\S+|^[ \t]*[-=*_]{3,}[ \t]*$", re.MULTILINE)
 # Marks of direction and joiners, which stand around rules and addresses in texts from right to left.
@@ -150,9 +153,10 @@ def _range(word: str) -> ColumnElement[bool]:
 
 def snippet(text: str, words: Sequence[str]) -> tuple[tuple[str, bool], ...]:
     """The part of *text* that says most of *words*, in pieces; none if only the title has them."""
-    places = [
+    found = (
         (each.begin, each.end, word) for each in words_of(text) for word in words if means(word, each.text)
-    ]
+    )
+    places = list(islice(found, MOST_PLACES))
     if not places:
         return ()
     begin = _densest(places)
@@ -176,7 +180,7 @@ def snippet(text: str, words: Sequence[str]) -> tuple[tuple[str, bool], ...]:
 def _densest(places: Sequence[tuple[int, int, str]]) -> int:
     """Where a snippet should begin that has the most different words in it."""
     best, most = 0, 0
-    for number, (begin, _, _) in enumerate(places[:200]):
+    for number, (begin, _, _) in enumerate(places):
         near = {word for first, _, word in places[number : number + 40] if first < begin + SNIPPET * 3 // 4}
         if len(near) > most:
             best, most = begin, len(near)

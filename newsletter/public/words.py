@@ -29,7 +29,7 @@ _DENSE = (
 )
 # Marks that combine are part of a word, which \w does not know of all.
 _RUN = re.compile(
-    rf"[{_DENSE}]+|(?:(?![{_DENSE}])[\w\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670])+"
+    rf"[{_DENSE}]+|(?:[^\W{_DENSE}]+[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670]*)+"
 )
 _HANGUL = re.compile("[\uac00-\ud7a3]")
 _IS_DENSE = re.compile(rf"[{_DENSE}]")
