@@ -153,8 +153,12 @@ def _range(word: str) -> ColumnElement[bool]:
 
 def snippet(text: str, words: Sequence[str]) -> tuple[tuple[str, bool], ...]:
     """The part of *text* that says most of *words*, in pieces; none if only the title has them."""
+    beginnings = tuple(word for word in words if begins(word))
+    exactly = set(words)
     found = (
-        (each.begin, each.end, word) for each in words_of(text) for word in words if means(word, each.text)
+        (each.begin, each.end, next(word for word in words if means(word, each.text)))
+        for each in words_of(text)
+        if each.text in exactly or each.text.startswith(beginnings)
     )
     places = list(islice(found, MOST_PLACES))
     if not places:

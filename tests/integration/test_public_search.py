@@ -125,6 +125,7 @@ def test_a_search_is_answered_while_the_index_cannot_be_written(client, monkeypa
     assert slugs(client, "swallow") == ["swallow", "thaw"]
 
 
+@settings(deadline=None)
 @given(st.text(max_size=400), st.lists(st.text(min_size=1, max_size=5), max_size=3))
 def test_a_snippet_is_a_piece_of_the_text(text, words):
     pieces = snippet(text, [word.casefold() for word in words])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from newsletter.public.words import asked, means, words_of
@@ -66,6 +66,7 @@ def test_a_query_is_cut_to_so_many_words():
     assert asked("a b c d e f g h i j", 8) == list("abcdefgh")
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_every_word_of_a_text_stands_where_it_says(text):
     for word in words_of(text):
@@ -73,6 +74,7 @@ def test_every_word_of_a_text_stands_where_it_says(text):
         assert 0 <= word.begin < word.end <= len(text)
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1, max_size=60))
 def test_a_text_is_found_by_itself(text):
     """Whatever the script: if it has words at all, asking for it finds it."""

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 from fastapi import FastAPI, Request
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from webclient import WebClient
 
@@ -49,6 +49,7 @@ def test_a_weight_of_nought_is_a_no(accepted, taken):
     assert takes_gzip(accepted) is taken
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_any_text_of_codings_is_read(accepted):
     assert takes_gzip(accepted) in {True, False}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from newsletter.web.proxies import Proxies, network_of
@@ -62,6 +62,7 @@ def test_a_trusted_proxy_that_names_nobody_is_told_apart():
     assert seen("") == ("", "http", False)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["forwarded", "x-forwarded-for", "x-forwarded-proto"]), st.text(
     st.characters(max_codepoint=255), max_size=200)), max_size=5))  # fmt: skip
 def test_whatever_stands_in_the_headers_is_read_without_an_error(headers):

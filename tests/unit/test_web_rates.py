@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from newsletter.web.rates import Buckets, Rates
@@ -95,6 +95,7 @@ def test_memory_is_bounded_however_many_ask():
     assert len(buckets) == 100
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 2), max_size=60), st.floats(0.1, 50), st.floats(1, 20))
 def test_no_more_pass_than_the_bucket_held_and_was_filled_with(pauses, rate, burst):
     """In any time, at most the burst and what came in meanwhile."""
