@@ -39,6 +39,7 @@ MODULES = {
     "reconcile": "reconciling",
     "retry": "running",
     "run-due": "running",
+    "archive": "archiving",
     "serve": "serving",
     "keys": "keys",
     "db": "upkeep",

@@ -65,3 +65,18 @@ def test_what_front_matter_says_of_the_archive_must_be_true_or_false(letter: Let
     assert done.code == 4
     assert "`archive` is text, neither true nor false" in done.err
     assert "hint: write `archive: true`" in done.err
+
+
+def test_an_editor_changes_their_mind_about_the_archive(letter: Letter) -> None:
+    """`archive list` tells, `hide` and `show` change, and what was never sent is one line."""
+    letter.ok("send", "plain", "--all", "--yes")
+    assert [each["archived"] for each in letter.ok("archive", "list", "--json").json] == [True]
+
+    assert "plain-1 is not in the archive" in letter.ok("archive", "hide", "plain-1").err
+    assert "not in the archive already" in letter.ok("archive", "hide", "plain-1").err
+    assert [each["archived"] for each in letter.ok("archive", "list", "--json").json] == [False]
+    assert "plain-1 is in the archive" in letter.ok("archive", "show", "plain-1").err
+
+    missing = letter.run("archive", "show", "other-1")
+    assert missing.code == 1
+    assert "error: " in missing.err
