@@ -92,17 +92,17 @@ def leave_all(connection: Connection, row: Row[Any], consent: Consent, at: datet
     return True
 
 
-def leave_by_link(connection: Connection, public_id: str, topic: str, consent: Consent, at: datetime) -> bool:
-    """Let whoever has *public_id* leave the *topic*, or everything; in two statements, for thousands at once.
+def leave_by_link(connection: Connection, who: str, topic: str, consent: Consent, at: datetime) -> bool:
+    """Let the person of the public id *who* leave the *topic*, or everything; in two statements, for thousands at once.
 
     A topic that is no more takes its readers with it: they leave everything. False if they had left before,
     or there is nobody of that name.
     """
     if topic and has_topic(connection, topic):
-        row = find_row(connection, SUBSCRIBER.c.public_id == public_id)
+        row = find_row(connection, SUBSCRIBER.c.public_id == who)
         return row is not None and leave_topic(connection, row, topic, consent, at)
     told = consent_row(0, consent, at, Status.UNSUBSCRIBED)
-    found = connection.execute(_TELL, {"who": public_id, **{f"said_{name}": told[name] for name in _SAID}})
+    found = connection.execute(_TELL, {"who": who, **{f"said_{name}": told[name] for name in _SAID}})
     row = found.first()
     if row is None:
         return False

@@ -210,11 +210,6 @@ class SubscriberStore:
                 return leaving.leave_topic(connection, row, topic, consent, self.clock())
             return leaving.leave_all(connection, row, consent, self.clock())
 
-    def leave_by_link(self, connection: Connection, public_id: str, *, source: str, topic: str = "") -> bool:
-        """As `unsubscribe`, within a transaction of others, too; a topic that is no more means everything."""
-        consent = Consent(ConsentKind.OPTED_OUT, source)
-        return leaving.leave_by_link(connection, public_id, topic, consent, self.clock())
-
     def pause(self, who: str, until: datetime | None, *, source: str, text: str = "") -> bool:
         """Give somebody no mail until a moment, or mail again if it is None.
 

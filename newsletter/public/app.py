@@ -117,21 +117,23 @@ def _doors(app: FastAPI, desk: Desk, metrics: Metrics | None, hosts: Collection[
     )
     every, posts = Buckets.of(web.rate), Buckets.of(web.post_rate)
     if every is not None or posts is not None:
-        app.add_middleware(Rates, every=every, posts=posts, never=partial(_is_wish, desk))
+        app.add_middleware(Rates, every=every, posts=posts, never=partial(_must_pass, desk))
     app.add_middleware(Proxies, trusted=web.trusted_proxies)
     log = Log(web.log, web.log_clients).write if web.log != "off" else None
     app.add_middleware(Watch, log=log, metrics=metrics)
 
 
-def _is_wish(desk: Desk, scope: Scope) -> bool:
-    """Whether a request is somebody's wish to leave, by a link that was made here: it is never put off.
+def _must_pass(desk: Desk, scope: Scope) -> bool:
+    """Whether a request is answered however many came before it from the same network.
 
-    The mail services that pass on what their readers press come from few networks, all at once.
+    Somebody's wish to leave, by a link that was made here, is never put off: the mail services that pass on
+    what their readers press come from few networks, all at once. So do the events of a provider, which signs
+    them, and whose route has limits of its own.
     """
     action, _, token = scope["path"].strip("/").partition("/")
-    if scope["method"] != "POST" or action != "unsubscribe":
+    if scope["method"] != "POST":
         return False
-    return desk.tokens.glance(action, token) is not None
+    return action == "webhooks" or (action == "unsubscribe" and desk.tokens.glance(action, token) is not None)
 
 
 def _upkeep(app: FastAPI, desk: Desk, metrics: Metrics | None) -> None:

@@ -11,7 +11,8 @@ from fastapi.responses import HTMLResponse, Response
 
 from newsletter.public.desk import masked
 from newsletter.public.gathering import Gathering
-from subscribers import Status
+from subscribers import Consent, ConsentKind, Status, now
+from subscribers.leaving import leave_by_link
 
 if TYPE_CHECKING:
     from newsletter.public.desk import Desk
@@ -57,8 +58,9 @@ def leaving(desk: Desk) -> APIRouter:
         if grant is None:  # perhaps another process made a key since
             grant = await run_in_threadpool(desk.grant, "unsubscribe", token)
         source = "one-click" if one_click else "unsubscribe page"
+        said = Consent(ConsentKind.OPTED_OUT, source)
         await gathering.write(
-            partial(desk.store.leave_by_link, public_id=grant.public_id, source=source, topic=grant.topic)
+            partial(leave_by_link, who=grant.public_id, topic=grant.topic, consent=said, at=now())
         )
         if one_click and not grant.topic:  # a mail service asks, and shows nobody the answer
             return HTMLResponse(nobody.body)

@@ -10,9 +10,10 @@ import pytest
 from sqlalchemy import text
 
 from newsletter.public.gathering import MOST, Gathering
-from subscribers import Status, SubscriberStore
+from subscribers import Consent, ConsentKind, Status, SubscriberStore, now
 from subscribers.database import writing
 from subscribers.group_commit import write_all
+from subscribers.leaving import leave_by_link
 
 
 def people(engine, count):
@@ -20,8 +21,9 @@ def people(engine, count):
     return store, [store.add(f"reader{n}@example.com")[0].public_id for n in range(count)]
 
 
-def leave(store, public_id):
-    return partial(store.leave_by_link, public_id=public_id, source="one-click")
+def leave(public_id):
+    said = Consent(ConsentKind.OPTED_OUT, "one-click")
+    return partial(leave_by_link, who=public_id, topic="", consent=said, at=now())
 
 
 def refuse(connection):
@@ -34,7 +36,7 @@ def test_all_who_ask_at_once_have_left_when_they_are_answered(engine):
     gathering = Gathering(engine)
 
     async def ask(public_id):
-        done = await gathering.write(leave(store, public_id))
+        done = await gathering.write(leave(public_id))
         return done, store.find_public(public_id).status
 
     async def all_of_them():
@@ -45,7 +47,7 @@ def test_all_who_ask_at_once_have_left_when_they_are_answered(engine):
 
 def test_a_write_that_fails_is_left_out_alone(engine):
     store, ids = people(engine, 3)
-    outcomes = write_all(engine, [leave(store, ids[0]), refuse, leave(store, ids[1])])
+    outcomes = write_all(engine, [leave(ids[0]), refuse, leave(ids[1])])
 
     assert [outcomes[0], outcomes[2]] == [True, True]
     assert isinstance(outcomes[1], Exception)
@@ -54,12 +56,12 @@ def test_a_write_that_fails_is_left_out_alone(engine):
 
 
 def test_only_whose_write_failed_is_told_so(sqlite_engine):
-    store, ids = people(sqlite_engine, 1)
+    _, ids = people(sqlite_engine, 1)
     gathering = Gathering(sqlite_engine)
 
     async def both():
         return await asyncio.gather(
-            gathering.write(refuse), gathering.write(leave(store, ids[0])), return_exceptions=True
+            gathering.write(refuse), gathering.write(leave(ids[0])), return_exceptions=True
         )
 
     failed, left = asyncio.run(both())
@@ -83,8 +85,8 @@ def test_who_went_away_keeps_nobody_from_being_answered(sqlite_engine):
     gathering = Gathering(sqlite_engine)
 
     async def one_goes():
-        gone = asyncio.create_task(gathering.write(leave(store, ids[0])))
-        stays = asyncio.create_task(gathering.write(leave(store, ids[1])))
+        gone = asyncio.create_task(gathering.write(leave(ids[0])))
+        stays = asyncio.create_task(gathering.write(leave(ids[1])))
         await asyncio.sleep(0)
         gone.cancel()
         return await stays
@@ -100,7 +102,7 @@ def test_of_many_presses_at_once_one_is_recorded(engine, times):
 
     def press(_):
         with writing(engine) as connection:
-            return leave(store, ids[0])(connection)
+            return leave(ids[0])(connection)
 
     with ThreadPoolExecutor(times) as pool:
         done = list(pool.map(press, range(times)))

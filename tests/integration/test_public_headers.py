@@ -206,4 +206,5 @@ def test_a_flood_of_one_network_is_slowed_down_but_no_wish_is_refused(tmp_path, 
     refused = client.get("/", headers=far)
     assert (refused.status_code, refused.headers["retry-after"].isdigit()) == (429, True)
     assert client.post(wish, headers=far, data={"List-Unsubscribe": "One-Click"}).status_code == 200
+    assert client.post("/webhooks/sendgrid", headers=far).status_code != 429
     assert client.get("/", headers={"x-forwarded-for": "203.0.113.8"}).status_code == 200
