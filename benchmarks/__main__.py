@@ -1,6 +1,18 @@
 """`make bench`: run every benchmark and print one line for each."""
 
-from benchmarks import compiling, composing, events, ledger, memory, segments, sendgrid, smtp, transfer
+from benchmarks import (
+    compiling,
+    composing,
+    events,
+    ledger,
+    memory,
+    public,
+    segments,
+    sendgrid,
+    smtp,
+    transfer,
+)
 
 for module in (compiling, composing, memory, segments, transfer, ledger, events, smtp, sendgrid):
     module.main()
+public.main(requests=500, rounds=3)

@@ -94,12 +94,12 @@ class Tokens:
             value = self._unsign(action, token)
         if value is None:
             return None
-        public_id, topic, until = (*value.split("~"), "", "")[:3]
-        return Grant(
-            public_id,
-            base64_decode(topic).decode() if topic else "",
-            datetime.fromtimestamp(int(until), UTC) if until else None,
-        )
+        return _grant(value)
+
+    def glance(self, action: str, token: str) -> Grant | None:
+        """As `grant`, by the keys that are known here already: it never asks the database."""
+        value = self._unsign(action, token) if _is_canonical(token) else None
+        return None if value is None else _grant(value)
 
     def _unsign(self, action: str, token: str) -> str | None:
         try:
@@ -134,6 +134,15 @@ class Tokens:
                 algorithm=_ShortHmac(),
             )
         return signer
+
+
+def _grant(value: str) -> Grant:
+    public_id, topic, until = (*value.split("~"), "", "")[:3]
+    return Grant(
+        public_id,
+        base64_decode(topic).decode() if topic else "",
+        datetime.fromtimestamp(int(until), UTC) if until else None,
+    )
 
 
 def _is_canonical(token: str) -> bool:

@@ -171,6 +171,11 @@ def choose(
         )
 
 
+def has_topic(connection: Connection, slug: str) -> bool:
+    """Whether there is a topic of that name."""
+    return connection.scalar(select(_TOPIC.c.id).where(_TOPIC.c.slug == slug)) is not None
+
+
 def leave(connection: Connection, subscriber_id: int, slug: str, consent: Consent, at: datetime) -> bool:
     """Let a subscriber leave one topic, and say so in the log; False if they had left it before.
 

@@ -42,6 +42,7 @@ MODULES = {
     "retry": "running",
     "run-due": "running",
     "worker": "working",
+    "archive": "archiving",
     "serve": "serving",
     "signup-form": "joining",
     "notices": "joining",

@@ -269,6 +269,7 @@ def _audience(
         audience = Audience(f"those with {expression}", session.segment(None, expression))
     else:
         audience = Audience(f"segment `{segment}`", session.segment(segment, None))
+    audience = replace(audience, archive=pressed.issue.archive)
     if topic:
         audience = replace(audience, words=f"{audience.words} who chose the topic `{topic}`", topic=topic)
     return audience.without({name: session.store.segment(name) for name in exclude})
@@ -332,6 +333,7 @@ def _show_plan(
             ("excluded", excluded),
             ("to be skipped", ", ".join(f"{count:,} {reason}" for reason, count in sorted(skips.items()))),
             ("due", when(plan.schedule, session.zone)),
+            ("archive", "" if plan.archived else "not listed; only who has the mail can read it online"),
             ("provider", provider.describe()),
             ("tracked", tracked.words if tracked else ""),
             ("dispatch", f"{plan.dispatch} ({'goes on' if plan.continued else 'new'})"),

@@ -11,7 +11,11 @@ from newsletter.cli.session import Session, pass_session
 from newsletter.notices import Desk, postman
 from newsletter.public import create_app
 from newsletter.studio import create_studio
+from newsletter.web import Patience, trusting
 from newsletter.web import serve as run_server
+
+#: How long a reader's request may take once the service is told to stop, in seconds: a write may wait.
+GRACE = 20
 
 
 @click.command()
@@ -61,9 +65,11 @@ def serve(session: Session, host: str, port: int) -> None:
             f"readers reach it as {session.publication.settings.publication.url}; press Ctrl-C to stop"
         )
 
+    web = session.publication.settings.web
+    patience = Patience(connections=web.connections, trusts=trusting(web.trusted_proxies), grace=GRACE)
     with postman(Desk(session.publication, session.engine)) as call:
-        app = create_app(session.publication, session.engine, call_postman=call)
-        run_server(app, host=host, port=port, on_ready=ready)
+        app = create_app(session.publication, session.engine, hosts=[host], call_postman=call)
+        run_server(app, host=host, port=port, patience=patience, on_ready=ready)
 
 
 COMMANDS = (preview, serve)

@@ -15,6 +15,7 @@ from newsletter.config.sections import (
 )
 from newsletter.config.signup import SignupSettings
 from newsletter.config.tracking import TrackingSettings
+from newsletter.config.web import WebSettings
 
 
 class Settings(BaseSettings):
@@ -36,6 +37,7 @@ class Settings(BaseSettings):
     signup: SignupSettings = SignupSettings()
     feedback: FeedbackSettings = FeedbackSettings()
     bounces: BouncesSettings = BouncesSettings()
+    web: WebSettings = WebSettings()
 
     @classmethod
     def settings_customise_sources(

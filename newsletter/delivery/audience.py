@@ -17,12 +17,24 @@ if TYPE_CHECKING:
 class Audience:
     """Whom a dispatch is meant for, in *words* for people; *segment* None means everybody.
 
-    Of them, only those are mailed who chose the *topic*, if there is one.
+    Of them, only those are mailed who chose the *topic*, if there is one. *archive* is what the editor says
+    of the archive, if anything.
     """
 
     words: str
     segment: Segment | None = None
     topic: str = ""
+    archive: bool | None = None
+
+    @property
+    def archived(self) -> bool:
+        """Whether the archive shows the issue to everybody.
+
+        What goes to everybody, or to whoever chose a topic, is public; what goes to a segment is for those.
+        """
+        if self.archive is not None:
+            return self.archive
+        return self.segment is None or self.segment.whole == EVERYONE.whole
 
     @property
     def key(self) -> str:
@@ -39,4 +51,6 @@ class Audience:
             return self
         names = ", ".join(f"`{name}`" for name in excluded)
         segment = (self.segment or EVERYONE).excluding(*excluded.values())
-        return replace(self, words=f"{self.words} without {names}", segment=segment)
+        words = f"{self.words} without {names}"
+        # Who is left out of everybody makes nothing private: the others are still the public.
+        return replace(self, words=words, segment=segment, archive=self.archived)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
 from threading import Event
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import DBAPIError
 
@@ -27,7 +27,7 @@ from newsletter.delivery.tally import Progress, Tally
 from newsletter.delivery.tracking import Tracker, make_tracker
 from newsletter.editions import Edition, read_attached
 from newsletter.errors import BusyError, DeliveryError, ProviderError
-from newsletter.messages import Composer, personal_links
+from newsletter.messages import Composer, personal_links, unlisted_link
 from subscribers.columns import now as right_now
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from sqlalchemy import Engine
+    from sqlalchemy import Engine, Row
 
     from newsletter.config import TrackingSettings
     from newsletter.messages import Envelope
@@ -115,7 +115,7 @@ def run_dispatch(
             tracker = make_tracker(means.engine, dispatch.id, edition, means.tracking, means.url)
             composer = _composer(means, edition, tracker)
             with seldom_collecting():
-                run.work(dispatch.secret, dispatch.topic, composer, tracker)
+                run.work(run.job(dispatch, composer, tracker))
         return status(means.engine, name)
     except DBAPIError as error:
         raise DeliveryError(
@@ -155,13 +155,12 @@ class _Run:
         self._pause = pause
         self._tally = tally
 
-    def work(self, secret: bytes, topic: str, composer: Composer, tracker: Tracker | None) -> None:
+    def work(self, job: Job) -> None:
         """Rounds, and between them waits: for those who were deferred, and for other processes.
 
         Raises:
             ProviderError: it cannot be reached at the beginning, or not any more after several tries.
         """
-        job = replace(self._job(secret, topic, composer), tracker=tracker)
         failures = 0
         while not self._stop.is_set():
             self._recover(is_gone)
@@ -260,17 +259,19 @@ class _Run:
         means = self._means
         recover(means.engine, self._id, means.clock(), idempotent=means.provider.idempotent, gone=gone)
 
-    def _job(self, secret: bytes, topic: str, composer: Composer) -> Job:
+    def job(self, dispatch: Row[Any], composer: Composer, tracker: Tracker | None) -> Job:
+        """What its threads work with."""
         means = self._means
-        slug = composer.edition.slug
+        unlisted = "" if dispatch.archived else self._name
         return Job(
             engine=means.engine,
             store=means.store,
             dispatch_id=self._id,
-            secret=secret,
-            topic=topic,
+            secret=dispatch.secret,
+            topic=dispatch.topic,
             composer=composer,
-            links=links_of(means, slug, topic),
+            links=links_of(means, composer.edition.slug, dispatch.topic, unlisted),
+            tracker=tracker,
             provider=means.provider,
             pace=self._pace,
             circuit=Circuit(means.engine, self._id, means.limits.stop_after, means.limits.stop_after_policy),
@@ -283,6 +284,10 @@ class _Run:
         )
 
 
-def links_of(means: Means, slug: str, topic: str) -> Callable[[str], Mapping[str, str]]:
-    """What gives a subscriber's links in messages of the issue *slug* about *topic*, by public id."""
-    return lambda public_id: personal_links(means.url, means.tokens, public_id, slug, topic)
+def links_of(means: Means, slug: str, topic: str, unlisted: str = "") -> Callable[[str], Mapping[str, str]]:
+    """What gives a subscriber's links in messages of the issue *slug* about *topic*, by public id.
+
+    *unlisted* is the name of the dispatch, if the archive does not show the issue.
+    """
+    web = unlisted_link(means.url, means.tokens, slug, unlisted) if unlisted else ""
+    return lambda public_id: personal_links(means.url, means.tokens, public_id, slug, topic, web)

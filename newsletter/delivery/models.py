@@ -10,7 +10,7 @@ import secrets
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Column, ForeignKey, Index, LargeBinary, Text
+from sqlalchemy import Boolean, Column, ForeignKey, Index, LargeBinary, Text, true
 from sqlmodel import Field, SQLModel
 
 from subscribers.columns import RowId, UtcTime, now
@@ -62,7 +62,8 @@ class Dispatch(SQLModel, table=True):
 
     ``audience`` says in words who was meant and ``audience_key`` as an expression; ``topic`` is the one that
     it is about, if any. ``secret`` is the key from which delivery ids are made. ``schedule`` says for when it
-    was planned (nothing: at once), and ``halted`` why the program paused it by itself.
+    was planned (nothing: at once), and ``halted`` why the program paused it by itself. ``archived`` says
+    whether the archive shows the issue to everybody.
     """
 
     __tablename__ = "dispatch"
@@ -86,6 +87,7 @@ class Dispatch(SQLModel, table=True):
     planned: int = Field(default=0, sa_column=Column(RowId, nullable=False))
     schedule: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
     halted: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
+    archived: bool = Field(default=True, sa_column=Column(Boolean, nullable=False, server_default=true()))
     created_at: datetime = Field(default_factory=now, sa_column=Column(UtcTime, nullable=False))
     finished_at: datetime | None = Field(default=None, sa_column=Column(UtcTime, nullable=True))
 

@@ -61,6 +61,8 @@ class Plan:
     continued: bool
     #: For when it was planned, as `Schedule.frozen` has it; empty: at once.
     schedule: str = ""
+    #: Whether the archive will show the issue to everybody.
+    archived: bool = True
 
 
 def plan_dispatch(
@@ -145,6 +147,7 @@ def plan_dispatch(
         excluded=dict(freezer.excluded),
         continued=False,
         schedule=frozen,
+        archived=audience.archived,
     )
 
 
@@ -194,6 +197,7 @@ class _Freezer:
             provider=provider.name,
             sender=sender,
             schedule=schedule,
+            archived=audience.archived,
             created_at=now,
         )
         values = row.model_dump(exclude={"id"})
@@ -339,6 +343,7 @@ def _continued(connection: Connection, row: Row[Any]) -> Plan:
         excluded,
         True,
         row.schedule,
+        bool(row.archived),
     )
 
 

@@ -32,6 +32,7 @@ KNOWN = frozenset(
         "toc",
         "images",
         "tracking",
+        "archive",
     }
 )
 #: What may be said of an author.
@@ -120,6 +121,10 @@ class Fields:
     def toc(self) -> bool:
         """Whether the issue asks for a table of contents after its lead."""
         return self.yes_or_no("toc") or False
+
+    def archive(self) -> bool | None:
+        """Whether the archive shows the issue to everybody, if the issue says so."""
+        return self.yes_or_no("archive")
 
     def yes_or_no(self, key: str) -> bool | None:
         """Whether *key* is true; None when it is not given."""

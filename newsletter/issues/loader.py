@@ -98,6 +98,7 @@ def parse_issue(text: str, path: Path | None = None, slug: str | None = None) ->
         toc=fields.toc(),
         images=fields.images(),
         tracking=fields.yes_or_no("tracking"),
+        archive=fields.archive(),
         extra=fields.extra,
         lines=lines,
     )

@@ -32,7 +32,8 @@ class Issue:
     ``lines`` gives the line of the file on which each front matter key stands. ``authors`` are names, and
     ``credits`` the same people with all that is said of them. ``toc`` asks for a table of contents.
     ``images`` says whether local images are published on the web or attached; None leaves it to the
-    publication. ``tracking`` is False if nobody who gets it is to be tracked.
+    publication. ``tracking`` is False if nobody who gets it is to be tracked. ``archive`` says whether the
+    archive shows it to everybody; None leaves it to its audience.
     """
 
     slug: str
@@ -53,6 +54,7 @@ class Issue:
     toc: bool = False
     images: Literal["publish", "attach"] | None = None
     tracking: bool | None = None
+    archive: bool | None = None
     extra: Mapping[str, object] = field(default_factory=dict)
     lines: Mapping[str, int] = field(default_factory=dict)
 

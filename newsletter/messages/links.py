@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from subscribers.tokens import Tokens
 
 
-def personal_links(url: str, tokens: Tokens, public_id: str, slug: str, topic: str = "") -> Mapping[str, str]:
+def personal_links(
+    url: str, tokens: Tokens, public_id: str, slug: str, topic: str = "", web: str = ""
+) -> Mapping[str, str]:
     """The values of ``links`` for one subscriber: ``unsubscribe``, ``preferences`` and ``web``.
 
     Args:
@@ -19,9 +21,15 @@ def personal_links(url: str, tokens: Tokens, public_id: str, slug: str, topic: s
         public_id: the subscriber's opaque id.
         slug: the issue that the message is of.
         topic: what the message is about; ``unsubscribe`` leaves that topic then, and offers to leave all.
+        web: where the issue is read online, if not in the archive.
     """
     return {
         "unsubscribe": f"{url}/unsubscribe/{tokens.sign('unsubscribe', public_id, topic)}",
         "preferences": f"{url}/preferences/{tokens.sign('preferences', public_id)}",
-        "web": f"{url}/issues/{slug}",
+        "web": web or f"{url}/issues/{slug}",
     }
+
+
+def unlisted_link(url: str, tokens: Tokens, slug: str, dispatch: str) -> str:
+    """Where an issue is read online that the archive does not show: who has the mail has the address."""
+    return f"{url}/issues/{slug}/{tokens.sign('issue', dispatch)}"

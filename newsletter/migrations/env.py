@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from alembic import context
 from sqlmodel import SQLModel
 
+import newsletter.delivery.archive_tables
 import newsletter.delivery.models
 import newsletter.delivery.pacing_tables
 import newsletter.delivery.tracking
@@ -27,6 +28,7 @@ TABLES = (
     newsletter.delivery.pacing_tables,
     newsletter.delivery.tracking,
     newsletter.notices.tables,
+    newsletter.delivery.archive_tables,
 )
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 from functools import partial
 from http import HTTPStatus
+from secrets import compare_digest
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse, Response
@@ -26,18 +28,25 @@ from newsletter.public.own_data import own_data
 from newsletter.public.preferences import preferences
 from newsletter.public.tracking import tracking
 from newsletter.web import Guard, Languages, media
+from newsletter.web.guard import LOOPBACK
+from newsletter.web.metrics import TYPE, Metrics
+from newsletter.web.proxies import Proxies, is_loopback
+from newsletter.web.rates import Buckets, Rates
+from newsletter.web.watching import Log, Watch
 from subscribers import now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from datetime import datetime
 
     from sqlalchemy import Engine
 
     from newsletter.config import Publication
+    from newsletter.web.asgi import Scope
 
 _log = logging.getLogger(__name__)
 
+#: For every answer that does not say otherwise itself: what nobody thought of is private.
 HEADERS = {
     "content-security-policy": (
         "default-src 'none'; style-src 'self'; img-src 'self'; "
@@ -46,7 +55,16 @@ HEADERS = {
     "referrer-policy": "no-referrer",  # a path may hold a reader's token
     "x-content-type-options": "nosniff",
     "cache-control": "no-store",
+    "x-robots-tag": "noindex, nofollow",
+    "x-frame-options": "DENY",  # for browsers that do not know frame-ancestors
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=(), browsing-topics=()",
 }
+#: Who came over TLS once, comes over TLS for a year (RFC 6797).
+OVER_TLS = {"strict-transport-security": f"max-age={365 * 24 * 3600}"}
+#: Asked for by probes, under whatever name they know the machine.
+ANY_HOST = frozenset({"/healthz", "/metrics"})
 
 _WORDS = {
     HTTPStatus.NOT_FOUND: (
@@ -58,6 +76,10 @@ _WORDS = {
         phrase("This page can be opened, but not sent to."),
     ),
     HTTPStatus.BAD_REQUEST: (phrase("That could not be read"), phrase("Please go back and try again.")),
+    HTTPStatus.INTERNAL_SERVER_ERROR: (
+        phrase("Something went wrong here"),
+        phrase("That is our fault, not yours. Please try again later."),
+    ),
     HTTPStatus.SERVICE_UNAVAILABLE: (
         phrase("One moment, please"),
         phrase("We cannot do this just now. Please try again in a minute."),
@@ -69,6 +91,7 @@ def create_app(
     publication: Publication,
     engine: Engine,
     *,
+    hosts: Collection[str] = (),
     call_postman: Callable[[], None] = lambda: None,
     clock: Callable[[], datetime] = now,
 ) -> FastAPI:
@@ -76,13 +99,15 @@ def create_app(
 
     ``GET /`` · ``GET,POST /subscribe`` · ``GET,POST /confirm/{token}`` · ``GET,POST /unsubscribe/{token}`` ·
     ``GET,POST /preferences`` · ``GET,POST /preferences/{token}`` · ``GET,POST /data/{token}`` ·
-    ``GET,POST /erase/{token}`` · ``GET /issues/`` · ``GET /issues/{slug}`` · ``GET /c/{mark}`` ·
-    ``GET /o/{mark}.gif`` · ``POST /webhooks/sendgrid`` · ``GET /media/{name}`` · ``GET /healthz``. A GET
-    changes nothing for a reader; no page needs a cookie or a script.
+    ``GET,POST /erase/{token}`` · ``GET /issues/`` · ``GET /issues/{slug}`` · ``GET /feed.xml`` ·
+    ``GET /sitemap.xml`` · ``GET /robots.txt`` · ``GET /c/{mark}`` · ``GET /o/{mark}.gif`` ·
+    ``POST /webhooks/sendgrid`` · ``GET /media/{name}`` · ``GET /healthz`` · ``GET /metrics``. A GET changes
+    nothing for a reader; no page needs a cookie or a script.
 
     Args:
         publication: whose readers they are.
         engine: its database.
+        hosts: names under which it answers, beside that of the publication's address and ``[web] hosts``.
         call_postman: called when a notice was written that is to be mailed.
         clock: tells the moment in UTC.
     """
@@ -101,14 +126,51 @@ def create_app(
     app.include_router(tracking(desk))
     app.include_router(hooks(desk))
     app.include_router(media(partial(find_published, publication.media)))
-    _upkeep(app, desk)
+    metrics = Metrics() if publication.settings.web.metrics else None
+    _upkeep(app, desk, metrics)
     _troubles(app, desk)
-    app.add_middleware(Languages)
-    app.add_middleware(Guard, headers=HEADERS, max_bodies={SENDGRID: MAX_BODY})
+    _doors(app, desk, metrics, hosts)
     return app
 
 
-def _upkeep(app: FastAPI, desk: Desk) -> None:
+def _doors(app: FastAPI, desk: Desk, metrics: Metrics | None, hosts: Collection[str]) -> None:
+    """What a request passes before it is answered; the last one that is added here is the first to see it."""
+    web, url = desk.publication.settings.web, urlsplit(desk.publication.settings.publication.url)
+    names = {*LOOPBACK, *web.hosts, *hosts, (url.hostname or "").lower()}
+    tls = OVER_TLS if url.scheme == "https" else {}
+    app.add_middleware(Languages)
+    app.add_middleware(
+        Guard,
+        headers={**HEADERS, **tls},
+        over_tls={} if tls else OVER_TLS,
+        hosts=None if "*" in names else names,
+        forms_of_others=True,
+        any_host=ANY_HOST,
+        max_bodies={SENDGRID: MAX_BODY},
+        body_seconds=web.request_seconds,
+    )
+    every, posts = Buckets.of(web.rate), Buckets.of(web.post_rate)
+    if every is not None or posts is not None:
+        app.add_middleware(Rates, every=every, posts=posts, never=partial(_must_pass, desk))
+    app.add_middleware(Proxies, trusted=web.trusted_proxies)
+    log = Log(web.log, web.log_clients).write if web.log != "off" else None
+    app.add_middleware(Watch, log=log, metrics=metrics)
+
+
+def _must_pass(desk: Desk, scope: Scope) -> bool:
+    """Whether a request is answered however many came before it from the same network.
+
+    Somebody's wish to leave, by a link that was made here, is never put off: the mail services that pass on
+    what their readers press come from few networks, all at once. So do the events of a provider, which signs
+    them, and whose route has limits of its own.
+    """
+    action, _, token = scope["path"].strip("/").partition("/")
+    if scope["method"] != "POST":
+        return False
+    return action == "webhooks" or (action == "unsubscribe" and desk.tokens.glance(action, token) is not None)
+
+
+def _upkeep(app: FastAPI, desk: Desk, metrics: Metrics | None) -> None:
     """The routes that machines ask for."""
 
     @app.api_route("/healthz", methods=["GET", "HEAD"])
@@ -116,6 +178,23 @@ def _upkeep(app: FastAPI, desk: Desk) -> None:
         with desk.engine.connect() as connection:
             connection.execute(text("SELECT 1"))
         return JSONResponse({"status": "ok"})
+
+    file = desk.publication.settings.web.metrics_token_file
+    secret = (
+        desk.publication.secret(file, "", what="the token of /metrics").get_secret_value() if file else ""
+    )
+
+    @app.get("/metrics")
+    async def numbers(request: Request) -> Response:
+        """For this machine, or whoever has the token; anybody else learns not even that there are some."""
+        said = request.headers.get("authorization", "")
+        known = bool(secret) and compare_digest(said.encode(), f"Bearer {secret}".encode())
+        client = request.client.host if request.client else ""
+        # A proxy on this machine that names no client passes on the name that the client asked for.
+        here = is_loopback(client) and request.url.hostname in LOOPBACK
+        if metrics is None or not (known or here):
+            raise HTTPException(404)
+        return Response(metrics.text(), media_type=TYPE)
 
     @app.api_route("/assets/{digest}/{name}", methods=["GET", "HEAD"])
     def asset(digest: str, name: str) -> Response:  # noqa: ARG001 - the digest makes caches forget

@@ -1,127 +1,192 @@
-"""The archive: the web version of every issue that was dispatched, as it was frozen then."""
+"""The archive: the web version of every issue that went to everybody, as frozen then; lists, search, feed."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date
-from functools import lru_cache
+from functools import lru_cache, partial
+from math import ceil
 from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse, Response
-from sqlalchemy import exists, or_, select
+from markupsafe import Markup
 
-from newsletter.delivery.models import DELIVERY, DISPATCH, DeliveryState, DispatchState
-from newsletter.editions import Edition
-from newsletter.editions.language import long_date
-from newsletter.public.web_version import WebVersion, web_version
+from newsletter.public.feed import ATOM_TYPE, XML_TYPE, atom, robots, sitemap
+from newsletter.public.heads import Head, picture_of
+from newsletter.public.search import LONGEST_QUERY, Search
+from newsletter.public.shelf import Published, Shelf
+from newsletter.public.web_version import web_version
+from newsletter.web.kept import Kept
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from collections.abc import Sequence
+    from datetime import datetime
 
     from newsletter.public.desk import Desk
+    from newsletter.public.shelf import Entry
 
-#: How many issues the front page shows.
+#: How many issues the front page shows, and a page of the list.
 LATEST = 5
+PAGE = 20
 #: A mail may hold any image and its own styles; nothing of it may run, be framed, or send a form.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; img-src 'self' https: http: data:; font-src https: data:; "
     "style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One line of the archive; ``date`` is ISO 8601 and ``day`` the same in the issue's language."""
-
-    slug: str
-    title: str
-    preheader: str
-    language: str
-    direction: str
-    date: str
-    day: str
+#: These pages are made to be found; all others tell robots to forget them.
+INDEXED = {"x-robots-tag": "all"}
+ISSUE_HEADERS = {**INDEXED, "content-security-policy": CONTENT_SECURITY_POLICY}
 
 
 def archive(desk: Desk) -> APIRouter:
-    """The routes of the front page, ``/issues/`` and ``/issues/{slug}``."""
+    """The routes of the front page, ``/issues/``, ``/issues/{slug}``, the feed and the sitemap."""
     router = APIRouter()
-    url = desk.publication.settings.publication.url
+    reading = partial(router.api_route, methods=["GET", "HEAD"])
+    rooms = _Archive(desk)
 
-    @lru_cache(maxsize=64)
-    def version(dispatch: int) -> WebVersion:
-        return web_version(_edition(desk.engine, dispatch), url)
+    @reading("/")
+    def front(request: Request) -> Response:
+        return rooms.front().answer(request, INDEXED)
 
-    # What an archive lists is frozen, so it is read from an edition once.
-    @lru_cache(maxsize=10_000)
-    def entry(dispatch: int) -> Entry:
-        return _entry(_edition(desk.engine, dispatch), url)
+    @reading("/issues")
+    @reading("/issues/")
+    def listing(request: Request, q: str = "", page: str = "1") -> Response:
+        query = " ".join(q.replace("\x00", " ").split())[:LONGEST_QUERY]
+        kept = rooms.listing(query, _number(page))
+        return kept.answer(request, None if query else INDEXED)
 
-    def listed() -> list[Entry]:
-        """The newest first; of those of one date, the one that was dispatched last."""
-        dispatches = sorted(published(desk.engine).values(), reverse=True)
-        return sorted(map(entry, dispatches), key=lambda each: each.date, reverse=True)
-
-    @router.api_route("/", methods=["GET", "HEAD"])
-    def front() -> HTMLResponse:
-        entries = listed()
-        return desk.pages.page("home", issues=entries[:LATEST], more=len(entries) > LATEST)
-
-    @router.api_route("/issues", methods=["GET", "HEAD"])
-    @router.api_route("/issues/", methods=["GET", "HEAD"])
-    def listing() -> HTMLResponse:
-        return desk.pages.page("archive", issues=listed())
-
-    @router.api_route("/issues/{slug}", methods=["GET", "HEAD"])
+    @reading("/issues/{slug}")
     def issue(slug: str, request: Request) -> Response:
-        # PostgreSQL takes no NUL in a text; a slug has no such character anyway.
-        dispatch = published(desk.engine, slug).get(slug) if slug.isprintable() else None
-        if dispatch is None:
-            raise HTTPException(404)
-        return _answer(version(dispatch), request.headers.get("if-none-match", ""))
+        return rooms.issue(slug).answer(request, ISSUE_HEADERS)
+
+    @reading("/issues/{slug}/{token}")
+    def unlisted(slug: str, token: str) -> Response:
+        return rooms.unlisted(slug, token)
+
+    @reading("/feed.xml")
+    def feed(request: Request, topic: str = "") -> Response:
+        return rooms.feed(topic).answer(request)
+
+    @reading("/sitemap.xml")
+    def site_map(request: Request) -> Response:
+        return rooms.sitemap().answer(request)
+
+    @reading("/robots.txt")
+    def asked_of_robots(request: Request) -> Response:
+        said = robots(desk.publication.settings.publication.url)
+        return Kept(said.encode(), "text/plain; charset=utf-8", fresh=3600).answer(request)
 
     return router
 
 
-def published(engine: Engine, slug: str | None = None) -> dict[str, int]:
-    """The latest dispatch of each issue that may have reached somebody, by slug; or that of *slug* alone."""
-    accepted = exists().where(
-        DELIVERY.c.dispatch_id == DISPATCH.c.id, DELIVERY.c.state == DeliveryState.ACCEPTED
-    )
-    begun = [DispatchState.RUNNING, DispatchState.PAUSED, DispatchState.FINISHED]
-    query = select(DISPATCH.c.slug, DISPATCH.c.id).where(or_(DISPATCH.c.state.in_(begun), accepted))
-    if slug is not None:
-        query = query.where(DISPATCH.c.slug == slug)
-    with engine.connect() as connection:
-        return {row.slug: row.id for row in connection.execute(query.order_by(DISPATCH.c.id))}
+class _Archive:
+    """What the routes answer."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._settings = desk.publication.settings.publication
+        self._shelf = Shelf(desk.engine, self._settings.url)
+        self._search = Search(desk.engine, self._shelf)
+        self._issue = lru_cache(maxsize=64)(self._made)
+
+    def front(self) -> Kept:
+        entries = self._shelf.entries()
+        latest = entries[:LATEST]
+        return self._page("home", self._head("/"), issues=latest, more=len(entries) > LATEST)
+
+    def listing(self, query: str, page: int) -> Kept:
+        """One page of all issues, or of those that say what is asked for."""
+        entries = self._shelf.entries()
+        if query:
+            by_dispatch = {each.published.dispatch: each for each in entries}
+            entries = [by_dispatch[found] for found in self._search.find(query, list(by_dispatch))]
+        last = max(1, ceil(len(entries) / PAGE))
+        if not 1 <= page <= last:
+            raise HTTPException(404)
+        shown = entries[(page - 1) * PAGE : page * PAGE]
+        hits = self._search.hits(query, [each.published.dispatch for each in shown]) if query else []
+        return self._page(
+            "archive",
+            self._head("/issues/", page),
+            issues=shown,
+            snippets={hit.dispatch: hit.snippet for hit in hits},
+            query=query,
+            longest=LONGEST_QUERY,
+            count=len(entries),
+            page=page,
+            newer=_place(query, page - 1) if page > 1 else "",
+            older=_place(query, page + 1) if page < last else "",
+        )
+
+    def issue(self, slug: str) -> Kept:
+        """The web version of an issue, with what others show of it."""
+        # PostgreSQL takes no NUL in a text; a slug has no such character anyway.
+        published = self._shelf.published(slug).get(slug) if slug.isprintable() else None
+        if published is None:
+            raise HTTPException(404)
+        return self._issue(slug, published)
+
+    def unlisted(self, slug: str, token: str) -> Response:
+        """An issue that was for a segment only, for whoever has the link from the mail."""
+        name = self._desk.public_id("issue", token)
+        found = self._shelf.unlisted(name)
+        if found is None or found[0] != slug:
+            raise HTTPException(404)
+        web = f"{self._settings.url}/issues/{slug}/{token}"
+        version = web_version(self._shelf.edition(found[1]), self._settings.url, web)
+        headers = {"content-security-policy": CONTENT_SECURITY_POLICY}
+        return HTMLResponse(version.html, headers=headers)
+
+    def feed(self, topic: str) -> Kept:
+        title = self._desk.topics().get(topic) if topic else None
+        if topic and title is None:
+            raise HTTPException(404)
+        entries = self._shelf.entries(topic)
+        text = atom(self._settings, entries, topic=(topic, title) if title else None)
+        return Kept(text.encode(), ATOM_TYPE, _newest(entries))
+
+    def sitemap(self) -> Kept:
+        entries = self._shelf.entries()
+        return Kept(sitemap(self._settings, entries).encode(), XML_TYPE, _newest(entries))
+
+    def _made(self, slug: str, published: Published) -> Kept:
+        version = self._shelf.version(published.dispatch)
+        image, alt = picture_of(version.html)
+        head = Head(
+            url=f"{self._settings.url}/issues/{quote(slug)}",
+            title=version.title,
+            site=self._settings.name,
+            feed=f"{self._settings.url}/feed.xml",
+            description=version.preheader,
+            kind="article",
+            image=image,
+            alt=alt,
+            language=version.language,
+            published=published.first,
+        )
+        return Kept(head.put_into(version.html).encode(), modified=published.last)
+
+    def _head(self, path: str, page: int = 1) -> Head:
+        settings = self._settings
+        url = f"{settings.url}{path}{f'?page={page}' if page > 1 else ''}"
+        return Head(url, settings.name, settings.name, f"{settings.url}/feed.xml", language=settings.language)
+
+    def _page(self, name: str, head: Head, **context: object) -> Kept:
+        pages = self._desk.pages
+        language = pages.language()
+        html = pages.render(name, {**context, "head": Markup(head.html())}, language)  # noqa: S704 - escaped there
+        # A page changes with the program, too, so it is known by its tag alone, not by a date.
+        return Kept(html.encode(), language=language)
 
 
-def _edition(engine: Engine, dispatch: int) -> Edition:
-    query = select(DISPATCH.c.edition).where(DISPATCH.c.id == dispatch)
-    with engine.connect() as connection:
-        return Edition.from_json(connection.execute(query).scalar_one())
+def _number(page: str) -> int:
+    return int(page) if page.isascii() and page.isdigit() and len(page) < 6 else 0
 
 
-def _entry(edition: Edition, url: str) -> Entry:
-    version = web_version(edition, url)
-    day = long_date(date.fromisoformat(edition.date), edition.language) if edition.date else ""
-    return Entry(
-        slug=edition.slug,
-        title=version.title,
-        preheader=version.preheader,
-        language=edition.language,
-        direction=edition.direction,
-        date=edition.date or "",
-        day=day,
-    )
+def _place(query: str, page: int) -> str:
+    said = {**({"q": query} if query else {}), **({"page": str(page)} if page > 1 else {})}
+    return f"/issues/?{urlencode(said)}" if said else "/issues/"
 
 
-def _answer(version: WebVersion, known: str) -> Response:
-    headers = {
-        "etag": version.etag,
-        "cache-control": "public, max-age=300",
-        "content-security-policy": CONTENT_SECURITY_POLICY,
-    }
-    if version.etag in {tag.strip().removeprefix("W/") for tag in known.split(",")}:
-        return Response(status_code=304, headers=headers)
-    return HTMLResponse(version.html, headers=headers)
+def _newest(entries: Sequence[Entry]) -> datetime | None:
+    return max((each.published.last for each in entries), default=None)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from functools import partial
+from typing import TYPE_CHECKING
 
-from fastapi import APIRouter, Depends, Request
-from fastapi.responses import HTMLResponse
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import HTMLResponse, Response
 
 from newsletter.public.desk import masked
-from subscribers import Status
+from newsletter.public.gathering import Gathering
+from subscribers import Consent, ConsentKind, Status, now
+from subscribers.leaving import leave_by_link
 
 if TYPE_CHECKING:
     from newsletter.public.desk import Desk
     from subscribers import Profile
     from subscribers.tokens import Grant
-
-
-async def _body(request: Request) -> bytes:
-    return await request.body()
 
 
 def leaving(desk: Desk) -> APIRouter:
@@ -44,24 +44,39 @@ def leaving(desk: Desk) -> APIRouter:
             choices=bool(desk.topics()),
         )
 
+    nobody = _left(desk, None)
+    gathering: Gathering[bool] = Gathering(desk.engine)
+
     @router.post("/unsubscribe/{token}")
-    def leave(token: str, body: Annotated[bytes, Depends(_body)]) -> HTMLResponse:
+    async def leave(token: str, request: Request) -> Response:
         """Unsubscribe durably, then answer 200; again and again.
 
         The token alone says who leaves what (RFC 8058 section 3.1), so neither a cookie nor any part of the
         body is needed, and a body that cannot be parsed is no reason to keep somebody. A message about a
         topic belongs to the list of that topic, which its link leaves; or everything, if that is no more.
         """
-        grant = desk.grant("unsubscribe", token)
-        profile, topic = desk.store.find_public(grant.public_id), _about(desk, grant)
-        if profile is not None:
-            source = "one-click" if b"One-Click" in body else "unsubscribe page"
-            desk.store.unsubscribe(grant.public_id, source=source, topic=grant.topic if topic else "")
-        if profile is None or not topic or profile.status == Status.UNSUBSCRIBED:
-            return _left(desk, profile)
-        return _left_topic(desk, profile, topic)
+        one_click = b"One-Click" in await request.body()
+        grant = desk.tokens.glance("unsubscribe", token)
+        if grant is None:  # perhaps another process made a key since
+            grant = await run_in_threadpool(desk.grant, "unsubscribe", token)
+        source = "one-click" if one_click else "unsubscribe page"
+        said = Consent(ConsentKind.OPTED_OUT, source)
+        await gathering.write(
+            partial(leave_by_link, who=grant.public_id, topic=grant.topic, consent=said, at=now())
+        )
+        if one_click and not grant.topic:  # a mail service asks, and shows nobody the answer
+            return HTMLResponse(nobody.body)
+        return await run_in_threadpool(_gone, desk, grant)
 
     return router
+
+
+def _gone(desk: Desk, grant: Grant) -> HTMLResponse:
+    """What somebody sees who has left."""
+    profile, topic = desk.store.find_public(grant.public_id), _about(desk, grant)
+    if profile is None or not topic or profile.status == Status.UNSUBSCRIBED:
+        return _left(desk, profile)
+    return _left_topic(desk, profile, topic)
 
 
 def _about(desk: Desk, grant: Grant) -> str:

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from hashlib import sha256
 
 from newsletter.editions import Context, Edition, Evaluator, render, split, with_web_images
 
 
 @dataclass(frozen=True)
 class WebVersion:
-    """The HTML of an edition for anybody, and what lists say of it; ``etag`` as in RFC 9110 section 8.8.3."""
+    """The HTML of an edition for anybody, and what lists and the search know of it."""
 
     html: str
+    text: str
     title: str
     preheader: str
-    etag: str
+    language: str
 
 
-def web_version(edition: Edition, url: str) -> WebVersion:
+def web_version(edition: Edition, url: str, web: str = "") -> WebVersion:
     """Fill the slots of *edition* for nobody in particular.
 
     A value without default shows as nothing, a condition on a subscriber does not hold, the links that
@@ -27,8 +27,9 @@ def web_version(edition: Edition, url: str) -> WebVersion:
     Args:
         edition: as it was frozen.
         url: where readers reach the publication, without a slash at the end.
+        web: the address of this version, if it is not the one in the archive.
     """
-    links = {"unsubscribe": f"{url}/", "preferences": f"{url}/", "web": f"{url}/issues/{edition.slug}"}
+    links = {"unsubscribe": f"{url}/", "preferences": f"{url}/", "web": web or f"{url}/issues/{edition.slug}"}
     values = Evaluator(edition).values({}, links, missing="")
 
     def filled(text: str, context: Context) -> str:
@@ -37,7 +38,8 @@ def web_version(edition: Edition, url: str) -> WebVersion:
     html = with_web_images(filled(edition.html, Context.HTML), edition, url)
     return WebVersion(
         html=html,
+        text=filled(edition.text, Context.TEXT),
         title=" ".join(filled(edition.title, Context.TEXT).split()),
         preheader=" ".join(filled(edition.preheader, Context.TEXT).split()),
-        etag=f'"{sha256(html.encode()).hexdigest()[:32]}"',
+        language=edition.language,
     )

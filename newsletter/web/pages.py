@@ -51,10 +51,14 @@ class Pages:
         `language` says.
         """
         language = self.language(wish)
-        environment = self._environments.get(language) or self._environment(language)
-        html = environment.get_template(f"{name}.html.j2").render(context)
+        html = self.render(name, context, language)
         headers = {"content-language": language, "vary": "Accept-Language"} if self._language else None
         return HTMLResponse(html, status_code=status, headers=headers)
+
+    def render(self, name: str, context: Mapping[str, object], language: str) -> str:
+        """The page ``NAME.html.j2`` in *language*, one that `language` gave, filled with *context*."""
+        environment = self._environments.get(language) or self._environment(language)
+        return environment.get_template(f"{name}.html.j2").render(context)
 
     def asset(self, name: str) -> str:
         """The path of a static file below the service's root, different for different content."""

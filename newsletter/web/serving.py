@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from newsletter.errors import NewsletterError
+from newsletter.web.patience import Patience, patient
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,21 +18,26 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
-#: How long requests that are being answered may take after the service was told to stop, in seconds.
-GRACE = 3
-
 
 class _Server(uvicorn.Server):
     """Uvicorn that says when it is ready, says when it stops, and takes the signal for an answer."""
 
-    def __init__(self, app: FastAPI, on_ready: Callable[[], None], on_stop: Callable[[], None]) -> None:
+    def __init__(
+        self, app: FastAPI, patience: Patience, on_ready: Callable[[], None], on_stop: Callable[[], None]
+    ) -> None:
         config = uvicorn.Config(
             app,
             log_level="warning",
             access_log=False,  # paths hold the tokens of readers
             server_header=False,
+            proxy_headers=False,  # only our own setting says which proxies are believed
+            # Of uvicorn's two parsers the one in Python: it refuses what another server might read otherwise.
+            http=patient(patience),
+            loop="asyncio",
             ws="none",
-            timeout_graceful_shutdown=GRACE,
+            limit_concurrency=patience.connections and patience.connections + 1,
+            timeout_keep_alive=int(patience.idle),
+            timeout_graceful_shutdown=patience.grace,
         )
         super().__init__(config)
         self._on_ready = on_ready
@@ -58,6 +64,7 @@ def serve(
     *,
     host: str = "127.0.0.1",
     port: int = 8000,
+    patience: Patience | None = None,
     on_ready: Callable[[str], None] = lambda _: None,
     on_stop: Callable[[], None] = lambda: None,
 ) -> None:
@@ -67,6 +74,7 @@ def serve(
         app: the application.
         host: the name or address to listen on.
         port: the port; 0 takes any free one.
+        patience: what slow and many clients are allowed.
         on_ready: called with the service's URL once it answers.
         on_stop: called in the event loop as soon as the service is told to stop, so that open streams end.
 
@@ -76,7 +84,7 @@ def serve(
     listener = _listen(host, port)
     url = _url(host, listener.getsockname()[1])
     try:
-        _Server(app, lambda: on_ready(url), on_stop).run(sockets=[listener])
+        _Server(app, patience or Patience(), lambda: on_ready(url), on_stop).run(sockets=[listener])
     finally:
         listener.close()
 

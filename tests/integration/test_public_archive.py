@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from sqlmodel import Session
 from webclient import WebClient
@@ -10,7 +12,10 @@ from newsletter.config import Publication, Settings
 from newsletter.delivery.models import Delivery, DeliveryState, Dispatch, DispatchState
 from newsletter.editions import Edition, compile_issue, load_theme
 from newsletter.issues import parse_issue
+from newsletter.messages import unlisted_link
 from newsletter.public import create_app
+from newsletter.public.archive import PAGE
+from subscribers import Tokens
 
 URL = "https://notes.example.com"
 ISSUE = """---
@@ -51,13 +56,16 @@ def compiled(publication, text):
     return compile_issue(issue, load_theme("digest", None), publication.settings.publication)
 
 
-def dispatch(engine, edition, *, state=DispatchState.FINISHED, name="swallow-1", accepted=False):
+def dispatch(
+    engine, edition, *, state=DispatchState.FINISHED, name="swallow-1", accepted=False, archived=True
+):
     row = Dispatch(
         name=name,
         slug=edition.slug,
         digest=edition.digest,
         edition=edition.to_json(),
         state=state,
+        archived=archived,
         audience="all",
         audience_key="",
         provider="outbox",
@@ -182,3 +190,76 @@ def test_nothing_can_be_sent_to_the_archive(client):
 
     assert answer.status_code == 405
     assert "does not work here" in answer.text
+
+
+def test_what_went_to_a_segment_is_in_no_list(client, engine, edition):
+    """Neither its page, nor lists, feed, sitemap and search tell of it."""
+    dispatch(engine, edition, archived=False)
+
+    assert client.get("/issues/swallow").status_code == 404
+    for path in ("/", "/issues/", "/feed.xml", "/sitemap.xml", "/issues/?q=early"):
+        assert "/issues/swallow" not in client.get(path).text
+
+
+def test_who_has_the_mail_of_a_segment_can_read_it_online(client, engine, edition):
+    dispatch(engine, edition, archived=False)
+    link = unlisted_link("", Tokens(engine), "swallow", "swallow-1")
+    answer = client.get(link)
+
+    assert "It came early this year." in answer.text
+    assert f'href="{URL}{link}"' in answer.text
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["x-robots-tag"] == "noindex, nofollow"
+    assert "og:title" not in answer.text
+    assert "Content-Security-Policy" in answer.headers
+
+
+@pytest.mark.parametrize("slug", ["swallow", "thaw"])
+def test_no_other_link_opens_an_issue_of_a_segment(client, engine, edition, slug):
+    """A token guessed, of another action, of another issue, or of a dispatch that is not under way."""
+    dispatch(engine, edition, archived=False, state=DispatchState.PLANNED)
+    tokens = Tokens(engine)
+    wrong = [tokens.sign("issue", "swallow-1"), tokens.sign("unsubscribe", "swallow-1"), "x", "swallow-1"]
+
+    for token in wrong:
+        assert client.get(f"/issues/{slug}/{token}").status_code == 404
+
+
+def test_an_issue_for_everybody_and_for_a_segment_shows_what_went_to_everybody(
+    client, publication, engine, edition
+):
+    dispatch(engine, edition)
+    dispatch(engine, compiled(publication, ISSUE.replace("early", "late")), name="swallow-2", archived=False)
+
+    assert "early" in client.get("/issues/swallow").text
+
+
+def test_a_long_list_has_pages(client, publication, engine):
+    for number in range(PAGE + 1):
+        text = ISSUE.replace("2026-04-11", f"2026-03-{number + 1:02}").replace("swallow", f"s{number}")
+        dispatch(engine, compiled(publication, text), name=f"s{number}-1")
+
+    first, second = client.get("/issues/"), client.get("/issues/?page=2")
+    assert first.text.count('href="/issues/s') == PAGE
+    assert 'href="/issues/?page=2" rel="next"' in first.text
+    assert re.findall(r'href="(/issues/s\w+)"', second.text) == ["/issues/s0"]
+    assert 'href="/issues/" rel="prev"' in second.text
+    assert f'<link rel="canonical" href="{URL}/issues/?page=2">' in second.text
+    assert "/issues/?q=early&amp;page=2" in client.get("/issues/?q=early").text
+
+
+@pytest.mark.parametrize("page", ["0", "2", "-1", "x", "9" * 30, "1.0", "²"])
+def test_a_page_that_is_none_is_not_there(client, engine, edition, page):
+    dispatch(engine, edition)
+
+    assert client.get("/issues/", params={"page": page}).status_code == 404
+
+
+def test_a_list_that_is_known_is_not_sent_again_until_it_changes(client, publication, engine, edition):
+    dispatch(engine, edition)
+    etag = client.get("/issues/").headers["etag"]
+    assert client.get("/issues/", headers={"if-none-match": etag}).status_code == 304
+
+    later = ISSUE.replace("slug: swallow", "slug: thaw")
+    dispatch(engine, compiled(publication, later), name="thaw-1")
+    assert client.get("/issues/", headers={"if-none-match": etag}).status_code == 200

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 from webclient import WebClient
 
 from newsletter.web import Guard
-from newsletter.web.guard import LOOPBACK, MAX_BODY
+from newsletter.web.guard import LOOPBACK, MAX_ADDRESS, MAX_BODY, MAX_HEADERS
 
 HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 
@@ -70,3 +72,44 @@ def test_any_other_name_is_refused(host):
 )
 def test_another_site_cannot_send(origin, status):
     assert door(hosts=LOOPBACK).post("/echo", headers={"origin": origin}).status_code == status
+
+
+def test_a_request_with_two_lengths_is_refused():
+    headers = {"content-length": "3", "transfer-encoding": "chunked"}
+    answer = door().get("/kept", headers=headers)
+
+    assert (answer.status_code, answer.headers["connection"]) == (400, "close")
+
+
+def test_headers_and_addresses_have_a_limit():
+    assert door().get("/kept", headers={"x-long": "a" * MAX_HEADERS}).status_code == 431
+    assert door().get("/kept?" + "a" * MAX_ADDRESS).status_code == 414
+
+
+def test_a_body_that_does_not_come_is_not_waited_for():
+    """The client is told so, and its connection ends."""
+
+    async def stalled():
+        yield b"x"
+        await asyncio.Event().wait()
+
+    answer = door(body_seconds=0.05).post("/echo", content=stalled())
+
+    assert (answer.status_code, answer.headers["connection"]) == (408, "close")
+
+
+def test_what_is_told_over_tls_is_told_over_tls_only():
+    client = WebClient(door(over_tls={"strict-transport-security": "max-age=1"})._app, "https://a.example")
+
+    assert client.get("/kept").headers["strict-transport-security"] == "max-age=1"
+    assert (
+        "strict-transport-security" not in door(over_tls={"strict-transport-security": "x"}).get("/").headers
+    )
+
+
+def test_a_form_of_another_site_passes_where_a_token_says_who_asks():
+    """RFC 8058: the page of a mail service may send it; but no other name is answered for it."""
+    client = door(hosts=LOOPBACK, forms_of_others=True)
+
+    assert client.post("/echo", headers={"origin": "https://mail.example.com"}).status_code == 200
+    assert client.post("/echo", headers={"host": "mail.example.com"}).status_code == 403

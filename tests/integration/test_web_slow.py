@@ -1,0 +1,152 @@
+"""Slow, many and impolite clients, against a real server on a port."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import threading
+
+import pytest
+
+PROGRAM = """
+import sys, time
+from fastapi import FastAPI, Request
+from newsletter.web import Guard, Patience, serve
+
+app = FastAPI()
+
+@app.get("/")
+def root():
+    return "here"
+
+@app.get("/slow")
+def slow():
+    print("begun", flush=True)
+    sys.stdin.readline()
+    return "done"
+
+@app.post("/")
+async def posted(request: Request):
+    return len(await request.body())
+
+app.add_middleware(Guard, headers={}, body_seconds=0.3)
+patience = Patience(headers=0.3, idle=1, connections=8, grace=20)
+serve(app, port=0, patience=patience, on_ready=lambda url: print(url, flush=True))
+print("left", flush=True)
+"""
+
+
+@pytest.fixture
+def service():
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen([sys.executable, "-c", PROGRAM], text=True, **pipes) as process:
+        yield process
+        process.kill()
+
+
+@pytest.fixture
+def port(service):
+    return int(service.stdout.readline().rpartition(":")[2])
+
+
+def connected(port):
+    connection = socket.create_connection(("127.0.0.1", port))
+    connection.settimeout(60)  # against hanging for ever only
+    return connection
+
+
+def rest(connection):
+    """All that comes until the server closes; nothing, if it cuts the connection."""
+    data = b""
+    try:
+        while piece := connection.recv(65536):
+            data += piece
+    except ConnectionResetError:
+        pass
+    return data
+
+
+@pytest.mark.parametrize(
+    "begun", [b"", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A: "], ids=["silent", "headers"]
+)
+def test_who_does_not_finish_its_headers_is_cut_off(port, begun):
+    """Slowloris: the connection ends, though not one more byte comes."""
+    with connected(port) as slow:
+        slow.sendall(begun)
+        assert rest(slow) == b""
+    with connected(port) as other:
+        other.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+        assert rest(other).startswith(b"HTTP/1.1 200")
+
+
+def test_who_trickles_headers_after_a_first_answer_is_cut_off_too(port):
+    with connected(port) as slow:
+        slow.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert slow.recv(65536).startswith(b"HTTP/1.1 200")
+        slow.sendall(b"GET / HT")
+        rest(slow)
+
+
+def test_who_does_not_finish_its_body_is_answered_and_cut_off(port):
+    with connected(port) as slow:
+        slow.sendall(b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\nabc")
+        assert rest(slow).startswith(b"HTTP/1.1 408")
+
+
+def test_one_address_may_not_have_all_connections(port):
+    """Of eight, a quarter; the others stay for others."""
+    held = [connected(port) for _ in range(2)]
+    with connected(port) as third:
+        third.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+        assert rest(third) == b""
+    for each in held:
+        each.close()
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /x HTTP/1.1\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost : a\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 100_000 + b"\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00",
+    ],
+    ids=["both lengths", "two lengths", "negative", "unknown coding", "blank in name", "no host", "two hosts",
+         "long header", "TLS"],
+)  # fmt: skip
+def test_what_two_servers_might_read_differently_is_refused(port, request_):
+    """Request smuggling: nothing behind such a request is taken for another one."""
+    with connected(port) as connection:
+        connection.sendall(request_)
+        answer = rest(connection)
+
+    assert answer.count(b"HTTP/1.1 ") <= 1
+    assert b"HTTP/1.1 2" not in answer
+
+
+def test_a_request_that_is_being_answered_is_finished_before_it_stops(service, port):
+    """SIGTERM, as systemd sends it."""
+    answer = []
+
+    def ask():
+        with connected(port) as connection:
+            connection.sendall(b"GET /slow HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            answer.append(rest(connection))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    assert service.stdout.readline() == "begun\n"
+    service.terminate()
+    service.stdin.write("\n")
+    service.stdin.flush()
+    asking.join(60)
+
+    assert answer[0].endswith(b'"done"')
+    assert service.stdout.readline() == "left\n"
+    assert service.wait(timeout=60) == 0
