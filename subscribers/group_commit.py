@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 from subscribers.database import writing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from sqlalchemy import Connection, Engine
 
@@ -43,35 +43,6 @@ def write_together(engine: Engine, write: Callable[[Connection], T]) -> T:
     return group.take(engine, _Write(write))
 
 
-def write_all(engine: Engine, writes: Sequence[Callable[[Connection], T]]) -> list[T | BaseException]:
-    """What each of *writes* returned, all of them durable, or what kept it from being; in one transaction.
-
-    If one makes the transaction fail, each is done again by itself, so that only that one is left out.
-    """
-    batch = [_Write(write) for write in writes]
-
-    def attempt(connection: Connection) -> None:
-        for each in batch:
-            each.attempt(connection)
-
-    try:
-        write_together(engine, attempt)
-    except Exception as error:  # noqa: BLE001 - its own caller gets it
-        for each in batch:
-            _alone(engine, each, error if len(batch) == 1 else None)
-    return [each.result() for each in batch]
-
-
-def _alone(engine: Engine, write: _Write[Any], failed: BaseException | None) -> None:
-    if failed is None:
-        try:
-            write_together(engine, write.attempt)
-        except Exception as error:  # noqa: BLE001 - its own caller gets it
-            failed = error
-    if failed is not None:
-        write.fail(failed)
-
-
 class _Write(Generic[T]):
     """One write, and what came of it."""
 
@@ -93,9 +64,6 @@ class _Write(Generic[T]):
 
     def fail(self, error: BaseException) -> None:
         self._error = error
-
-    def result(self) -> T | BaseException:
-        return self._value if self._error is None else self._error  # type: ignore[return-value]
 
     def outcome(self) -> T:
         if self._error is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, bindparam, insert, select, update
@@ -18,12 +18,14 @@ from subscribers.topics import has_topic, leave, settle, topic_id
 from subscribers.words import take_words
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from sqlalchemy import ColumnElement, Connection, Row
 
 _SAID = ("kind", "source", "text", "ip", "user_agent", "text_version", "topic", "status", "at")
-# PostgreSQL locks the row here and looks again once it has the lock: of two at once, one finds nobody.
+# PostgreSQL locks the rows here, always in the same order, and looks at each again once it has the lock: of
+# two at once, one finds nobody.
 _TELL = (
     insert(CONSENT_EVENT)
     .from_select(
@@ -33,16 +35,17 @@ _TELL = (
             *(bindparam(f"said_{name}", type_=CONSENT_EVENT.c[name].type) for name in _SAID),
         )
         .where(
-            SUBSCRIBER.c.public_id == bindparam("who"),
+            SUBSCRIBER.c.public_id.in_(bindparam("people", expanding=True)),
             SUBSCRIBER.c.status.not_in([Status.UNSUBSCRIBED.value, Status.ERASED.value]),
         )
+        .order_by(SUBSCRIBER.c.id)
         .with_for_update(),
     )
     .returning(CONSENT_EVENT.c.subscriber_id)
 )
 _LEAVE = (
     update(SUBSCRIBER)
-    .where(SUBSCRIBER.c.id == bindparam("number"))
+    .where(SUBSCRIBER.c.id.in_(bindparam("numbers", expanding=True)))
     .values(status=Status.UNSUBSCRIBED.value, updated_at=bindparam("moment"))
 )
 
@@ -92,22 +95,36 @@ def leave_all(connection: Connection, row: Row[Any], consent: Consent, at: datet
     return True
 
 
-def leave_by_link(connection: Connection, who: str, topic: str, consent: Consent, at: datetime) -> bool:
-    """Let the person of the public id *who* leave the *topic*, or everything; in two statements, for thousands at once.
+@dataclass(frozen=True)
+class Wish:
+    """That the person of the public id *who* leaves the *topic*, or everything; *source* says how it came."""
 
-    A topic that is no more takes its readers with it: they leave everything. False if they had left before,
-    or there is nobody of that name.
+    who: str
+    source: str
+    topic: str = ""
+
+
+def leave_by_links(connection: Connection, wishes: Sequence[Wish], at: datetime) -> None:
+    """Let all who wish it leave; of everything in two statements, however many they are.
+
+    A topic that is no more takes its readers with it: they leave everything. Who left before, and whom nobody
+    knows, is passed over.
     """
-    if topic and has_topic(connection, topic):
-        row = find_row(connection, SUBSCRIBER.c.public_id == who)
-        return row is not None and leave_topic(connection, row, topic, consent, at)
-    told = consent_row(0, consent, at, Status.UNSUBSCRIBED)
-    found = connection.execute(_TELL, {"who": who, **{f"said_{name}": told[name] for name in _SAID}})
-    row = found.first()
-    if row is None:
-        return False
-    connection.execute(_LEAVE, {"number": row.subscriber_id, "moment": at})
-    return True
+    everything: dict[str, set[str]] = {}
+    for wish in wishes:
+        if wish.topic and has_topic(connection, wish.topic):
+            row = find_row(connection, SUBSCRIBER.c.public_id == wish.who)
+            said = Consent(ConsentKind.OPTED_OUT, wish.source)
+            if row is not None:
+                leave_topic(connection, row, wish.topic, said, at)
+        else:
+            everything.setdefault(wish.source, set()).add(wish.who)
+    for source, people in everything.items():
+        told = consent_row(0, Consent(ConsentKind.OPTED_OUT, source), at, Status.UNSUBSCRIBED)
+        said_of_all = {f"said_{name}": told[name] for name in _SAID}
+        left = connection.scalars(_TELL, {"people": sorted(people), **said_of_all}).all()
+        if left:
+            connection.execute(_LEAVE, {"numbers": left, "moment": at})
 
 
 def leave_topic(connection: Connection, row: Row[Any], topic: str, consent: Consent, at: datetime) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request
@@ -11,8 +10,8 @@ from fastapi.responses import HTMLResponse, Response
 
 from newsletter.public.desk import masked
 from newsletter.public.gathering import Gathering
-from subscribers import Consent, ConsentKind, Status, now
-from subscribers.leaving import leave_by_link
+from subscribers import Status
+from subscribers.leaving import Wish, leave_by_links
 
 if TYPE_CHECKING:
     from newsletter.public.desk import Desk
@@ -45,7 +44,9 @@ def leaving(desk: Desk) -> APIRouter:
         )
 
     nobody = _left(desk, None)
-    gathering: Gathering[bool] = Gathering(desk.engine)
+    gathering: Gathering[Wish] = Gathering(
+        desk.engine, lambda connection, wishes: leave_by_links(connection, wishes, desk.store.clock())
+    )
 
     @router.post("/unsubscribe/{token}")
     async def leave(token: str, request: Request) -> Response:
@@ -60,10 +61,7 @@ def leaving(desk: Desk) -> APIRouter:
         if grant is None:  # perhaps another process made a key since
             grant = await run_in_threadpool(desk.grant, "unsubscribe", token)
         source = "one-click" if one_click else "unsubscribe page"
-        said = Consent(ConsentKind.OPTED_OUT, source)
-        await gathering.write(
-            partial(leave_by_link, who=grant.public_id, topic=grant.topic, consent=said, at=now())
-        )
+        await gathering.add(Wish(grant.public_id, source, grant.topic))
         if one_click and not grant.topic:  # a mail service asks, and shows nobody the answer
             return HTMLResponse(nobody.body)
         return await run_in_threadpool(_gone, desk, grant)
