@@ -23,7 +23,7 @@ from statistics import median
 from time import perf_counter, sleep
 from typing import TYPE_CHECKING
 
-from benchmarks.memory import filled
+from benchmarks.listing import fill
 from newsletter.config import load_publication
 from newsletter.editions import press
 from newsletter.messages import Composer, Envelope, Recipient
@@ -135,7 +135,7 @@ def publication(folder: Path, count: int) -> Path:
     stories = stories[: stories.rindex("\n\n", 0, int(len(stories) * SHARE))]
     (folder / "issues" / "long.md").write_text(f"---\n{head}---\n{stories}\n\n{body}", encoding="utf-8")
     engine = open_database(load_publication(folder))
-    filled(SubscriberStore(engine), count)
+    fill(SubscriberStore(engine), count)
     engine.dispose()
     return folder
 

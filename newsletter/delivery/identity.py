@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
+from binascii import hexlify
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -15,7 +16,7 @@ from secrets import token_hex
 from subscribers.columns import now
 
 # Letters for the digits of a number: no address of a mail or name of a file minds them.
-_LETTERS = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
+_LETTERS = bytes.maketrans(b"0123456789abcdef", b"abcdefghijklmnop")
 
 
 def delivery_id(secret: bytes, subscriber_id: int) -> str:
@@ -28,14 +29,24 @@ def delivery_id(secret: bytes, subscriber_id: int) -> str:
     by side in the database's index: names without any order would write all over it with every batch. The
     other eighteen, 72 bits, are the recipient's own.
     """
-    own = blake2b(subscriber_id.to_bytes(8, "big"), key=secret, digest_size=9).hexdigest()
-    return _block_name(secret, subscriber_id >> 10) + own.translate(_LETTERS)
+    own = _begun(secret).copy()
+    own.update(subscriber_id.to_bytes(8, "big"))
+    return _block_name(secret, subscriber_id >> 10) + _letters(own.digest())
 
 
 @lru_cache(maxsize=256)
 def _block_name(secret: bytes, block: int) -> str:
-    digest = blake2b(block.to_bytes(8, "big"), key=secret, digest_size=3, person=b"block").hexdigest()
-    return digest.translate(_LETTERS)
+    return _letters(blake2b(block.to_bytes(8, "big"), key=secret, digest_size=3, person=b"block").digest())
+
+
+@lru_cache(maxsize=16)
+def _begun(secret: bytes) -> blake2b:
+    """The hash with the key in it, from which each name goes on: half of the work is in the key."""
+    return blake2b(key=secret, digest_size=9)
+
+
+def _letters(digest: bytes) -> str:
+    return hexlify(digest).translate(_LETTERS).decode("ascii")
 
 
 def worker_name() -> str:
