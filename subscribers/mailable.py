@@ -12,6 +12,7 @@ from sqlalchemy import Text, and_, bindparam, case, cast, func, literal, null, s
 
 from subscribers.columns import UtcTime, now
 from subscribers.models import Status, SubscriptionState
+from subscribers.prepared import Prepared
 from subscribers.suppression import ALL, scope_of
 from subscribers.tables import SUBSCRIBER, SUPPRESSION, TAGS, TOPICS, among_given, given, pages
 from subscribers.words import words_of
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import ItemsView, Iterator, Sequence
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement, Connection, FromClause, Select
+    from sqlalchemy import ColumnElement, Connection, FromClause
 
     from subscribers.segments import Segment
 
@@ -166,14 +167,14 @@ def candidates(
 
 
 @lru_cache(maxsize=64)
-def _rows_among(dialect: str, topic: str) -> Select[Any]:
-    """The rows of some subscribers; made once, since making it costs more than running it.
+def _rows_among(dialect: str, topic: str) -> Prepared:
+    """The rows of some subscribers.
 
     Times and attributes are read as the text that the database has: to parse them costs more than all the
     rest, and is done for those only of whom something is asked. The zone of a connection is always UTC.
     """
     columns = SUBSCRIBER.c
-    return (
+    return Prepared(
         select(
             columns.id,
             columns.public_id,
@@ -203,7 +204,9 @@ def addressees(
         return {}
     dialect = connection.dialect.name
     parameters = {**given(dialect, ids), "at": at or now()}
-    rows = connection.execute(_rows_among(dialect, topic), parameters).all()
+    if not connection.in_transaction():
+        connection.begin()  # for one view of the list; it ends with the connection
+    rows = _rows_among(dialect, topic).run(connection, parameters).fetchall()
     tags, topics = words_of(connection, TAGS, ids), words_of(connection, TOPICS, ids)
     if not tags and not topics:
         return {row[0]: Addressee(row) for row in rows}

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ARRAY, JSON, BigInteger, Text, any_, bindparam, func, literal, select, true
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import make_url
 from sqlmodel import SQLModel
 
 from subscribers import models
 from subscribers.columns import UtcTime
+from subscribers.prepared import positional_dialect
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from sqlalchemy import Column, ColumnElement, Connection, Dialect, Select, Table
+    from sqlalchemy import Column, ColumnElement, Connection, Select, Table
     from sqlalchemy.sql.compiler import SQLCompiler
 
 
@@ -173,16 +173,8 @@ def _for_sqlite(value: object) -> object:
 def _insert_sql(dialect: str, table: Table, columns: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
     """The statement with positional parameters, and the columns in the order of these."""
     statement = (sqlite if dialect == "sqlite" else postgresql).insert(table).on_conflict_do_nothing()
-    compiled: SQLCompiler = statement.compile(dialect=_positional(dialect), column_keys=list(columns))
+    compiled: SQLCompiler = statement.compile(dialect=positional_dialect(dialect), column_keys=list(columns))
     return str(compiled), tuple(compiled.positiontup or ())
-
-
-def _positional(dialect: str) -> Dialect:
-    """A dialect that writes its parameters as ``?`` or ``%s``."""
-    url, style = ("sqlite://", "qmark") if dialect == "sqlite" else ("postgresql+psycopg://", "format")
-    kind: Any = make_url(url).get_dialect()
-    positional: Dialect = kind(paramstyle=style)
-    return positional
 
 
 def encoded(connection: Connection, table: Table, column: str, values: Sequence[Any]) -> Sequence[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
@@ -41,6 +42,8 @@ _STATES = {
     Verdict.UNCERTAIN: DeliveryState.UNCERTAIN,
     Verdict.REFUSED: DeliveryState.REJECTED,
 }
+# To ask the enumeration for each of a thousand recipients takes as long as all the rest of `judge`.
+_POSTPONED, _DEFERRED = Verdict.POSTPONED, Verdict.DEFERRED
 
 
 @dataclass(frozen=True)
@@ -68,19 +71,36 @@ class Job:
     random: Random = field(default_factory=Random)
 
 
-def deliver_batch(job: Job, connection: Connection, worker: str) -> bool:
-    """Claim one batch, hand over its messages window by window, and record what came of each.
+def deliver_batches(job: Job, connection: Connection, worker: str) -> None:
+    """Work through batch after batch, until none can be had or nothing may leave for a while.
+
+    Raises:
+        ProviderError: as `deliver_batch`.
+    """
+    lease: ledger.Lease | None = None
+    goes_on = True
+    while goes_on and not job.stopping():
+        if lease is None:
+            busy = job.pace.busy_lanes()
+            lease = ledger.claim(job.engine, job.dispatch_id, worker, job.clock(), busy=busy)
+        if lease is None:
+            return
+        lease, goes_on = deliver_batch(job, connection, lease)
+    if lease is not None:
+        with suppress(LeaseLostError):
+            recovery.release(job.engine, lease, job.clock())
+
+
+def deliver_batch(job: Job, connection: Connection, lease: ledger.Lease) -> tuple[ledger.Lease | None, bool]:
+    """Hand over the messages of a batch window by window, and record what came of each.
 
     Returns:
-        False if there was no batch to claim, or nothing may leave for a while.
+        The next batch, if it was claimed as this one ended; and False if nothing may leave for a while.
 
     Raises:
         ProviderError: the provider is gone; what was handed over is recorded, everybody else is free again.
     """
-    busy = job.pace.busy_lanes()
-    lease = ledger.claim(job.engine, job.dispatch_id, worker, job.clock(), busy=busy)
-    if lease is None:
-        return False
+    following: ledger.Lease | None = None
     trouble: ProviderError | None = None
     grant: Grant | None = None
     waits: list[float] = []
@@ -101,7 +121,7 @@ def deliver_batch(job: Job, connection: Connection, worker: str) -> bool:
             outcomes, trouble = hand_over(connection, list(messages.values()))
             entries, later = judge(job, authorised, messages, outcomes, trouble)
             waits += [outcome.wait for outcome in later.values()]
-            lease = record(job, authorised, entries, later)
+            lease, following = record(job, authorised, entries, later, ends=trouble is not None)
 
             job.progress(_counts(authorised, (*skipped, *entries), later))
             job.circuit.note(entries)
@@ -110,10 +130,10 @@ def deliver_batch(job: Job, connection: Connection, worker: str) -> bool:
             recovery.release(job.engine, lease, job.clock(), ready_at=ready_at, retry_at=retry_at)
     except LeaseLostError:
         # Somebody took this worker for dead and named those in doubt. They hold the batch; nothing is ours.
-        return True
+        return None, True
     if trouble is not None:
         raise trouble
-    return grant is None or grant.count > 0 or grant.lane
+    return following, grant is None or grant.count > 0 or grant.lane
 
 
 def compose(job: Job, ids: Sequence[int], batch: int) -> tuple[dict[int, Message], list[Entry]]:
@@ -173,33 +193,42 @@ def judge(
     """
     entries: list[Entry] = []
     later: dict[int, Outcome] = {}
+    tried = lease.tries or {}
     for subscriber_id, message in messages.items():
-        name, tries = message.delivery_id, lease.tried(subscriber_id) + 1
+        name, tries = message.delivery_id, tried.get(subscriber_id, 0) + 1
         outcome = outcomes.get(name)
         if outcome is None and trouble is not None:
             continue
         if outcome is None:
             outcome = Outcome(name, Verdict.UNCERTAIN, "the provider told no outcome")
-        if outcome.verdict is Verdict.POSTPONED or (
-            outcome.verdict is Verdict.DEFERRED and not job.backoff.exhausted(tries)
-        ):
+        _, verdict, reason, provider_id, _ = outcome
+        if verdict is _POSTPONED or (verdict is _DEFERRED and not job.backoff.exhausted(tries)):
             later[subscriber_id] = outcome
             continue
-        state = _STATES.get(outcome.verdict, DeliveryState.FAILED)
-        entries.append(Entry(subscriber_id, name, state, outcome.reason, outcome.provider_id, tries))
+        state = _STATES.get(verdict, DeliveryState.FAILED)
+        entries.append(Entry(subscriber_id, name, state, reason, provider_id, tries))
     return entries, later
 
 
 def record(
-    job: Job, lease: ledger.Lease, entries: Sequence[Entry], later: Mapping[int, Outcome]
-) -> ledger.Lease:
+    job: Job, lease: ledger.Lease, entries: Sequence[Entry], later: Mapping[int, Outcome], *, ends: bool
+) -> tuple[ledger.Lease, ledger.Lease | None]:
     """Write down a window: what came of whom, and who is to be tried *later*.
+
+    If the batch ends with it, the next one is claimed in the same transaction, unless the work *ends*.
 
     Raises:
         LeaseLostError: the batch has another holder.
     """
-    untried = {who for who, outcome in later.items() if outcome.verdict is Verdict.POSTPONED}
-    return ledger.record(job.engine, lease, entries, later.keys() - untried, job.clock(), postponed=untried)
+    postponed = {who for who, outcome in later.items() if outcome.verdict is Verdict.POSTPONED}
+    deferred = later.keys() - postponed
+    if ends or job.stopping():
+        after = ledger.record(job.engine, lease, entries, deferred, job.clock(), postponed=postponed)
+        return after, None
+    busy = job.pace.busy_lanes()
+    return ledger.record_and_claim(
+        job.engine, lease, entries, deferred, job.clock(), postponed=postponed, busy=busy
+    )
 
 
 def _counts(lease: ledger.Lease, entries: Sequence[Entry], later: Mapping[int, Outcome]) -> Counter[str]:
@@ -207,7 +236,8 @@ def _counts(lease: ledger.Lease, entries: Sequence[Entry], later: Mapping[int, O
     counts: Counter[str] = Counter(entry.state for entry in entries)
     deferred = [who for who, outcome in later.items() if outcome.verdict is not Verdict.POSTPONED]
     counts[DEFERRED] = sum(lease.tried(who) == 0 for who in deferred)
-    counts[DEFERRED] -= sum(lease.tried(entry.subscriber_id) > 0 for entry in entries)
+    if lease.tries:
+        counts[DEFERRED] -= sum(lease.tried(entry.subscriber_id) > 0 for entry in entries)
     return counts
 
 

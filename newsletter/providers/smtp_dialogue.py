@@ -156,9 +156,9 @@ class Line:
 
 
 def _wait_in_system(end: socket.socket) -> None:
-    """Let the system watch the timeout (socket(7), SO_RCVTIMEO), and not Python, which asks it twice each time.
+    """Let the system watch the timeout (socket(7), SO_RCVTIMEO) instead of Python.
 
-    Each question costs a message's thread its turn.
+    Python asks the system twice each time, and with each question a thread loses its turn to the others.
     """
     seconds = end.gettimeout()
     if seconds is None or isinstance(end, ssl.SSLSocket) or sys.platform != "linux":
