@@ -14,7 +14,7 @@ from subscribers.columns import UtcTime, now
 from subscribers.models import Status, SubscriptionState
 from subscribers.prepared import Prepared
 from subscribers.suppression import ALL, scope_of
-from subscribers.tables import SUBSCRIBER, SUPPRESSION, TAGS, TOPICS, among_given, given, pages
+from subscribers.tables import SUBSCRIBER, SUPPRESSION, TAGS, TOPICS, among_given, are_dense, given, pages
 from subscribers.words import words_of
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def candidates(
 
 
 @lru_cache(maxsize=64)
-def _rows_among(dialect: str, topic: str) -> Prepared:
+def _rows_among(dialect: str, topic: str, *, dense: bool) -> Prepared:
     """The rows of some subscribers.
 
     Times and attributes are read as the text that the database has: to parse them costs more than all the
@@ -189,7 +189,7 @@ def _rows_among(dialect: str, topic: str) -> Prepared:
             _barrier(topic, bindparam("at", type_=UtcTime)),
         )
         .select_from(_with_barriers(topic))
-        .where(among_given(dialect, columns.id))
+        .where(among_given(dialect, columns.id, dense=dense))
     )
 
 
@@ -202,11 +202,14 @@ def addressees(
     """
     if not ids:
         return {}
-    dialect = connection.dialect.name
-    parameters = {**given(dialect, ids), "at": at or now()}
+    dialect, dense = connection.dialect.name, are_dense(ids)
+    parameters = {**given(dialect, ids, dense=dense), "at": at or now()}
     if not connection.in_transaction():
         connection.begin()  # for one view of the list; it ends with the connection
-    rows = _rows_among(dialect, topic).run(connection, parameters).fetchall()
+    rows = _rows_among(dialect, topic, dense=dense).run(connection, parameters).fetchall()
+    if dense and max(ids) - min(ids) >= len(ids):
+        wanted = set(ids)
+        rows = [row for row in rows if row[0] in wanted]
     tags, topics = words_of(connection, TAGS, ids), words_of(connection, TOPICS, ids)
     if not tags and not topics:
         return {row[0]: Addressee(row) for row in rows}

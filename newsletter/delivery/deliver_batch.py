@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from newsletter.delivery import lanes, ledger, recovery
 from newsletter.delivery.entries import Entry
-from newsletter.delivery.identity import delivery_id
+from newsletter.delivery.identity import delivery_ids
 from newsletter.delivery.ledger import LeaseLostError
 from newsletter.delivery.models import DeliveryState
 from newsletter.delivery.retry import Backoff
@@ -35,12 +35,14 @@ if TYPE_CHECKING:
 
 #: What progress calls those who were not taken for now and wait to be tried again.
 DEFERRED = "deferred"
-#: What a verdict is called in the ledger; a deferred message has no outcome yet.
+#: What a verdict is called in the ledger; a deferred message has no outcome before its tries are exhausted.
 _STATES = {
     Verdict.ACCEPTED: DeliveryState.ACCEPTED,
     Verdict.REJECTED: DeliveryState.REJECTED,
     Verdict.UNCERTAIN: DeliveryState.UNCERTAIN,
     Verdict.REFUSED: DeliveryState.REJECTED,
+    Verdict.DEFERRED: DeliveryState.FAILED,
+    Verdict.STOPPED: DeliveryState.FAILED,
 }
 # To ask the enumeration for each of a thousand recipients takes as long as all the rest of `judge`.
 _POSTPONED, _DEFERRED = Verdict.POSTPONED, Verdict.DEFERRED
@@ -145,24 +147,23 @@ def compose(job: Job, ids: Sequence[int], batch: int) -> tuple[dict[int, Message
         people = job.store.addressees(connection, ids, topic=job.topic)
     messages: dict[int, Message] = {}
     skipped: list[Entry] = []
-    compose_one, links, secret = job.composer.compose, job.links, job.secret
+    compose_one, links = job.composer.compose, job.links
     timestamp, smtputf8 = job.clock().timestamp(), job.provider.smtputf8
-    for subscriber_id in ids:
-        name = delivery_id(secret, subscriber_id)
+    for subscriber_id, name in zip(ids, delivery_ids(job.secret, ids), strict=True):
         person = people.get(subscriber_id)
         barrier = "erased" if person is None else person.barrier
         if person is not None and barrier is None:
-            recipient = Recipient(person.email, person.name, person.fields, links(person.public_id))
+            recipient = Recipient(person.email, person.name, person, links(person.public_id))
             try:
                 messages[subscriber_id] = compose_one(
                     recipient, name, timestamp, smtputf8=smtputf8, batch=batch
                 )
+                continue
             except MissingValue as error:
                 barrier = error.reason
             except UnmailableError as error:
                 barrier = error.what
-        if barrier is not None:
-            skipped.append(Entry(subscriber_id, name, DeliveryState.SKIPPED, barrier, attempts=0))
+        skipped.append(Entry(subscriber_id, name, DeliveryState.SKIPPED, barrier or "", attempts=0))
     return messages, skipped
 
 
@@ -205,8 +206,7 @@ def judge(
         if verdict is _POSTPONED or (verdict is _DEFERRED and not job.backoff.exhausted(tries)):
             later[subscriber_id] = outcome
             continue
-        state = _STATES.get(verdict, DeliveryState.FAILED)
-        entries.append(Entry(subscriber_id, name, state, reason, provider_id, tries))
+        entries.append(Entry(subscriber_id, name, _STATES[verdict], reason, provider_id, tries))
     return entries, later
 
 

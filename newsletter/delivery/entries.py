@@ -46,8 +46,9 @@ def enter(
     sqlite = connection.dialect.name == "sqlite"
     # A moment as SQLAlchemy writes it into SQLite.
     at = now.replace(tzinfo=None).isoformat(" ", "microseconds") if sqlite else now
+    words = _WORDS
     rows = [
-        (dispatch_id, who, name, batch, _WORDS[state], reason, provider_id, attempts, at)
+        (dispatch_id, who, name, batch, words[state], reason, provider_id, attempts, at)
         for who, name, state, reason, provider_id, attempts in entries
     ]
     write = _insert if sqlite else _copy

@@ -12,8 +12,12 @@ from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from secrets import token_hex
+from typing import TYPE_CHECKING
 
 from subscribers.columns import now
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 # Letters for the digits of a number: no address of a mail or name of a file minds them.
 _LETTERS = bytes.maketrans(b"0123456789abcdef", b"abcdefghijklmnop")
@@ -29,23 +33,24 @@ def delivery_id(secret: bytes, subscriber_id: int) -> str:
     by side in the database's index: names without any order would write all over it with every batch. The
     other eighteen, 72 bits, are the recipient's own.
     """
-    own = _begun(secret).copy()
-    own.update(subscriber_id.to_bytes(8, "big"))
-    return _block_name(secret, subscriber_id >> 10) + _letters(own.digest())
+    return delivery_ids(secret, (subscriber_id,))[0]
+
+
+def delivery_ids(secret: bytes, ids: Iterable[int]) -> list[str]:
+    """The names of many deliveries, as by `delivery_id`."""
+    keyed = blake2b(key=secret, digest_size=9)  # half of the work is in the key, and done once
+    names = []
+    for who in ids:
+        own = keyed.copy()
+        own.update(who.to_bytes(8, "big"))
+        letters = hexlify(own.digest()).translate(_LETTERS).decode("ascii")
+        names.append(_block_name(secret, who >> 10) + letters)
+    return names
 
 
 @lru_cache(maxsize=256)
 def _block_name(secret: bytes, block: int) -> str:
-    return _letters(blake2b(block.to_bytes(8, "big"), key=secret, digest_size=3, person=b"block").digest())
-
-
-@lru_cache(maxsize=16)
-def _begun(secret: bytes) -> blake2b:
-    """The hash with the key in it, from which each name goes on: half of the work is in the key."""
-    return blake2b(key=secret, digest_size=9)
-
-
-def _letters(digest: bytes) -> str:
+    digest = blake2b(block.to_bytes(8, "big"), key=secret, digest_size=3, person=b"block").digest()
     return hexlify(digest).translate(_LETTERS).decode("ascii")
 
 
