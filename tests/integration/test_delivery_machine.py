@@ -32,7 +32,7 @@ from hypothesis.stateful import (
 from sqlalchemy import delete, event, select, update
 from sqlalchemy.exc import DBAPIError
 
-from newsletter.delivery import DeliveryState, DispatchState, cancel, ledger, pause, recovery, status
+from newsletter.delivery import DeliveryState, DispatchState, cancel, leases, ledger, pause, recovery, status
 from newsletter.delivery.control import begin
 from newsletter.delivery.entries import Entry
 from newsletter.delivery.identity import delivery_id
@@ -142,8 +142,9 @@ class LedgerMachine(RuleBasedStateMachine):
         if fate in (DeliveryState.ACCEPTED, DeliveryState.UNCERTAIN):
             self.taken[waiting[0]] += 1
 
-    @rule(who=WORKERS)
-    def write_down(self, who: str) -> None:
+    @rule(who=WORKERS, claims=st.booleans())
+    def write_down(self, who: str, *, claims: bool = False) -> None:
+        """The outcomes of a window; if the batch ends with it, its worker may *claim* the next one with it."""
         worker = self.workers.get(who)
         if worker is None or (worker.called and not worker.fates):
             return
@@ -154,11 +155,15 @@ class LedgerMachine(RuleBasedStateMachine):
             self.entry(each, state) for each, state in states.items() if isinstance(state, DeliveryState)
         ]
         later = [each for each, state in states.items() if state == "deferred"]
+        record = ledger.record_and_claim if claims else recorded
         with self.losing(worker):
-            worker.lease = ledger.record(self.engine, worker.lease, entries, later, self.now)
+            worker.lease, following = record(self.engine, worker.lease, entries, later, self.now)
             self.doubt |= {each for each, state in states.items() if state is DeliveryState.UNCERTAIN}
             worker.called, worker.fates = (), {}
-            if not worker.lease.ids:
+            if following is not None:
+                assert not worker.lease.ids, "a worker holds two batches"
+                worker.lease = following
+            elif not worker.lease.ids:
                 del self.workers[who]
 
     @rule(who=WORKERS)
@@ -339,6 +344,10 @@ class LedgerMachine(RuleBasedStateMachine):
             assert over
 
 
+def recorded(*values: object) -> tuple[Lease, None]:
+    return ledger.record(*values), None
+
+
 def test_the_ledger_is_this_machine(engine: Engine) -> None:
     machine = type("Machine", (LedgerMachine,), {"engine": engine})
     run_state_machine_as_test(
@@ -356,7 +365,7 @@ def test_the_machine_finds_a_ledger_that_is_no_longer_fenced(
     sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If a batch could be written by who lost it, the machine would see it."""
-    fenced = ledger._write
+    fenced = leases._write
 
     def unfenced(connection: object, lease: Lease, *rest: object) -> None:
         this = BATCH.c.number == lease.number
@@ -364,7 +373,7 @@ def test_the_machine_finds_a_ledger_that_is_no_longer_fenced(
         connection.execute(update(BATCH).where(this).values(**held))
         fenced(connection, lease, *rest)
 
-    monkeypatch.setattr(ledger, "_write", unfenced)
+    monkeypatch.setattr(leases, "_write", unfenced)
     machine = type("Machine", (LedgerMachine,), {"engine": sqlite_engine})
     with pytest.raises((AssertionError, DBAPIError)):
         run_state_machine_as_test(
