@@ -102,7 +102,6 @@ def deliver_batch(job: Job, connection: Connection, lease: ledger.Lease) -> tupl
     Raises:
         ProviderError: the provider is gone; what was handed over is recorded, everybody else is free again.
     """
-    following: ledger.Lease | None = None
     trouble: ProviderError | None = None
     grant: Grant | None = None
     waits: list[float] = []
@@ -123,7 +122,7 @@ def deliver_batch(job: Job, connection: Connection, lease: ledger.Lease) -> tupl
             outcomes, trouble = hand_over(connection, list(messages.values()))
             entries, later = judge(job, authorised, messages, outcomes, trouble)
             waits += [outcome.wait for outcome in later.values()]
-            lease, following = record(job, authorised, entries, later, ends=trouble is not None)
+            lease = record(job, authorised, entries, later, claims=trouble is None)
 
             job.progress(_counts(authorised, (*skipped, *entries), later))
             job.circuit.note(entries)
@@ -135,7 +134,7 @@ def deliver_batch(job: Job, connection: Connection, lease: ledger.Lease) -> tupl
         return None, True
     if trouble is not None:
         raise trouble
-    return following, grant is None or grant.count > 0 or grant.lane
+    return lease.following, grant is None or grant.count > 0 or grant.lane
 
 
 def compose(job: Job, ids: Sequence[int], batch: int) -> tuple[dict[int, Message], list[Entry]]:
@@ -211,23 +210,23 @@ def judge(
 
 
 def record(
-    job: Job, lease: ledger.Lease, entries: Sequence[Entry], later: Mapping[int, Outcome], *, ends: bool
-) -> tuple[ledger.Lease, ledger.Lease | None]:
-    """Write down a window: what came of whom, and who is to be tried *later*.
-
-    If the batch ends with it, the next one is claimed in the same transaction, unless the work *ends*.
+    job: Job, lease: ledger.Lease, entries: Sequence[Entry], later: Mapping[int, Outcome], *, claims: bool
+) -> ledger.Lease:
+    """Write down a window: what came of whom, and who is to be tried *later*; perhaps claim the next batch.
 
     Raises:
         LeaseLostError: the batch has another holder.
     """
     postponed = {who for who, outcome in later.items() if outcome.verdict is Verdict.POSTPONED}
-    deferred = later.keys() - postponed
-    if ends or job.stopping():
-        after = ledger.record(job.engine, lease, entries, deferred, job.clock(), postponed=postponed)
-        return after, None
-    busy = job.pace.busy_lanes()
-    return ledger.record_and_claim(
-        job.engine, lease, entries, deferred, job.clock(), postponed=postponed, busy=busy
+    return ledger.record(
+        job.engine,
+        lease,
+        entries,
+        later.keys() - postponed,
+        job.clock(),
+        postponed=postponed,
+        claims=claims and not job.stopping(),
+        busy=job.pace.busy_lanes(),
     )
 
 

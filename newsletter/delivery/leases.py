@@ -43,6 +43,8 @@ class Lease:
     tries: Mapping[int, int] | None = None
     #: The domain of all recipients, if it has a rate of its own.
     lane: str = ""
+    #: The next batch, if its holder claimed it as this one ended.
+    following: Lease | None = None
 
     @property
     def ids(self) -> tuple[int, ...]:

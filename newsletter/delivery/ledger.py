@@ -4,7 +4,7 @@ Three writes make delivery provable, each one transaction:
 
 1. `claim` leases a batch to one worker and raises its fence: whoever held it before can write no more.
 2. `authorise` marks, before the first byte leaves, the recipients that are about to be handed over.
-3. `record` writes their outcomes and takes them out of the batch.
+3. `record` writes their outcomes and takes them out of the batch; if it ends, it may claim the next.
 
 So after a crash at any point, the marked recipients who are still in their batch are those in doubt
 (`recovery.recover` names them), and everybody else there was provably not handed over.
@@ -50,7 +50,6 @@ __all__ = [
     "finish",
     "outlook",
     "record",
-    "record_and_claim",
 ]
 
 
@@ -103,10 +102,13 @@ def record(
     now: datetime,
     *,
     postponed: Collection[int] = (),
+    claims: bool = False,
+    busy: Collection[str] = (),
 ) -> Lease:
     """Write the outcomes of those that were handed over, and free the others of the mark.
 
-    It is one transaction; if nobody is left in the batch, the batch ends with it.
+    It is one transaction; if nobody is left in the batch, the batch ends with it. Whoever *claims* then has
+    the next one with the same transaction, as by `claim`: it is the lease's ``following``.
 
     Args:
         engine: the database.
@@ -115,43 +117,22 @@ def record(
         deferred: who was not taken for now; they go to the batch's end, with one more try counted.
         now: the moment of the outcome; it renews the lease.
         postponed: who was not tried after all; they go to the batch's end, and no try is counted.
+        claims: whether its holder wants another batch if this one ends.
+        busy: the lanes in which none is claimed.
 
     Raises:
-        LeaseLostError: the batch has another holder.
+        LeaseLostError: the batch has another holder; nothing was written, and nothing claimed.
     """
     after = _after(lease, entries, deferred, postponed)
 
     def write(connection: Connection) -> Lease:
-        _record(connection, after, entries, now)
-        return after
+        rewrite(connection, after, now, state=BatchState.LEASED if after.ids else BatchState.DONE)
+        enter(connection, lease.dispatch_id, lease.number, entries, now)
+        if after.ids or not claims:
+            return after
+        return replace(after, following=take(connection, lease.dispatch_id, lease.worker, now, busy))
 
     return write_together(engine, write)
-
-
-def record_and_claim(
-    engine: Engine,
-    lease: Lease,
-    entries: Sequence[Entry],
-    deferred: Collection[int],
-    now: datetime,
-    *,
-    postponed: Collection[int] = (),
-    busy: Collection[str] = (),
-) -> tuple[Lease, Lease | None]:
-    """As `record`; if the batch ends with it, claims the next one for its holder in the same transaction.
-
-    Raises:
-        LeaseLostError: the batch has another holder; nothing was written and nothing claimed.
-    """
-    after = _after(lease, entries, deferred, postponed)
-
-    def write(connection: Connection) -> Lease | None:
-        _record(connection, after, entries, now)
-        if after.ids:
-            return None
-        return take(connection, lease.dispatch_id, lease.worker, now, busy)
-
-    return after, write_together(engine, write)
 
 
 def _after(
@@ -167,12 +148,6 @@ def _after(
         deferred=lease.deferred + tuple(who for who in lease.untried if who in later),
         tries=tries | {who: lease.tried(who) + 1 for who in counted},
     )
-
-
-def _record(connection: Connection, after: Lease, entries: Sequence[Entry], now: datetime) -> None:
-    state = BatchState.LEASED if after.ids else BatchState.DONE
-    rewrite(connection, after, now, state=state)
-    enter(connection, after.dispatch_id, after.number, entries, now)
 
 
 @dataclass(frozen=True)

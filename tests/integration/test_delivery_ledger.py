@@ -176,9 +176,9 @@ def test_the_next_batch_is_claimed_as_one_ends(engine: Engine, dispatch_id: int)
     """In one transaction: a worker holds one batch at a time, and nobody else's."""
     lease = authorised(engine, dispatch_id, 5)
 
-    ended, following = ledger.record_and_claim(engine, lease, accepted(*lease.untried), [], NOW)
+    ended = ledger.record(engine, lease, accepted(*lease.untried), [], NOW, claims=True)
 
-    assert (ended.ids, following) == ((), Lease(dispatch_id, 2, "first", 1, (6, 7, 8, 9, 10), tries={}))
+    assert (ended.ids, ended.following) == ((), Lease(dispatch_id, 2, "first", 1, (6, 7, 8, 9, 10), tries={}))
     assert ledger.claim(engine, dispatch_id, "second", NOW) is None
     assert status(engine, "issue-1").accepted == 5
 
@@ -186,9 +186,9 @@ def test_the_next_batch_is_claimed_as_one_ends(engine: Engine, dispatch_id: int)
 def test_no_batch_is_claimed_while_somebody_is_left_in_one(engine: Engine, dispatch_id: int) -> None:
     lease = authorised(engine, dispatch_id, 3)
 
-    left, following = ledger.record_and_claim(engine, lease, accepted(*lease.untried[:3]), [], NOW)
+    left = ledger.record(engine, lease, accepted(*lease.untried[:3]), [], NOW, claims=True)
 
-    assert (len(left.ids), following) == (2, None)
+    assert (len(left.ids), left.following) == (2, None)
 
 
 @pytest.mark.parametrize("halt", [pause, cancel])
@@ -198,9 +198,9 @@ def test_no_batch_is_claimed_as_one_ends_of_a_dispatch_that_was_halted(
     lease = authorised(engine, dispatch_id, 5)
     halt(engine, "issue-1")
 
-    ended, following = ledger.record_and_claim(engine, lease, accepted(*lease.untried), [], NOW)
+    ended = ledger.record(engine, lease, accepted(*lease.untried), [], NOW, claims=True)
 
-    assert (ended.ids, following) == ((), None)
+    assert (ended.ids, ended.following) == ((), None)
     assert status(engine, "issue-1").accepted == 5
 
 
@@ -209,7 +209,7 @@ def test_who_lost_a_batch_claims_no_other_with_its_record(engine: Engine, dispat
     recover(engine, dispatch_id)
 
     with pytest.raises(LeaseLostError):
-        ledger.record_and_claim(engine, lease, accepted(*lease.untried), [], NOW)
+        ledger.record(engine, lease, accepted(*lease.untried), [], NOW, claims=True)
 
     held = ledger.claim(engine, dispatch_id, "second", NOW)
     assert held is not None

@@ -155,15 +155,13 @@ class LedgerMachine(RuleBasedStateMachine):
             self.entry(each, state) for each, state in states.items() if isinstance(state, DeliveryState)
         ]
         later = [each for each, state in states.items() if state == "deferred"]
-        record = ledger.record_and_claim if claims else recorded
         with self.losing(worker):
-            worker.lease, following = record(self.engine, worker.lease, entries, later, self.now)
+            lease = ledger.record(self.engine, worker.lease, entries, later, self.now, claims=claims)
             self.doubt |= {each for each, state in states.items() if state is DeliveryState.UNCERTAIN}
             worker.called, worker.fates = (), {}
-            if following is not None:
-                assert not worker.lease.ids, "a worker holds two batches"
-                worker.lease = following
-            elif not worker.lease.ids:
+            assert not (lease.ids and lease.following), "a worker holds two batches"
+            worker.lease = lease.following or lease
+            if not worker.lease.ids:
                 del self.workers[who]
 
     @rule(who=WORKERS)
@@ -342,10 +340,6 @@ class LedgerMachine(RuleBasedStateMachine):
             assert not over
         except DeliveryError:
             assert over
-
-
-def recorded(*values: object) -> tuple[Lease, None]:
-    return ledger.record(*values), None
 
 
 def test_the_ledger_is_this_machine(engine: Engine) -> None:
