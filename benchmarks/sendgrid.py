@@ -30,10 +30,9 @@ from typing import TYPE_CHECKING, Any
 import certifi
 from pydantic import SecretStr
 from sendgrid import SendGridAPIClient
-from sqlalchemy import text
 
 from benchmarks.compiling import EXAMPLE
-from benchmarks.memory import filled
+from benchmarks.listing import fill
 from newsletter.config import SendgridSettings, load_publication
 from newsletter.delivery import Audience, Means, plan_dispatch, run_dispatch
 from newsletter.editions.press import press
@@ -41,7 +40,7 @@ from newsletter.messages import Composer, Envelope, Recipient, personal_links
 from newsletter.migrations import upgrade
 from newsletter.providers.sendgrid import SendgridProvider
 from newsletter.providers.sendgrid_payload import Payload
-from subscribers import SubscriberStore, Tokens, writing
+from subscribers import SubscriberStore, Tokens
 from subscribers.database import open_engine
 
 if TYPE_CHECKING:
@@ -112,7 +111,7 @@ def measure(folder: Path, url: str, recipients: int, rounds: int) -> tuple[dict[
     engine = open_engine(f"sqlite:///{folder / 'list.db'}")
     upgrade(engine)
     store = SubscriberStore(engine)
-    names(filled(store, recipients))
+    fill(store, recipients)
     provider = SendgridProvider(SendgridSettings(host=url), key=SecretStr(KEY))
     means = Means(engine, store, Tokens(engine), provider, envelope, publication.url)
     batches = composed(Composer(edition, envelope), recipients)
@@ -179,12 +178,6 @@ def composed(composer: Composer, recipients: int) -> list[list[Message]]:
             composer.compose(Recipient(email, name, fields, links), f"{number:024}", 0.0, batch=1)
         )
     return [messages[start : start + SIZE] for start in range(0, recipients, SIZE)]
-
-
-def names(store: SubscriberStore) -> None:
-    """Give everybody on the list a name."""
-    with writing(store.engine) as connection:
-        connection.execute(text("UPDATE subscriber SET first_name = 'Reader ' || id"))
 
 
 @contextmanager
