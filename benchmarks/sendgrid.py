@@ -35,6 +35,7 @@ from benchmarks.compiling import EXAMPLE
 from benchmarks.listing import fill
 from newsletter.config import SendgridSettings, load_publication
 from newsletter.delivery import Audience, Means, plan_dispatch, run_dispatch
+from newsletter.delivery.collecting import seldom_collecting
 from newsletter.editions.press import press
 from newsletter.messages import Composer, Envelope, Recipient, personal_links
 from newsletter.migrations import upgrade
@@ -148,7 +149,10 @@ def stock(url: str, bodies: Sequence[dict[str, Any]], threads: int) -> None:
 
 @contextmanager
 def ours(provider: SendgridProvider, threads: int, warm: Sequence[Message]) -> Iterator[Hand]:
-    """What hands batches of messages over, by as many connections as there are threads, each open already."""
+    """What hands batches of messages over, by as many connections as there are threads, each open already.
+
+    Garbage is looked for as seldom as in every dispatch.
+    """
 
     def work(connection: Connection, share: Sequence[Sequence[Message]]) -> None:
         for batch in share:
@@ -162,6 +166,7 @@ def ours(provider: SendgridProvider, threads: int, warm: Sequence[Message]) -> I
     with ExitStack() as stack:
         connections = [stack.enter_context(provider.connect("ours")) for _ in range(threads)]
         pool = stack.enter_context(ThreadPoolExecutor(threads))
+        stack.enter_context(seldom_collecting())
         list(pool.map(work, connections, [[warm]] * threads))
         yield hand_over
 
