@@ -17,10 +17,13 @@ from typing import TYPE_CHECKING
 from subscribers.columns import now
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
 # Letters for the digits of a number: no address of a mail or name of a file minds them.
 _LETTERS = bytes.maketrans(b"0123456789abcdef", b"abcdefghijklmnop")
+
+# Of the letters of a delivery's name, so many are the recipient's own.
+_OWN = 18
 
 
 def delivery_id(secret: bytes, subscriber_id: int) -> str:
@@ -36,16 +39,20 @@ def delivery_id(secret: bytes, subscriber_id: int) -> str:
     return delivery_ids(secret, (subscriber_id,))[0]
 
 
-def delivery_ids(secret: bytes, ids: Iterable[int]) -> list[str]:
+def delivery_ids(secret: bytes, ids: Sequence[int]) -> list[str]:
     """The names of many deliveries, as by `delivery_id`."""
     keyed = blake2b(key=secret, digest_size=9)  # half of the work is in the key, and done once
-    names = []
+    digests = bytearray()
     for who in ids:
         own = keyed.copy()
         own.update(who.to_bytes(8, "big"))
-        letters = hexlify(own.digest()).translate(_LETTERS).decode("ascii")
-        names.append(_block_name(secret, who >> 10) + letters)
-    return names
+        digests += own.digest()
+    letters = hexlify(digests).translate(_LETTERS).decode("ascii")
+    starts = range(0, len(letters), _OWN)
+    return [
+        _block_name(secret, who >> 10) + letters[start : start + _OWN]
+        for who, start in zip(ids, starts, strict=True)
+    ]
 
 
 @lru_cache(maxsize=256)
