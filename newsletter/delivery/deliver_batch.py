@@ -218,6 +218,8 @@ def record(
         LeaseLostError: the batch has another holder.
     """
     postponed = {who for who, outcome in later.items() if outcome.verdict is Verdict.POSTPONED}
+    ends = len(entries) == len(lease.ids)
+    claims = claims and ends and not job.stopping()
     return ledger.record(
         job.engine,
         lease,
@@ -225,8 +227,8 @@ def record(
         later.keys() - postponed,
         job.clock(),
         postponed=postponed,
-        claims=claims and not job.stopping(),
-        busy=job.pace.busy_lanes(),
+        claims=claims,
+        busy=job.pace.busy_lanes() if claims else (),
     )
 
 
