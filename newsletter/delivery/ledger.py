@@ -141,11 +141,12 @@ def _after(
     """The batch without those who have an outcome, and with those at its end who have to wait."""
     settled, counted = {entry.subscriber_id for entry in entries}, set(deferred)
     later = counted.union(postponed)
+    gone = settled | later if later else settled
     tries = {who: count for who, count in (lease.tries or {}).items() if who not in settled}
     return replace(
         lease,
-        untried=tuple(who for who in lease.untried if who not in settled and who not in later),
-        deferred=lease.deferred + tuple(who for who in lease.untried if who in later),
+        untried=tuple([who for who in lease.untried if who not in gone]),
+        deferred=lease.deferred + tuple([who for who in lease.untried if who in later] if later else ()),
         tries=tries | {who: lease.tried(who) + 1 for who in counted},
     )
 
