@@ -231,7 +231,7 @@ def planned(engine: Engine) -> str:
 def worked(engine: Engine, name: str) -> None:
     """Work until there is nothing left to claim, with stubs for what makes messages and links."""
     local._composer = lambda *_: Composer()
-    local._links = lambda *_: {}
+    local.links_of = lambda *_: lambda _: {}
     means = Means(
         engine, SubscriberStore(engine), Tokens([b"key"]), Provider(), ENVELOPE, "https://example.com"
     )

@@ -30,18 +30,18 @@ from typing import TYPE_CHECKING, Any
 import certifi
 from pydantic import SecretStr
 from sendgrid import SendGridAPIClient
-from sqlalchemy import text
 
 from benchmarks.compiling import EXAMPLE
-from benchmarks.memory import filled
+from benchmarks.listing import fill
 from newsletter.config import SendgridSettings, load_publication
 from newsletter.delivery import Audience, Means, plan_dispatch, run_dispatch
+from newsletter.delivery.collecting import seldom_collecting
 from newsletter.editions.press import press
 from newsletter.messages import Composer, Envelope, Recipient, personal_links
 from newsletter.migrations import upgrade
 from newsletter.providers.sendgrid import SendgridProvider
 from newsletter.providers.sendgrid_payload import Payload
-from subscribers import SubscriberStore, Tokens, writing
+from subscribers import SubscriberStore, Tokens
 from subscribers.database import open_engine
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def measure(folder: Path, url: str, recipients: int, rounds: int) -> tuple[dict[
     engine = open_engine(f"sqlite:///{folder / 'list.db'}")
     upgrade(engine)
     store = SubscriberStore(engine)
-    names(filled(store, recipients))
+    fill(store, recipients)
     provider = SendgridProvider(SendgridSettings(host=url), key=SecretStr(KEY))
     means = Means(engine, store, Tokens(engine), provider, envelope, publication.url)
     batches = composed(Composer(edition, envelope), recipients)
@@ -149,7 +149,10 @@ def stock(url: str, bodies: Sequence[dict[str, Any]], threads: int) -> None:
 
 @contextmanager
 def ours(provider: SendgridProvider, threads: int, warm: Sequence[Message]) -> Iterator[Hand]:
-    """What hands batches of messages over, by as many connections as there are threads, each open already."""
+    """What hands batches of messages over, by as many connections as there are threads, each open already.
+
+    Garbage is looked for as seldom as in every dispatch.
+    """
 
     def work(connection: Connection, share: Sequence[Sequence[Message]]) -> None:
         for batch in share:
@@ -163,6 +166,7 @@ def ours(provider: SendgridProvider, threads: int, warm: Sequence[Message]) -> I
     with ExitStack() as stack:
         connections = [stack.enter_context(provider.connect("ours")) for _ in range(threads)]
         pool = stack.enter_context(ThreadPoolExecutor(threads))
+        stack.enter_context(seldom_collecting())
         list(pool.map(work, connections, [[warm]] * threads))
         yield hand_over
 
@@ -179,12 +183,6 @@ def composed(composer: Composer, recipients: int) -> list[list[Message]]:
             composer.compose(Recipient(email, name, fields, links), f"{number:024}", 0.0, batch=1)
         )
     return [messages[start : start + SIZE] for start in range(0, recipients, SIZE)]
-
-
-def names(store: SubscriberStore) -> None:
-    """Give everybody on the list a name."""
-    with writing(store.engine) as connection:
-        connection.execute(text("UPDATE subscriber SET first_name = 'Reader ' || id"))
 
 
 @contextmanager

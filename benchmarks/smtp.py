@@ -18,12 +18,13 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from shutil import which
 from statistics import median
 from time import perf_counter, sleep
 from typing import TYPE_CHECKING
 
-from benchmarks.memory import filled
+from benchmarks.listing import fill
 from newsletter.config import load_publication
 from newsletter.editions import press
 from newsletter.messages import Composer, Envelope, Recipient
@@ -75,17 +76,24 @@ def main(messages: int = 20_000, distant: int = 2_000, rounds: int = 3) -> None:
 def turns(rounds: int, messages: int, **contenders: Callable[[], None]) -> dict[str, float]:
     """The median messages per second of each, taken in turn so that a slow moment is slow for all."""
     speeds: dict[str, list[float]] = {name: [] for name in contenders}
+    costs: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(rounds):
         for name, run in contenders.items():
-            begin = perf_counter()
+            begin, busy = perf_counter(), processor()
             run()
             speeds[name].append(messages / (perf_counter() - begin))
-    print(
-        "           "
-        + "; ".join(f"{name} {', '.join(f'{each:,.0f}' for each in all_)}" for name, all_ in speeds.items()),
-        file=sys.stderr,
-    )
+            costs[name].append((processor() - busy) / messages * 1e6)
+    told = [
+        f"{name} {', '.join(f'{each:,.0f}' for each in all_)}/s, {median(costs[name]):.0f} µs of a processor"
+        for name, all_ in speeds.items()
+    ]
+    print(f"           {'; '.join(told)}", file=sys.stderr)
     return {name: median(all_) for name, all_ in speeds.items()}
+
+
+def processor() -> float:
+    """Seconds of a processor that this process, and all that it has waited for, have used."""
+    return sum(used.ru_utime + used.ru_stime for used in (getrusage(RUSAGE_SELF), getrusage(RUSAGE_CHILDREN)))
 
 
 @contextmanager
@@ -135,7 +143,7 @@ def publication(folder: Path, count: int) -> Path:
     stories = stories[: stories.rindex("\n\n", 0, int(len(stories) * SHARE))]
     (folder / "issues" / "long.md").write_text(f"---\n{head}---\n{stories}\n\n{body}", encoding="utf-8")
     engine = open_database(load_publication(folder))
-    filled(SubscriberStore(engine), count)
+    fill(SubscriberStore(engine), count)
     engine.dispose()
     return folder
 

@@ -12,15 +12,16 @@ from sqlalchemy import Text, and_, bindparam, case, cast, func, literal, null, s
 
 from subscribers.columns import UtcTime, now
 from subscribers.models import Status, SubscriptionState
+from subscribers.prepared import Prepared
 from subscribers.suppression import ALL, scope_of
-from subscribers.tables import SUBSCRIBER, SUPPRESSION, TAGS, TOPICS, among_given, given, pages
+from subscribers.tables import SUBSCRIBER, SUPPRESSION, TAGS, TOPICS, among_given, are_dense, given, pages
 from subscribers.words import words_of
 
 if TYPE_CHECKING:
     from collections.abc import ItemsView, Iterator, Sequence
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement, Connection, FromClause, Select
+    from sqlalchemy import ColumnElement, Connection, FromClause
 
     from subscribers.segments import Segment
 
@@ -73,56 +74,40 @@ def _barrier(topic: str, at: datetime | ColumnElement[datetime]) -> ColumnElemen
 Candidate = tuple[int, str | None]
 
 
-class Addressee:
-    """Somebody a message is for, as of now; made of the row when something is asked."""
+class Addressee(Mapping[str, object]):
+    """Somebody a message is for, as of now, and all that is known of them, read when somebody looks.
 
-    __slots__ = ("_row", "fields")
+    As a mapping it is what merge tags and segments may ask: email, first_name, last_name, name, locale,
+    time_zone, status, joined (a date), tags and topics (lists, perhaps empty), and the attributes; what is
+    not known is absent.
+    """
+
+    __slots__ = ("_known", "_row", "_tags", "_topics", "barrier", "email", "id", "public_id")
 
     def __init__(self, row: Sequence[Any], tags: Sequence[str] = (), topics: Sequence[str] = ()) -> None:
-        self._row = row
-        #: What merge tags and segments may ask: email, first_name, last_name, name, locale, time_zone,
-        #: status, joined (a date), tags and topics (lists, perhaps empty), and the attributes; what is not
-        #: known is absent.
-        self.fields: Mapping[str, object] = _Fields(row, tags, topics)
-
-    @property
-    def id(self) -> int:
-        """The subscriber's id."""
-        return int(self._row[0])
-
-    @property
-    def public_id(self) -> str:
-        """The name by which links know them."""
-        return str(self._row[1])
-
-    @property
-    def email(self) -> str:
-        """The address that mail is sent to."""
-        return str(self._row[2])
-
-    @property
-    def name(self) -> str:
-        """First and last name, as far as they are known; or else nothing."""
-        _, _, _, first, last, *_ = self._row
-        return f"{first} {last}".strip() or str(self.fields.get("name", ""))
-
-    @property
-    def barrier(self) -> str | None:
-        """Why they must not be mailed, as `Candidate` has it; None if they may."""
-        barrier: str | None = self._row[-1]
-        return barrier
-
-
-class _Fields(Mapping[str, object]):
-    """What is known of one subscriber, as it stands in the row until somebody looks."""
-
-    __slots__ = ("_known", "_row", "_tags", "_topics")
-
-    def __init__(self, row: Sequence[Any], tags: Sequence[str], topics: Sequence[str]) -> None:
         self._row = row
         self._tags = tags
         self._topics = topics
         self._known: dict[str, object] | None = None
+        #: The subscriber's id.
+        self.id: int = row[0]
+        #: The name by which links know them.
+        self.public_id: str = row[1]
+        #: The address that mail is sent to.
+        self.email: str = row[2]
+        #: Why they must not be mailed, as `Candidate` has it; None if they may.
+        self.barrier: str | None = row[10]
+
+    @property
+    def fields(self) -> Mapping[str, object]:
+        """What is known of them, to be handed on."""
+        return self
+
+    @property
+    def name(self) -> str:
+        """First and last name, as far as they are known; or else nothing."""
+        row = self._row
+        return f"{row[3]} {row[4]}".strip() or str(self.get("name", ""))
 
     def __getitem__(self, name: str) -> object:
         return (self._known or self._look())[name]
@@ -182,14 +167,14 @@ def candidates(
 
 
 @lru_cache(maxsize=64)
-def _rows_among(dialect: str, topic: str) -> Select[Any]:
-    """The rows of some subscribers; made once, since making it costs more than running it.
+def _rows_among(dialect: str, topic: str, *, dense: bool) -> Prepared:
+    """The rows of some subscribers.
 
     Times and attributes are read as the text that the database has: to parse them costs more than all the
     rest, and is done for those only of whom something is asked. The zone of a connection is always UTC.
     """
     columns = SUBSCRIBER.c
-    return (
+    return Prepared(
         select(
             columns.id,
             columns.public_id,
@@ -204,7 +189,7 @@ def _rows_among(dialect: str, topic: str) -> Select[Any]:
             _barrier(topic, bindparam("at", type_=UtcTime)),
         )
         .select_from(_with_barriers(topic))
-        .where(among_given(dialect, columns.id))
+        .where(among_given(dialect, columns.id, dense=dense))
     )
 
 
@@ -217,9 +202,14 @@ def addressees(
     """
     if not ids:
         return {}
-    dialect = connection.dialect.name
-    parameters = {**given(dialect, ids), "at": at or now()}
-    rows = connection.execute(_rows_among(dialect, topic), parameters).all()
+    dialect, dense = connection.dialect.name, are_dense(ids)
+    parameters = {**given(dialect, ids, dense=dense), "at": at or now()}
+    if not connection.in_transaction():
+        connection.begin()  # for one view of the list; it ends with the connection
+    rows = _rows_among(dialect, topic, dense=dense).run(connection, parameters).fetchall()
+    if dense and max(ids) - min(ids) >= len(ids):
+        wanted = set(ids)
+        rows = [row for row in rows if row[0] in wanted]
     tags, topics = words_of(connection, TAGS, ids), words_of(connection, TOPICS, ids)
     if not tags and not topics:
         return {row[0]: Addressee(row) for row in rows}

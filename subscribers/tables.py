@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ARRAY, JSON, BigInteger, Text, any_, bindparam, func, literal, select, true
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import make_url
 from sqlmodel import SQLModel
 
 from subscribers import models
 from subscribers.columns import UtcTime
+from subscribers.prepared import positional_dialect
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from sqlalchemy import Column, ColumnElement, Connection, Dialect, Select, Table
+    from sqlalchemy import Column, ColumnElement, Connection, Select, Table
     from sqlalchemy.sql.compiler import SQLCompiler
 
 
@@ -64,8 +64,18 @@ TAGS = Vocabulary(_table(models.Tag), "name", _table(models.SubscriberTag))
 TOPICS = Vocabulary(_table(models.Topic), "slug", _table(models.Subscription))
 
 
-def among_given(dialect: str, column: ColumnElement[int]) -> ColumnElement[bool]:
-    """As `among`, for a statement that is made once: the ids are in the parameter ``among``, from `given`."""
+def are_dense(ids: Collection[int]) -> bool:
+    """Whether ids are so many of all between the first and the last that it is quicker to read these, too."""
+    return max(ids) - min(ids) < 2 * len(ids)
+
+
+def among_given(dialect: str, column: ColumnElement[int], *, dense: bool = False) -> ColumnElement[bool]:
+    """As `among`, for a statement that is made once: the ids are in its parameters, from `given`.
+
+    For *dense* ones, others between them fulfil the condition, too.
+    """
+    if dense:
+        return column.between(bindparam("first", type_=BigInteger), bindparam("last", type_=BigInteger))
     if dialect == "sqlite":
         values = func.json_each(bindparam("among", type_=Text())).table_valued("value")
         return column.in_(select(values.c.value))
@@ -73,8 +83,10 @@ def among_given(dialect: str, column: ColumnElement[int]) -> ColumnElement[bool]
     return column == any_(ids)
 
 
-def given(dialect: str, ids: Iterable[int]) -> Mapping[str, object]:
-    """The parameter of a statement with `among_given`."""
+def given(dialect: str, ids: Collection[int], *, dense: bool = False) -> Mapping[str, object]:
+    """The parameters of a statement with `among_given`."""
+    if dense:
+        return {"first": min(ids), "last": max(ids)}
     return {"among": json.dumps(list(ids)) if dialect == "sqlite" else list(ids)}
 
 
@@ -173,16 +185,8 @@ def _for_sqlite(value: object) -> object:
 def _insert_sql(dialect: str, table: Table, columns: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
     """The statement with positional parameters, and the columns in the order of these."""
     statement = (sqlite if dialect == "sqlite" else postgresql).insert(table).on_conflict_do_nothing()
-    compiled: SQLCompiler = statement.compile(dialect=_positional(dialect), column_keys=list(columns))
+    compiled: SQLCompiler = statement.compile(dialect=positional_dialect(dialect), column_keys=list(columns))
     return str(compiled), tuple(compiled.positiontup or ())
-
-
-def _positional(dialect: str) -> Dialect:
-    """A dialect that writes its parameters as ``?`` or ``%s``."""
-    url, style = ("sqlite://", "qmark") if dialect == "sqlite" else ("postgresql+psycopg://", "format")
-    kind: Any = make_url(url).get_dialect()
-    positional: Dialect = kind(paramstyle=style)
-    return positional
 
 
 def encoded(connection: Connection, table: Table, column: str, values: Sequence[Any]) -> Sequence[Any]:

@@ -11,12 +11,13 @@ from sqlalchemy import delete, select, true
 from subscribers.attributes import clean_text
 from subscribers.columns import now
 from subscribers.errors import FieldError
-from subscribers.tables import among_given, given, insert, insert_many
+from subscribers.prepared import Prepared
+from subscribers.tables import among_given, are_dense, given, insert, insert_many
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from sqlalchemy import Connection, Select
+    from sqlalchemy import Connection
 
     from subscribers.tables import Vocabulary
 
@@ -100,22 +101,24 @@ def words_of(
 
     Topics that were left are among them only if *left* says so.
     """
-    dialect = connection.dialect.name
-    rows = connection.execute(_words_among(dialect, vocabulary, left=left), given(dialect, ids))
+    if not ids:
+        return {}
+    dialect, dense, wanted = connection.dialect.name, are_dense(ids), set(ids)
+    statement = _words_among(dialect, vocabulary, left=left, dense=dense)
     found: defaultdict[int, list[str]] = defaultdict(list)
-    for who, text in rows:
-        found[who].append(text)
+    for who, text in statement.run(connection, given(dialect, ids, dense=dense)):
+        if who in wanted:
+            found[who].append(text)
     for texts in found.values():
         texts.sort()
     return found
 
 
-@lru_cache(maxsize=8)
-def _words_among(dialect: str, vocabulary: Vocabulary, *, left: bool) -> Select[Any]:
-    """Made once: for every thousand of a million recipients it would cost more than what it finds."""
+@lru_cache(maxsize=16)
+def _words_among(dialect: str, vocabulary: Vocabulary, *, left: bool, dense: bool) -> Prepared:
     table, pairs, word = vocabulary.words, vocabulary.pairs, vocabulary.words.c[vocabulary.word]
-    return (
+    return Prepared(
         select(pairs.c.subscriber_id, word)
         .join(table, table.c.id == pairs.c[vocabulary.reference])
-        .where(among_given(dialect, pairs.c.subscriber_id), true() if left else vocabulary.held)
+        .where(among_given(dialect, pairs.c.subscriber_id, dense=dense), true() if left else vocabulary.held)
     )

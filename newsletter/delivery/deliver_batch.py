@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from newsletter.delivery import lanes, ledger, recovery
 from newsletter.delivery.entries import Entry
-from newsletter.delivery.identity import delivery_id
+from newsletter.delivery.identity import delivery_ids
 from newsletter.delivery.ledger import LeaseLostError
 from newsletter.delivery.models import DeliveryState
 from newsletter.delivery.proving import settle_known
@@ -37,13 +38,17 @@ if TYPE_CHECKING:
 
 #: What progress calls those who were not taken for now and wait to be tried again.
 DEFERRED = "deferred"
-#: What a verdict is called in the ledger; a deferred message has no outcome yet.
+#: What a verdict is called in the ledger; a deferred message has no outcome before its tries are exhausted.
 _STATES = {
     Verdict.ACCEPTED: DeliveryState.ACCEPTED,
     Verdict.REJECTED: DeliveryState.REJECTED,
     Verdict.UNCERTAIN: DeliveryState.UNCERTAIN,
     Verdict.REFUSED: DeliveryState.REJECTED,
+    Verdict.DEFERRED: DeliveryState.FAILED,
+    Verdict.STOPPED: DeliveryState.FAILED,
 }
+# To ask the enumeration for each of a thousand recipients takes as long as all the rest of `judge`.
+_POSTPONED, _DEFERRED = Verdict.POSTPONED, Verdict.DEFERRED
 
 
 @dataclass(frozen=True)
@@ -73,19 +78,35 @@ class Job:
     random: Random = field(default_factory=Random)
 
 
-def deliver_batch(job: Job, connection: Connection, worker: str) -> bool:
-    """Claim one batch, hand over its messages window by window, and record what came of each.
+def deliver_batches(job: Job, connection: Connection, worker: str) -> None:
+    """Work through batch after batch, until none can be had or nothing may leave for a while.
+
+    Raises:
+        ProviderError: as `deliver_batch`.
+    """
+    lease: ledger.Lease | None = None
+    goes_on = True
+    while goes_on and not job.stopping():
+        if lease is None:
+            busy = job.pace.busy_lanes()
+            lease = ledger.claim(job.engine, job.dispatch_id, worker, job.clock(), busy=busy)
+        if lease is None:
+            return
+        lease, goes_on = deliver_batch(job, connection, lease)
+    if lease is not None:
+        with suppress(LeaseLostError):
+            recovery.release(job.engine, lease, job.clock())
+
+
+def deliver_batch(job: Job, connection: Connection, lease: ledger.Lease) -> tuple[ledger.Lease | None, bool]:
+    """Hand over the messages of a batch window by window, and record what came of each.
 
     Returns:
-        False if there was no batch to claim, or nothing may leave for a while.
+        The next batch, if it was claimed as this one ended; and False if nothing may leave for a while.
 
     Raises:
         ProviderError: the provider is gone; what was handed over is recorded, everybody else is free again.
     """
-    busy = job.pace.busy_lanes()
-    lease = ledger.claim(job.engine, job.dispatch_id, worker, job.clock(), busy=busy)
-    if lease is None:
-        return False
     trouble: ProviderError | None = None
     grant: Grant | None = None
     waits: list[float] = []
@@ -106,7 +127,7 @@ def deliver_batch(job: Job, connection: Connection, worker: str) -> bool:
             outcomes, trouble = hand_over(connection, list(messages.values()))
             entries, later = judge(job, authorised, messages, outcomes, trouble)
             waits += [outcome.wait for outcome in later.values()]
-            lease = record(job, authorised, entries, later)
+            lease = record(job, authorised, entries, later, claims=trouble is None)
 
             job.progress(_counts(authorised, (*skipped, *entries), later))
             job.circuit.note(entries)
@@ -115,10 +136,10 @@ def deliver_batch(job: Job, connection: Connection, worker: str) -> bool:
             recovery.release(job.engine, lease, job.clock(), ready_at=ready_at, retry_at=retry_at)
     except LeaseLostError:
         # Somebody took this worker for dead and named those in doubt. They hold the batch; nothing is ours.
-        return True
+        return None, True
     if trouble is not None:
         raise trouble
-    return grant is None or grant.count > 0 or grant.lane
+    return lease.following, grant is None or grant.count > 0 or grant.lane
 
 
 def compose(job: Job, ids: Sequence[int], batch: int) -> tuple[dict[int, Message], list[Entry]]:
@@ -131,24 +152,23 @@ def compose(job: Job, ids: Sequence[int], batch: int) -> tuple[dict[int, Message
         marks = job.tracker.among(connection, ids) if job.tracker else {}
     messages: dict[int, Message] = {}
     skipped: list[Entry] = []
-    compose_one, links, secret = job.composer.compose, job.links, job.secret
+    compose_one, links = job.composer.compose, job.links
     timestamp, smtputf8 = job.clock().timestamp(), job.provider.smtputf8
-    for subscriber_id in ids:
-        name = delivery_id(secret, subscriber_id)
+    for subscriber_id, name in zip(ids, delivery_ids(job.secret, ids), strict=True):
         person = people.get(subscriber_id)
         barrier = "erased" if person is None else person.barrier
         if person is not None and barrier is None:
-            recipient = Recipient(person.email, person.name, person.fields, links(person.public_id))
+            recipient = Recipient(person.email, person.name, person, links(person.public_id))
             try:
                 messages[subscriber_id] = compose_one(
                     recipient, name, timestamp, smtputf8=smtputf8, batch=batch, marks=marks.get(subscriber_id)
                 )
+                continue
             except MissingValue as error:
                 barrier = error.reason
             except UnmailableError as error:
                 barrier = error.what
-        if barrier is not None:
-            skipped.append(Entry(subscriber_id, name, DeliveryState.SKIPPED, barrier, attempts=0))
+        skipped.append(Entry(subscriber_id, name, DeliveryState.SKIPPED, barrier or "", attempts=0))
     return messages, skipped
 
 
@@ -179,34 +199,44 @@ def judge(
     """
     entries: list[Entry] = []
     later: dict[int, Outcome] = {}
+    tried = lease.tries or {}
     for subscriber_id, message in messages.items():
-        name, tries = message.delivery_id, lease.tried(subscriber_id) + 1
+        name, tries = message.delivery_id, tried.get(subscriber_id, 0) + 1
         outcome = outcomes.get(name)
         if outcome is None and trouble is not None:
             continue
         if outcome is None:
             outcome = Outcome(name, Verdict.UNCERTAIN, "the provider told no outcome")
-        if outcome.verdict is Verdict.POSTPONED or (
-            outcome.verdict is Verdict.DEFERRED and not job.backoff.exhausted(tries)
-        ):
+        _, verdict, reason, provider_id, _ = outcome
+        if verdict is _POSTPONED or (verdict is _DEFERRED and not job.backoff.exhausted(tries)):
             later[subscriber_id] = outcome
             continue
-        state = _STATES.get(outcome.verdict, DeliveryState.FAILED)
-        entries.append(Entry(subscriber_id, name, state, outcome.reason, outcome.provider_id, tries))
+        entries.append(Entry(subscriber_id, name, _STATES[verdict], reason, provider_id, tries))
     return entries, later
 
 
 def record(
-    job: Job, lease: ledger.Lease, entries: Sequence[Entry], later: Mapping[int, Outcome]
+    job: Job, lease: ledger.Lease, entries: Sequence[Entry], later: Mapping[int, Outcome], *, claims: bool
 ) -> ledger.Lease:
-    """Write down a window: what came of whom, and who is to be tried *later*.
+    """Write down a window: what came of whom, and who is to be tried *later*; perhaps claim the next batch.
 
     Raises:
         LeaseLostError: the batch has another holder.
     """
-    untried = {who for who, outcome in later.items() if outcome.verdict is Verdict.POSTPONED}
+    postponed = {who for who, outcome in later.items() if outcome.verdict is Verdict.POSTPONED}
+    ends = len(entries) == len(lease.ids)
+    claims = claims and ends and not job.stopping()
     now = job.clock()
-    left = ledger.record(job.engine, lease, entries, later.keys() - untried, now, postponed=untried)
+    left = ledger.record(
+        job.engine,
+        lease,
+        entries,
+        later.keys() - postponed,
+        now,
+        postponed=postponed,
+        claims=claims,
+        busy=job.pace.busy_lanes() if claims else (),
+    )
     if doubtful := [entry.delivery_id for entry in entries if entry.state is DeliveryState.UNCERTAIN]:
         with writing(job.engine) as connection:
             settle_known(connection, job.dispatch_id, doubtful, now)
@@ -218,7 +248,8 @@ def _counts(lease: ledger.Lease, entries: Sequence[Entry], later: Mapping[int, O
     counts: Counter[str] = Counter(entry.state for entry in entries)
     deferred = [who for who, outcome in later.items() if outcome.verdict is not Verdict.POSTPONED]
     counts[DEFERRED] = sum(lease.tried(who) == 0 for who in deferred)
-    counts[DEFERRED] -= sum(lease.tried(entry.subscriber_id) > 0 for entry in entries)
+    if lease.tries:
+        counts[DEFERRED] -= sum(lease.tried(entry.subscriber_id) > 0 for entry in entries)
     return counts
 
 

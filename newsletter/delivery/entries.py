@@ -6,9 +6,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import insert
-from sqlalchemy.exc import DBAPIError
 
 from newsletter.delivery.models import DELIVERY, DeliveryState
+from subscribers.prepared import driver_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,18 +46,25 @@ def enter(
     sqlite = connection.dialect.name == "sqlite"
     # A moment as SQLAlchemy writes it into SQLite.
     at = now.replace(tzinfo=None).isoformat(" ", "microseconds") if sqlite else now
+    words = _WORDS
     rows = [
-        (dispatch_id, who, name, batch, _WORDS[state], reason, provider_id, attempts, at)
+        (dispatch_id, who, name, batch, words[state], reason, provider_id, attempts, at)
         for who, name, state, reason, provider_id, attempts in entries
     ]
-    if sqlite:
-        connection.exec_driver_sql(_insert(), rows)
-    else:
-        _copy(connection, rows)
+    write = _insert if sqlite else _copy
+    write(connection, rows)
+
+
+def _insert(connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:
+    driver: Any = connection.connection.driver_connection
+    try:
+        driver.executemany(_insertion(), rows)
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise driver_error(connection, _insertion(), error) from error
 
 
 @lru_cache(maxsize=1)
-def _insert() -> str:
+def _insertion() -> str:
     """SQLAlchemy's own statement for SQLite, to be given tuples: mappings take twice as long."""
     from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
@@ -73,5 +80,4 @@ def _copy(connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:
             for row in rows:
                 copy.write_row(row)
     except connection.dialect.loaded_dbapi.Error as error:
-        # What SQLAlchemy would have made of it, had it been asked to run the statement.
-        raise DBAPIError(statement, None, error) from error
+        raise driver_error(connection, statement, error) from error

@@ -5,17 +5,25 @@ from __future__ import annotations
 import os
 import socket
 import time
+from binascii import hexlify
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from secrets import token_hex
+from typing import TYPE_CHECKING
 
 from subscribers.columns import now
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 # Letters for the digits of a number: no address of a mail or name of a file minds them.
-_LETTERS = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
+_LETTERS = bytes.maketrans(b"0123456789abcdef", b"abcdefghijklmnop")
+
+# Of the letters of a delivery's name, so many are the recipient's own.
+_OWN = 18
 
 
 def delivery_id(secret: bytes, subscriber_id: int) -> str:
@@ -28,14 +36,29 @@ def delivery_id(secret: bytes, subscriber_id: int) -> str:
     by side in the database's index: names without any order would write all over it with every batch. The
     other eighteen, 72 bits, are the recipient's own.
     """
-    own = blake2b(subscriber_id.to_bytes(8, "big"), key=secret, digest_size=9).hexdigest()
-    return _block_name(secret, subscriber_id >> 10) + own.translate(_LETTERS)
+    return delivery_ids(secret, (subscriber_id,))[0]
+
+
+def delivery_ids(secret: bytes, ids: Sequence[int]) -> list[str]:
+    """The names of many deliveries, as by `delivery_id`."""
+    keyed = blake2b(key=secret, digest_size=9)  # half of the work is in the key, and done once
+    digests = bytearray()
+    for who in ids:
+        own = keyed.copy()
+        own.update(who.to_bytes(8, "big"))
+        digests += own.digest()
+    letters = hexlify(digests).translate(_LETTERS).decode("ascii")
+    starts = range(0, len(letters), _OWN)
+    return [
+        _block_name(secret, who >> 10) + letters[start : start + _OWN]
+        for who, start in zip(ids, starts, strict=True)
+    ]
 
 
 @lru_cache(maxsize=256)
 def _block_name(secret: bytes, block: int) -> str:
-    digest = blake2b(block.to_bytes(8, "big"), key=secret, digest_size=3, person=b"block").hexdigest()
-    return digest.translate(_LETTERS)
+    digest = blake2b(block.to_bytes(8, "big"), key=secret, digest_size=3, person=b"block").digest()
+    return hexlify(digest).translate(_LETTERS).decode("ascii")
 
 
 def worker_name() -> str:

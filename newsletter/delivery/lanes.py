@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from newsletter.delivery.batches import append_batch
-from newsletter.delivery.ledger import Lease, rewrite
+from newsletter.delivery.leases import Lease, rewrite
 from newsletter.delivery.models import BatchState
 from newsletter.delivery.recovery import close_cancelled
 from subscribers.database import writing

@@ -15,7 +15,7 @@ from newsletter.delivery import ledger
 from newsletter.delivery.circuit import Circuit
 from newsletter.delivery.collecting import seldom_collecting
 from newsletter.delivery.control import begin
-from newsletter.delivery.deliver_batch import Job, deliver_batch
+from newsletter.delivery.deliver_batch import Job, deliver_batches
 from newsletter.delivery.identity import is_gone, worker_name
 from newsletter.delivery.models import DispatchState
 from newsletter.delivery.pace import PATIENT, Grant, Limits, Pace
@@ -240,8 +240,7 @@ class _Run:
     def _claim_and_deliver(self, job: Job, worker: str) -> None:
         try:
             with self._means.provider.connect(self._name) as connection:
-                while not self._stopping() and deliver_batch(job, connection, worker):
-                    pass
+                deliver_batches(job, connection, worker)
         except BusyError as error:
             # It is all one to the provider which connection asks: the others do not ask either.
             self._hold(error.wait, error.what)

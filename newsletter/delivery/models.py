@@ -113,7 +113,7 @@ class Batch(SQLModel, table=True):
     """
 
     __tablename__ = "batch"
-    __table_args__ = (Index(None, "dispatch_id", "state", "ready_at"),)
+    __table_args__ = (Index(None, "dispatch_id", "state", "number"),)
 
     dispatch_id: int = Field(sa_column=Column(RowId, ForeignKey("dispatch.id"), primary_key=True))
     number: int = Field(sa_column=Column(RowId, primary_key=True, autoincrement=False))

@@ -5,22 +5,15 @@ Every candidate is either planned or excluded for one reason, and the plan says 
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import func, select, text
 
 from newsletter.delivery.collecting import seldom_collecting
-from newsletter.delivery.models import (
-    BATCH,
-    DISPATCH,
-    EXCLUSION,
-    BatchState,
-    Dispatch,
-    DispatchState,
-)
+from newsletter.delivery.freezing import ALREADY_RECEIVED, Freezer
+from newsletter.delivery.models import DISPATCH, EXCLUSION, DispatchState
 from newsletter.delivery.received import Received
 from newsletter.delivery.schedule import Due, Schedule
 from newsletter.delivery.tracking import Extent, freeze_extent
@@ -41,8 +34,6 @@ if TYPE_CHECKING:
 
 #: A batch has at most so many recipients, whatever the provider would take.
 LARGEST_BATCH = 1000
-#: The reason of those whom an earlier dispatch of the same issue reached, may have reached, or will reach.
-ALREADY_RECEIVED = "already received"
 # Any number will do, as long as every machine asks PostgreSQL for the same one.
 _PLANNING_LOCK = 6_273_782
 
@@ -116,7 +107,7 @@ def plan_dispatch(
             return _continued(connection, existing)
         name = _new_name(connection, edition.slug)
         now = clock()
-        freezer = _Freezer(
+        freezer = Freezer(
             connection, min(provider.batch_size, LARGEST_BATCH), Due(store, schedule, now), look
         )
         frozen = schedule.frozen(now) if schedule else ""
@@ -126,13 +117,9 @@ def plan_dispatch(
                 freeze_extent(connection, begun, tracked)
         received = None if again else Received(connection, edition.slug)
         with seldom_collecting():
-            for who, barrier in store.candidates(connection, audience.segment, topic=audience.topic):
-                if barrier is None and received is not None and received.holds(who):
-                    freezer.exclude(ALREADY_RECEIVED)
-                elif barrier is None:
-                    freezer.add(who)
-                else:
-                    freezer.exclude(barrier)
+            candidates = store.candidates(connection, audience.segment, topic=audience.topic)
+            while page := list(islice(candidates, LARGEST_BATCH)):
+                freezer.take(page, received)
         if received is not None:
             received.close()
         freezer.end()
@@ -149,142 +136,6 @@ def plan_dispatch(
         schedule=frozen,
         archived=audience.archived,
     )
-
-
-class _Freezer:
-    """Takes candidates one by one; writes those without a barrier into batches, if a dispatch was begun.
-
-    Those of one batch are due at the same moment.
-    """
-
-    def __init__(
-        self,
-        connection: Connection,
-        batch_size: int,
-        due: Due,
-        look: Callable[[Connection, Sequence[int]], None] | None = None,
-    ) -> None:
-        self._connection = connection
-        self._batch_size = batch_size
-        self._due = due
-        self._look = look
-        self._dispatch_id: int | None = None
-        self._ids: list[int] = []
-        self._by_moment: dict[datetime, list[int]] = {}
-        self._number = 0
-        #: Those in batches; when it has ended, all who were not excluded.
-        self.planned = 0
-        self.excluded: Counter[str] = Counter()
-
-    def begin(
-        self,
-        name: str,
-        edition: Edition,
-        audience: Audience,
-        provider: Provider,
-        sender: str,
-        now: datetime,
-        schedule: str,
-    ) -> int:
-        row = Dispatch(
-            name=name,
-            slug=edition.slug,
-            digest=edition.digest,
-            edition=edition.to_json(),
-            audience=audience.words,
-            audience_key=audience.key,
-            topic=audience.topic,
-            provider=provider.name,
-            sender=sender,
-            schedule=schedule,
-            archived=audience.archived,
-            created_at=now,
-        )
-        values = row.model_dump(exclude={"id"})
-        made: int = self._connection.execute(
-            insert(DISPATCH).values(values).returning(DISPATCH.c.id)
-        ).scalar_one()
-        self._dispatch_id = made
-        return made
-
-    def exclude(self, reason: str) -> None:
-        self.excluded[reason] += 1
-
-    def add(self, subscriber_id: int) -> None:
-        self._ids.append(subscriber_id)
-        if len(self._ids) == self._batch_size:
-            self._gather()
-
-    @property
-    def candidates(self) -> int:
-        """All who were looked at."""
-        return self.planned + self.excluded.total()
-
-    def end(self) -> None:
-        if self._ids:
-            self._gather()
-        if self._dispatch_id is None:
-            return
-        for moment, ids in sorted(self._by_moment.items()):
-            self._write_batch(ids, moment)
-        if self.excluded:
-            rows = [
-                {"dispatch_id": self._dispatch_id, "reason": reason, "count": count}
-                for reason, count in self.excluded.items()
-            ]
-            self._connection.execute(insert(EXCLUSION), rows)
-        self._connection.execute(
-            update(DISPATCH)
-            .where(DISPATCH.c.id == self._dispatch_id)
-            .values(candidates=self.candidates, planned=self.planned)
-        )
-        self._check()
-
-    def _gather(self) -> None:
-        """Put those who were added with the others who are due at the same moment; write what is full."""
-        self.planned += len(self._ids)
-        if self._dispatch_id is None:
-            if self._look is not None:
-                self._look(self._connection, self._ids)
-            self._ids.clear()
-            return
-        for moment, ids in self._due.group(self._connection, self._ids).items():
-            waiting = self._by_moment.setdefault(moment, [])
-            waiting += ids
-            while len(waiting) >= self._batch_size:
-                self._write_batch(waiting[: self._batch_size], moment)
-                del waiting[: self._batch_size]
-        self._by_moment = {moment: ids for moment, ids in self._by_moment.items() if ids}
-        self._ids.clear()
-
-    def _write_batch(self, ids: Sequence[int], ready_at: datetime) -> None:
-        self._number += 1
-        values = {
-            "dispatch_id": self._dispatch_id,
-            "number": self._number,
-            "ids": json.dumps(ids, separators=(",", ":")),
-            "pending": len(ids),
-            "called": 0,
-            "tries": "{}",
-            "state": BatchState.READY,
-            "attempt": 0,
-            "worker": "",
-            "ready_at": ready_at,
-        }
-        self._connection.execute(insert(BATCH).values(values))
-
-    def _check(self) -> None:
-        """What the batches hold, read back, plus what is excluded must be all candidates."""
-        held = self._connection.scalar(
-            select(func.coalesce(func.sum(BATCH.c.pending), 0)).where(
-                BATCH.c.dispatch_id == self._dispatch_id
-            )
-        )
-        if int(held or 0) + self.excluded.total() != self.candidates:
-            raise DeliveryError(
-                f"{held} planned and {self.excluded.total()} excluded are not {self.candidates} candidates",
-                hint="nothing was planned; please report this",
-            )
 
 
 def _existing(
@@ -363,7 +214,7 @@ def _new_name(connection: Connection, slug: str) -> str:
     return f"{slug}-{count + 1}"
 
 
-def _nobody(audience: Audience, freezer: _Freezer) -> DeliveryError:
+def _nobody(audience: Audience, freezer: Freezer) -> DeliveryError:
     if freezer.candidates == 0:
         return DeliveryError(
             f"{audience.words} matches nobody",

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from newsletter.delivery.models import BATCH, DELIVERY, DISPATCH, DeliveryState
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
     from sqlalchemy import Connection
 
@@ -50,6 +50,10 @@ class Received:
         while self._next is not None and self._next < subscriber_id:
             self._next = next(self._ids, None)
         return self._next == subscriber_id
+
+    def among(self, ids: Sequence[int]) -> set[int]:
+        """Those of *ids*, which rise, who are among them."""
+        return set() if self._next is None else {who for who in ids if self.holds(who)}
 
     def _mailed(self, dispatch_id: int) -> Generator[int]:
         query = (

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from newsletter.delivery.batches import append_batch
 from newsletter.delivery.entries import Entry, enter
 from newsletter.delivery.identity import delivery_id
-from newsletter.delivery.ledger import Lease, free, parse_tries, rewrite
+from newsletter.delivery.leases import Lease, free, parse_tries, rewrite
 from newsletter.delivery.models import BATCH, DISPATCH, BatchState, DeliveryState, DispatchState
 from newsletter.delivery.proving import settle_known
 from subscribers.database import writing

@@ -16,7 +16,7 @@ from newsletter.editions.merge import Context, Literal, Value, render
 from newsletter.messages.quoted import LINE_END, SOFT_BREAK, encode_text, encode_value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from newsletter.editions.merge import Piece
 
@@ -26,7 +26,7 @@ class Hole:
     """Where a value stands; the soft breaks around it are in the bytes before and after."""
 
     token: str
-    context: Context
+    write: Callable[[str], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ def _parts(pieces: Sequence[Piece]) -> Iterator[Part]:
         yield SOFT_BREAK
         if isinstance(piece, Value):
             opaque = piece.context is Context.OPAQUE
-            yield Mark(piece.token) if opaque else Hole(piece.token, piece.context)
+            yield Mark(piece.token) if opaque else Hole(piece.token, piece.context.writer)
         else:
             yield Fork(tuple((token, encode(branch)) for token, branch in piece.branches))
         yield SOFT_BREAK
@@ -118,7 +118,7 @@ def fill(parts: Sequence[Part], values: Mapping[str, str | bool], out: list[byte
         elif part.__class__ is Mark:
             out.append(values[part.token].encode("ascii"))  # type: ignore[union-attr]
         elif part.__class__ is Hole:
-            out.append(encode_value(part.context.write(str(values[part.token]))))
+            out.append(encode_value(part.write(str(values[part.token]))))
         elif part.__class__ is Fork:
             for token, branch in part.branches:
                 if token is None or values[token]:

@@ -103,6 +103,7 @@ def ascii_address(address: str) -> str:
     return written
 
 
+@lru_cache(maxsize=4096)  # asked when a message is made, again for its envelope, and for its header
 def utf8_address(address: str) -> str:
     """*address* with its domain as A-labels and its local part as it is, perhaps not ASCII (RFC 6531).
 

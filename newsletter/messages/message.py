@@ -27,7 +27,7 @@ class Recipient(NamedTuple):
     links: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Message:
     """One recipient's mail: an edition, the values of its slots, and its own headers.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from binascii import b2a_qp
+from functools import lru_cache
 
 #: Ends a line in the encoded form only (RFC 2045, 6.7 rule 5).
 SOFT_BREAK = b"=\r\n"
@@ -26,6 +27,7 @@ def encode_text(text: str) -> bytes:
     return whole + line_end + (_wrap(last) if len(last) > _WIDTH else last)
 
 
+@lru_cache(maxsize=256)  # a link stands in the text and in the HTML
 def encode_value(value: str) -> bytes:
     """A value encoded to stand between two soft breaks; every character is kept, a line end becomes CRLF."""
     if _SAFE.fullmatch(value) and " " not in value[-1:]:

@@ -7,6 +7,8 @@ import select
 import smtplib
 import socket
 import ssl
+import struct
+import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -57,6 +59,7 @@ class Line:
             raise smtplib.SMTPServerDisconnected("the server closed the connection")
         self._session = session
         self._socket: socket.socket = session.sock
+        _wait_in_system(self._socket)
         self._unread = b""
         self.offers = Offers.of(session)
         self.since = monotonic()
@@ -152,6 +155,20 @@ class Line:
         self._session.close()
 
 
+def _wait_in_system(end: socket.socket) -> None:
+    """Let the system watch the timeout (socket(7), SO_RCVTIMEO) instead of Python.
+
+    Python asks the system twice each time, and with each question a thread loses its turn to the others.
+    """
+    seconds = end.gettimeout()
+    if seconds is None or isinstance(end, ssl.SSLSocket) or sys.platform != "linux":
+        return
+    timeval = struct.pack("ll", int(seconds), int(seconds % 1 * 1_000_000))
+    end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
+    end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
+    end.settimeout(None)
+
+
 @lru_cache(maxsize=256)
 def _reply(line: bytes) -> Reply:
     """The reply of one line; servers say the same ones again and again."""
@@ -167,14 +184,27 @@ def wire_form(pieces: Sequence[bytes]) -> bytes:
         pieces: the message when joined. What is done to a long one is remembered, as it comes again with the
             next message.
     """
+    own = b"\0".join([b"", *[piece for piece in pieces if len(piece) <= _LONG]])
+    ends = own.count(b"\r\n")
+    if ends == own.count(b"\n") == own.count(b"\r") and not (b"\n." in own or b"\0." in own):
+        # What is the recipient's own is well at a glance, as nearly always.
+        forms = [piece if len(piece) <= _LONG else _long_form(piece) for piece in pieces]
+        if forms and forms[-1] and None not in forms:
+            forms.append(b".\r\n" if forms[-1][-1:] == b"\n" else b"\r\n.\r\n")
+            return b"".join(forms)  # type: ignore[arg-type]  # None is not among them
+    return _careful_form(pieces)
+
+
+def _careful_form(pieces: Sequence[bytes]) -> bytes:
+    """The same for any pieces: dots may begin one, and line ends may be none or cut in two."""
     stuffed: list[bytes] = []
     begins_line = True
     for piece in pieces:
         if not piece:
             continue
-        form = _long_form(piece) if len(piece) > _LONG else _form(piece)
+        form = _form(piece)
         if form is None:
-            return wire_form([re.sub(rb"\r\n|\r|\n", b"\r\n", b"".join(pieces))])
+            return _careful_form([re.sub(rb"\r\n|\r|\n", b"\r\n", b"".join(pieces))])
         if begins_line and piece[:1] == b".":
             stuffed.append(b".")
         stuffed.append(form)
@@ -195,12 +225,15 @@ def _form(piece: bytes) -> bytes | None:
     return piece.replace(b"\r\n.", b"\r\n..")
 
 
-_long_form = lru_cache(maxsize=256)(_form)
+@lru_cache(maxsize=256)
+def _long_form(piece: bytes) -> bytes | None:
+    """As `_form`, remembered; None also if the piece begins with a dot."""
+    return None if piece[:1] == b"." else _form(piece)
 
 
 def cause_of(error: Exception) -> str:
     """Why a connection failed, in a few words."""
-    if isinstance(error, TimeoutError):
+    if isinstance(error, TimeoutError | BlockingIOError):
         return "no answer in time"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror

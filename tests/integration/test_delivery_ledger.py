@@ -9,12 +9,14 @@ import pytest
 from fakes.dispatching import fill, names, plan, run, states, those_in
 from fakes.providers import ScriptedProvider
 
-from newsletter.delivery import DeliveryState, cancel, ledger, recovery, status
+from newsletter.delivery import DeliveryState, cancel, ledger, pause, recovery, status
 from newsletter.delivery.control import begin
 from newsletter.delivery.entries import Entry
 from newsletter.delivery.ledger import Lease, LeaseLostError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy import Engine
 
 NOW = datetime.now(UTC) + timedelta(minutes=30)
@@ -168,3 +170,47 @@ def test_a_dispatch_is_finished_only_when_everybody_has_an_outcome(engine: Engin
     assert ledger.finish(engine, dispatch_id, NOW) is False
     run(engine, ScriptedProvider())
     assert ledger.finish(engine, dispatch_id, NOW) is True
+
+
+def test_the_next_batch_is_claimed_as_one_ends(engine: Engine, dispatch_id: int) -> None:
+    """In one transaction: a worker holds one batch at a time, and nobody else's."""
+    lease = authorised(engine, dispatch_id, 5)
+
+    ended = ledger.record(engine, lease, accepted(*lease.untried), [], NOW, claims=True)
+
+    assert (ended.ids, ended.following) == ((), Lease(dispatch_id, 2, "first", 1, (6, 7, 8, 9, 10), tries={}))
+    assert ledger.claim(engine, dispatch_id, "second", NOW) is None
+    assert status(engine, "issue-1").accepted == 5
+
+
+def test_no_batch_is_claimed_while_somebody_is_left_in_one(engine: Engine, dispatch_id: int) -> None:
+    lease = authorised(engine, dispatch_id, 3)
+
+    left = ledger.record(engine, lease, accepted(*lease.untried[:3]), [], NOW, claims=True)
+
+    assert (len(left.ids), left.following) == (2, None)
+
+
+@pytest.mark.parametrize("halt", [pause, cancel])
+def test_no_batch_is_claimed_as_one_ends_of_a_dispatch_that_was_halted(
+    engine: Engine, dispatch_id: int, halt: Callable[..., None]
+) -> None:
+    lease = authorised(engine, dispatch_id, 5)
+    halt(engine, "issue-1")
+
+    ended = ledger.record(engine, lease, accepted(*lease.untried), [], NOW, claims=True)
+
+    assert (ended.ids, ended.following) == ((), None)
+    assert status(engine, "issue-1").accepted == 5
+
+
+def test_who_lost_a_batch_claims_no_other_with_its_record(engine: Engine, dispatch_id: int) -> None:
+    lease = authorised(engine, dispatch_id, 5)
+    recover(engine, dispatch_id)
+
+    with pytest.raises(LeaseLostError):
+        ledger.record(engine, lease, accepted(*lease.untried), [], NOW, claims=True)
+
+    held = ledger.claim(engine, dispatch_id, "second", NOW)
+    assert held is not None
+    assert held.number == 2

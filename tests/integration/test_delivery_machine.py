@@ -32,7 +32,7 @@ from hypothesis.stateful import (
 from sqlalchemy import delete, event, select, update
 from sqlalchemy.exc import DBAPIError
 
-from newsletter.delivery import DeliveryState, DispatchState, cancel, ledger, pause, recovery, status
+from newsletter.delivery import DeliveryState, DispatchState, cancel, leases, ledger, pause, recovery, status
 from newsletter.delivery.control import begin
 from newsletter.delivery.entries import Entry
 from newsletter.delivery.identity import delivery_id
@@ -142,8 +142,9 @@ class LedgerMachine(RuleBasedStateMachine):
         if fate in (DeliveryState.ACCEPTED, DeliveryState.UNCERTAIN):
             self.taken[waiting[0]] += 1
 
-    @rule(who=WORKERS)
-    def write_down(self, who: str) -> None:
+    @rule(who=WORKERS, claims=st.booleans())
+    def write_down(self, who: str, *, claims: bool = False) -> None:
+        """The outcomes of a window; if the batch ends with it, its worker may *claim* the next one with it."""
         worker = self.workers.get(who)
         if worker is None or (worker.called and not worker.fates):
             return
@@ -155,9 +156,11 @@ class LedgerMachine(RuleBasedStateMachine):
         ]
         later = [each for each, state in states.items() if state == "deferred"]
         with self.losing(worker):
-            worker.lease = ledger.record(self.engine, worker.lease, entries, later, self.now)
+            lease = ledger.record(self.engine, worker.lease, entries, later, self.now, claims=claims)
             self.doubt |= {each for each, state in states.items() if state is DeliveryState.UNCERTAIN}
             worker.called, worker.fates = (), {}
+            assert not (lease.ids and lease.following), "a worker holds two batches"
+            worker.lease = lease.following or lease
             if not worker.lease.ids:
                 del self.workers[who]
 
@@ -356,7 +359,7 @@ def test_the_machine_finds_a_ledger_that_is_no_longer_fenced(
     sqlite_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If a batch could be written by who lost it, the machine would see it."""
-    fenced = ledger._write
+    fenced = leases._write
 
     def unfenced(connection: object, lease: Lease, *rest: object) -> None:
         this = BATCH.c.number == lease.number
@@ -364,7 +367,7 @@ def test_the_machine_finds_a_ledger_that_is_no_longer_fenced(
         connection.execute(update(BATCH).where(this).values(**held))
         fenced(connection, lease, *rest)
 
-    monkeypatch.setattr(ledger, "_write", unfenced)
+    monkeypatch.setattr(leases, "_write", unfenced)
     machine = type("Machine", (LedgerMachine,), {"engine": sqlite_engine})
     with pytest.raises((AssertionError, DBAPIError)):
         run_state_machine_as_test(

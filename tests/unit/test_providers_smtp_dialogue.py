@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -89,6 +90,7 @@ def test_a_body_that_left_counts_also_if_the_envelope_behind_it_did_not() -> Non
             near.hear()
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from([b"250 ok", b"250-a\r\n250 b", b"550 5.1.1 no", b"354 go"]), max_size=5),
     st.data(),
@@ -167,3 +169,21 @@ def test_without_an_enhanced_code_the_three_digits_tell(code: int, verdict: Verd
 def test_the_enhanced_code_goes_before_the_three_digits(code: int, text: str, verdict: Verdict) -> None:
     """RFC 3463; a message that was taken was taken, whatever the text says."""
     assert Reply(code, text).verdict is verdict
+
+
+def test_a_server_that_is_silent_for_too_long_is_left() -> None:
+    """The system watches the timeout, and tells it in other words than Python would."""
+    with line() as (near, far):
+        near._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 0, 50_000))
+        with pytest.raises(BrokenOffError, match="no answer in time"):
+            near.hear()
+        far.sendall(b"250 ok\r\n")
+
+        assert str(near.hear()) == "250 ok"
+
+
+def test_a_body_that_a_server_does_not_take_in_time_was_not_handed_over() -> None:
+    with line() as (near, _):
+        near._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 0, 50_000))
+        with pytest.raises(BrokenOffError, match="no answer in time"):
+            near.say(b"x" * 1_000_000, b"MAIL")

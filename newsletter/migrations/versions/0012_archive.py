@@ -1,6 +1,6 @@
 """The archive: whether a dispatch is in it, and the words by which it is searched.
 
-Revision: 0013_archive, after 0009_tracking.
+Revision: 0012_archive, after 0011_claiming.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0013_archive"
-down_revision = "0009_tracking"
+revision = "0012_archive"
+down_revision = "0011_claiming"
 branch_labels = None
 depends_on = None
 
