@@ -19,10 +19,10 @@ from newsletter.editions.expressions import ExpressionError
 from newsletter.editions.highlighting import highlighted
 from newsletter.editions.language import has_italics, may_be_spaced
 from newsletter.editions.markup import InlineRenderer, Links, clean_html
-from newsletter.editions.sourcemap import MarkPlaces, SourceMap
+from newsletter.editions.sourcemap import BEGINS, ENDS, MarkPlaces, SourceMap, issue_mark
 from newsletter.editions.theme import MAIN_FILE
 from newsletter.errors import IssueError, ThemeError, at, did_you_mean
-from newsletter.issues import Cards, Conditional, Heading, Html, outline, text_of
+from newsletter.issues import Cards, Conditional, Heading, Html, iter_inlines, outline, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -129,6 +129,9 @@ class Press:
             "room": lambda: self._room,
         }
         self._macros: Any = None
+        #: The lines of the issue to be marked, by the first token of inline content; None for no marks.
+        self._lines: dict[int, int] | None = None
+        self._document = document
 
     def mjml(self) -> str:
         """The MJML document.
@@ -139,18 +142,26 @@ class Press:
         """
         return self._render(MAIN_FILE)
 
-    def source_map(self) -> SourceMap:
+    def source_map(self, *, lines: bool = False) -> SourceMap:
         """The MJML document once more, with the places in the theme that its parts came from.
+
+        Args:
+            lines: mark the lines of the issue, too.
 
         Raises:
             IssueError, ThemeError: as for `mjml`.
         """
         plain = self._environment, self._macros
         self._environment, self._macros = environment(self._theme, marked=True), None
+        if lines:
+            found = iter_inlines(self._document)
+            self._lines = {id(token): line for line, content in found for token in content[:2]}
+            self._renderer.marking = True
         try:
             return SourceMap(self.mjml(), self._theme.files)
         finally:
             self._environment, self._macros = plain
+            self._lines, self._renderer.marking = None, False
 
     def static_css(self) -> str:
         """The CSS that goes into style attributes.
@@ -162,10 +173,17 @@ class Press:
 
     def inline(self, content: Inline) -> Markup:
         """Inline content as XHTML."""
+        line = self._lines.get(id(content[0])) if self._lines and content else None
         try:
-            return self._renderer.render_inline(content)
+            return self._at(line, self._renderer.render_inline(content, line))
         except IssueError as error:
             raise IssueError(error.what, where=str(self._path or ""), hint=error.hint) from error
+
+    def _at(self, line: int | None, markup: Markup) -> Markup:
+        """*markup* with marks around it that say on which line of the issue it stands, if they are wanted."""
+        if self._lines is None or line is None:
+            return markup
+        return Markup(issue_mark(BEGINS, line) + markup + issue_mark(ENDS))  # noqa: S704 - control characters
 
     def blocks(self, blocks: Sequence[Block], under: int | None = None, width: int | None = None) -> Markup:
         """Blocks as XHTML, each by the macro of its kind.
@@ -179,7 +197,7 @@ class Press:
         if under is not None:
             self._headings = [(0, under)]
         before, self._room = self._room, self._room if width is None else width
-        written = Markup("\n").join(self._block(block) for block in blocks)
+        written = Markup("\n").join(self._at(block.line, self._block(block)) for block in blocks)
         self._room = before
         return written
 
