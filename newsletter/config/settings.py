@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from newsletter.config.checks import ChecksSettings
 from newsletter.config.providers import OutboxSettings, SendgridSettings, SmtpSettings
 from newsletter.config.sections import (
     DatabaseSettings,
@@ -29,6 +30,7 @@ class Settings(BaseSettings):
     database: DatabaseSettings = DatabaseSettings()
     subscribers: SubscriberSettings = SubscriberSettings()
     retention: RetentionSettings = RetentionSettings()
+    checks: ChecksSettings = ChecksSettings()
 
     @classmethod
     def settings_customise_sources(

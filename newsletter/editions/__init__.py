@@ -2,7 +2,7 @@
 
 from newsletter.editions.attaching import read_attached, with_web_images
 from newsletter.editions.compiler import compile_issue, compile_mjml
-from newsletter.editions.contrast import ENOUGH, faint
+from newsletter.editions.contrast import ENOUGH, contrast, faint
 from newsletter.editions.edition import Attachment, Edition, Slot
 from newsletter.editions.ejecting import eject_theme
 from newsletter.editions.elements import Element, inner_text, read_elements
@@ -48,6 +48,7 @@ __all__ = [
     "chosen",
     "compile_issue",
     "compile_mjml",
+    "contrast",
     "eject_theme",
     "element_places",
     "faint",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import traceback
 from collections.abc import Mapping
@@ -19,7 +20,7 @@ from newsletter.editions.expressions import ExpressionError
 from newsletter.editions.highlighting import highlighted
 from newsletter.editions.language import has_italics, may_be_spaced
 from newsletter.editions.markup import InlineRenderer, Links, clean_html
-from newsletter.editions.sourcemap import BEGINS, ENDS, MarkPlaces, SourceMap, issue_mark
+from newsletter.editions.sourcemap import BEGINS, ENDS, GOES_ON, MarkPlaces, SourceMap, issue_mark
 from newsletter.editions.theme import MAIN_FILE
 from newsletter.errors import IssueError, ThemeError, at, did_you_mean
 from newsletter.issues import Cards, Conditional, Heading, Html, iter_inlines, outline, text_of
@@ -41,6 +42,7 @@ STATIC_CSS_FILE = "static.css.j2"
 
 #: What Python says of endless recursion, and of code nested deeper than it compiles.
 _EXHAUSTED = (RecursionError, MemoryError, SyntaxError)
+_TAG_OR_LINE_END = re.compile(r"<[^>]*>|\n")
 #: In characters: what no issue comes near, and no machine fails at.
 _LARGEST = 16_000_000
 
@@ -257,9 +259,22 @@ class Press:
 
     def _raw(self, block: Html) -> Markup:
         try:
-            return Markup(clean_html(block.text, self._links))  # noqa: S704 - cleaned
+            return Markup(self._with_line_ends(clean_html(block.text, self._links), block))  # noqa: S704
         except IssueError as error:
             raise IssueError(error.what, where=at(self._path, block.line), hint=error.hint) from error
+
+    def _with_line_ends(self, html: str, block: Html) -> str:
+        """Cleaned *html* with marks at its line ends, if lines are marked and none of its lines was lost."""
+        if self._lines is None or html.count("\n") != block.text.count("\n"):
+            return html
+        line = block.line
+
+        def mark(match: re.Match[str]) -> str:
+            nonlocal line
+            line += match[0].count("\n")
+            return match[0] + (issue_mark(GOES_ON, line) if match[0] == "\n" else "")
+
+        return _TAG_OR_LINE_END.sub(mark, html)
 
     def _render(self, file: str) -> str:
         try:
