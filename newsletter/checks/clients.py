@@ -32,8 +32,8 @@ CLIENT_PARTIAL = Rule(
     Severity.NOTE,
     "What a mail program supports in part may need a second way.",
     "https://www.caniemail.com/",
-    '<span style="text-decoration-thickness:2px;text-shadow:0 0 2px #fff">Text</span>',
-    "<span>Text</span>",
+    '<p style="text-indent:20px">Text</p>',
+    "<p>Text</p>",
     "html",
 )
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 #: WCAG 2.2, 1.4.3: enough for large letters, of at least 24 pixels, or 18.66 if they are bold.
 ENOUGH_LARGE = 3.0
 LARGE, LARGE_BOLD = 24.0, 18.66
+#: Inversion is an approximation, so that only what is clearly too faint is told.
+ENOUGH_INVERTED = 3.5
 #: In pixels: smaller letters are too small for many, whatever they say.
 SMALLEST = 12.0
 _CONTRAST = "https://www.w3.org/WAI/WCAG22/Understanding/contrast-minimum.html"
@@ -57,7 +59,7 @@ CONTRAST_INVERTED = Rule(
     Severity.WARNING,
     "Some mail programs invert colours in dark mode, and what was legible may not be any more.",
     _DARK,
-    '<p style="color:#000080;background-color:#7f7f7f">Hard to read when inverted</p>',
+    '<p style="color:#111111;background-color:#7f7f7f">Hard to read when inverted</p>',
     '<p style="color:#111111;background-color:#ffffff">Easy to read when inverted</p>',
     "html",
 )
@@ -180,7 +182,7 @@ def legible(subject: Subject) -> Iterator[Finding]:
             (CONTRAST_LIGHT, plain, ""),
             (CONTRAST_INVERTED, dark, ", inverted as some mail programs do in dark mode,"),
         ):
-            enough = enough if rule is CONTRAST_LIGHT else ENOUGH_LARGE
+            enough = enough if rule is CONTRAST_LIGHT else ENOUGH_INVERTED
             if ratio < enough and (rule.id, ink, ground) not in told:
                 told.add((rule.id, ink, ground))
                 yield subject.at_element(

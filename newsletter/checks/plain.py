@@ -21,7 +21,7 @@ TEXT_EMPTY = Rule(
     "Filters distrust a mail whose plain text is empty, and some readers read nothing else.",
     _ALTERNATIVE,
     "\n",
-    "What the mail says, in plain text: {unsubscribe}\n",
+    "All that the mail says, in plain text as well. Unsubscribe: {unsubscribe}\n",
     "text",
 )
 TEXT_LINKS = Rule(

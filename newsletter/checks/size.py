@@ -106,7 +106,7 @@ def section_weights(subject: Subject) -> list[tuple[str, int]]:
     """The title and the bytes of HTML of each section, from its heading to the next, the heaviest first."""
     html = subject.edition.html
     starts = [each for each in subject.elements if each.name == "h2"]
-    ends = [*(each.start for each in starts[1:]), len(html)]
+    ends = [*(each.start for each in starts[1:]), len(html)][: len(starts)]
     weights = [
         (subject.text(each), len(html[each.start : end].encode()))
         for each, end in zip(starts, ends, strict=True)
