@@ -67,9 +67,9 @@ _PROPERTIES = {
 }
 #: What a declaration's value may have: by the whole declaration, ``property:value``.
 _VALUES = {
-    "css-display-flex": r"^display:\s*(?:inline-)?flex",
-    "css-display-grid": r"^display:\s*(?:inline-)?grid",
-    "css-display-none": r"^display:\s*none",
+    "css-display-flex": r"^display:\s*(?:inline-)?flex\b",
+    "css-display-grid": r"^display:\s*(?:inline-)?grid\b",
+    "css-display-none": r"^display:\s*none\b",
     "css-flex-direction": r"^flex-direction:\s*column",
     "css-flex-wrap": r"^flex-wrap:\s*wrap",
     "css-important": r"!\s*important",

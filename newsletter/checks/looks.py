@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cached_property
+from html import unescape
 from typing import TYPE_CHECKING
 
 from newsletter.checks.colours import colour_of, inverted
@@ -85,6 +86,8 @@ TEXT_JUSTIFIED = Rule(
 _HIDDEN = re.compile(r"display:\s*none|visibility:\s*hidden")
 _SIZE = re.compile(r"([\d.]+)(px|pt|em|rem|%)?")
 _SIZES = {"px": 1.0, "pt": 4 / 3, "rem": 16.0}
+#: Blanks of all widths, and what keeps lines together or inboxes from showing more.
+_INVISIBLE = re.compile("[\\s\u00a0\u034f\u200b-\u200f\u2000-\u200a\u2060\ufeff\u00ad]+")
 _MARKUP = re.compile(r"<!--.*?-->|<[^>]*>", re.DOTALL)
 
 
@@ -137,7 +140,9 @@ class Styles:
         found = []
         for element, after in zip(self.subject.elements, _starts_after(self.subject.elements), strict=True):
             own = html[element.inner : min(element.end, after)]
-            if _MARKUP.sub("", own).strip() and not any(map(_hidden, (element, *element.ancestors()))):
+            if _INVISIBLE.sub("", unescape(_MARKUP.sub("", own))) and not any(
+                map(_hidden, (element, *element.ancestors()))
+            ):
                 found.append(element)
         return found
 

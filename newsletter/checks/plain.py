@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from newsletter.checks.finding import Finding, Severity
 from newsletter.checks.rule import Rule
@@ -51,7 +52,8 @@ TEXT_ONLY_LINKS = Rule(
     "Read this and unsubscribe: {unsubscribe}\n",
     "text",
 )
-_WEB = re.compile(r"https?://[^\s<>\"]+")
+#: An address in text; signs of Chinese and Japanese end it.
+_WEB = re.compile(r"https?://[^\s<>\"，。、；：！？（）「」『』《》]+")
 _LETTERS = re.compile(r"[\W_]+")
 #: In letters: a plain text that is shorter says nothing.
 SHORTEST = 40
@@ -63,13 +65,14 @@ def drift(subject: Subject) -> Iterator[Finding]:
     if len(_LETTERS.sub("", text)) < SHORTEST:
         yield subject.finding(TEXT_EMPTY, "the plain text is all but empty")
         return
+    written = unquote(text)
     told: set[str] = set()
     targets = set()
     for element in subject.elements:
         href = element.attributes.get("href", "") if element.name == "a" else ""
         if href:
-            targets.add(href.rstrip("/"))
-        if href.startswith(("http://", "https://")) and href.rstrip("/") not in text and href not in told:
+            targets.add(_same(href))
+        if href.startswith(("http://", "https://")) and _same(href) not in written and href not in told:
             told.add(href)
             yield subject.at_element(
                 TEXT_LINKS,
@@ -88,9 +91,14 @@ def drift(subject: Subject) -> Iterator[Finding]:
     html = subject.text(subject.elements[0]) if subject.elements else ""
     for match in _WEB.finditer(text):
         link = match[0].rstrip(".,;:)")
-        if link.rstrip("/") not in targets and link not in html and link not in told:
+        if _same(link) not in targets and link not in html and link not in told:
             told.add(link)
             yield subject.finding(TEXT_ONLY_LINKS, f"the HTML has no link to {link[:80]}")
+
+
+def _same(address: str) -> str:
+    """*address* in the form in which it is compared."""
+    return unquote(address).rstrip("/")
 
 
 RULES = (TEXT_EMPTY, TEXT_LINKS, TEXT_SECTIONS, TEXT_ONLY_LINKS)

@@ -133,8 +133,30 @@ def test_findings_are_told_as_sarif() -> None:
     (result,) = log["runs"][0]["results"]
 
     assert log["version"] == "2.1.0"
+    assert log["runs"][0]["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == "link-empty"
     assert (result["ruleId"], result["level"]) == ("link-empty", "error")
     assert result["locations"][0]["physicalLocation"]["region"]["startLine"] == 7
+
+
+def test_sarif_has_what_its_standard_demands() -> None:
+    """Of every rule an id and a help URI, of every result a message and a place that can be found (3.27, 3.49)."""
+    text = CLEAN.replace("https://example.com/there", "http://example.com/there").replace("Some", "Some TODO")
+    (run,) = to_sarif([replace(finding, file="issues/my issue.md") for finding in found(text)])["runs"]
+    rules, results = run["tool"]["driver"]["rules"], run["results"]
+
+    assert [rule["id"] for rule in rules] == ["link-http", "placeholder-text"]
+    for rule in rules:
+        assert rule["shortDescription"]["text"]
+        assert rule["help"]["text"]
+        assert rule["help"]["markdown"]
+        assert rule["helpUri"].startswith("https://")
+        assert rule["defaultConfiguration"]["level"] in {"error", "warning", "note"}
+    for result in results:
+        assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
+        assert result["message"]["text"]
+        place = result["locations"][0]["physicalLocation"]
+        assert place["artifactLocation"]["uri"] == "issues/my%20issue.md"
+        assert place["region"]["startLine"] >= 1
 
 
 def test_a_condition_on_a_field_guards_its_value() -> None:

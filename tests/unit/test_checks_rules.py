@@ -37,7 +37,8 @@ def test_the_passing_example_of_a_text_is_free_of_everything(rule) -> None:
 def test_a_rule_says_why_and_on_whose_word(rule) -> None:
     """An id in lower case with hyphens, one sentence, and a web address."""
     assert re.fullmatch(r"[a-z]+(-[a-z]+)*", rule.id)
-    assert rule.reason.endswith((".", ").")) and "\n" not in rule.reason
+    assert rule.reason.endswith(".")
+    assert "\n" not in rule.reason
     assert rule.source.startswith("https://")
 
 
