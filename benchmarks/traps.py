@@ -91,6 +91,10 @@ TRAPS = (
         "",
         "css-pseudo-class-first-child",
     ),
+    _trap("a class below a class", _css(".a .b{color:red}"), "", "css-selector-chaining"),
+    _trap(
+        "text-transform", '<p style="text-transform:uppercase">a</p>', "css-text-transform", "css-transform"
+    ),
     _trap(
         "for Outlook alone",
         "<!--[if mso]><div style='display:grid'>a</div><![endif]-->",
