@@ -79,9 +79,9 @@ def rules() -> str:
     """Every rule of the checks: why, on whose word, what it accuses, what it does not, how it is waived."""
     parts = [
         "# Rules\n",
-        "Written by `make docs` from the rules themselves; each example is tested. How to set and waive them is in",
-        "[checks.md](checks.md); `newsletter rules RULE` shows one in the terminal. Client support is by the data",
-        f"of [Can I email](https://www.caniemail.com/), as of {data_date()}.\n",
+        "Written by `make docs` from the rules themselves; each example is tested. How to set and waive them",
+        "is in [checks.md](checks.md); `newsletter rules RULE` shows one in the terminal. Client support is",
+        f"by the data of [Can I email](https://www.caniemail.com/), as of {data_date()}.\n",
     ]
     for family, of in FAMILIES.items():
         parts.append(f"- {family}: {', '.join(f'[{rule.id}](#{rule.id})' for rule in of)}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from newsletter.checks.finding import Finding, Severity
 from newsletter.checks.raw_html import elements
@@ -221,18 +220,16 @@ def _images(subject: Subject) -> Iterator[tuple[int, str, str | None]]:
             decorative = "alt" in found.attributes and not (alt or "")
             if not decorative:
                 yield found.line, found.attributes.get("src") or "", alt
+    pictured = {block.src for block in iter_blocks(subject.document) if isinstance(block, Picture)}
     for line, content in iter_inlines(subject.document):
         for token in content:
-            if token.type == "image" and not _pictured(subject, token.attrGet("src")):
+            if token.type == "image" and token.attrGet("src") not in pictured:
                 yield line, str(token.attrGet("src")), text_of(tuple(token.children or ()))
 
 
-def _pictured(subject: Subject, src: object) -> bool:
-    return any(isinstance(block, Picture) and block.src == src for block in iter_blocks(subject.document))
-
-
 def _format(subject: Subject, element: Element, src: str) -> Iterator[Finding]:
-    feature = _FORMATS.get(urlsplit(src).path.rpartition(".")[2].lower()) if "." in src else None
+    path = re.split(r"[?#]", src, maxsplit=1)[0]
+    feature = _FORMATS.get(path.rpartition(".")[2].lower())
     feature = "image-base64" if src.startswith("data:image/") else feature
     missing = clients_without(feature, subject.settings.clients) if feature else ()
     if feature and missing:

@@ -84,7 +84,7 @@ TEXT_JUSTIFIED = Rule(
 )
 
 _HIDDEN = re.compile(r"display:\s*none|visibility:\s*hidden")
-_SIZE = re.compile(r"([\d.]+)(px|pt|em|rem|%)?")
+_SIZE = re.compile(r"(\d+(?:\.\d+)?|\.\d+)(px|pt|em|rem|%)?")
 _SIZES = {"px": 1.0, "pt": 4 / 3, "rem": 16.0}
 #: Blanks of all widths, and what keeps lines together or inboxes from showing more.
 _INVISIBLE = re.compile("[\\s\u00a0\u034f\u200b-\u200f\u2000-\u200a\u2060\ufeff\u00ad]+")
