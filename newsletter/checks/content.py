@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from newsletter.checks.finding import Finding, Severity
 from newsletter.checks.inbox import INBOXES, cut_subjects
 from newsletter.checks.rule import Rule
+from newsletter.checks.worst import usual
 from newsletter.issues import Code, iter_blocks, iter_inlines, text_of
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ _INVISIBLE = re.compile("[\u034f\u200b\u200c\u200d\u00a0\u00ad\ufeff\u2007\u2060
 
 def subject_length(subject: Subject) -> Iterator[Finding]:
     """The subject, against the room of every inbox."""
-    text = subject.issue.subject or subject.issue.title
+    text = usual(subject.edition, subject.edition.subject)
     cut = cut_subjects(text)
     if len(cut) == len(INBOXES):
         longest = max(cut.values(), key=len)
@@ -140,9 +141,8 @@ def subject_length(subject: Subject) -> Iterator[Finding]:
 
 def preheader(subject: Subject) -> Iterator[Finding]:
     """The issue's own preheader."""
-    text = subject.issue.preheader
     line = subject.key_line("preheader")
-    if not text:
+    if not subject.issue.preheader:
         yield subject.finding(
             PREHEADER_MISSING,
             "there is no preheader; the inbox shows the beginning of the text",
@@ -150,13 +150,14 @@ def preheader(subject: Subject) -> Iterator[Finding]:
             line=1,
         )
         return
+    text = usual(subject.edition, subject.edition.preheader)
     if not PREHEADER_SHORTEST <= len(text) <= PREHEADER_LONGEST:
         yield subject.finding(
             PREHEADER_LENGTH,
             f"the preheader has {len(text)} characters; {PREHEADER_SHORTEST} to 100 are shown well",
             line=line,
         )
-    if text.strip().lower() == (subject.issue.subject or subject.issue.title).strip().lower():
+    if text.strip().lower() == usual(subject.edition, subject.edition.subject).strip().lower():
         yield subject.finding(
             PREHEADER_REPEATS,
             "the preheader is the subject",

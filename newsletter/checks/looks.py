@@ -240,7 +240,7 @@ def justified(subject: Subject) -> Iterator[Finding]:
 
 def _starts_after(elements: list[Element]) -> list[int]:
     """For each element, where the next one begins."""
-    return [*(each.start for each in elements[1:]), 1 << 60]
+    return [*(each.start for each in elements[1:]), 1 << 60][: len(elements)]
 
 
 def _hidden(element: Element) -> bool:

@@ -11,6 +11,7 @@ from unicodedata import category
 
 from newsletter.checks.finding import Finding, Severity
 from newsletter.checks.rule import Rule
+from newsletter.checks.worst import usual
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,7 +92,7 @@ TEXT_FOR_IMAGE = 60
 
 def subject_line(subject: Subject) -> Iterator[Finding]:
     """The subject, as filters read it."""
-    text = subject.issue.subject or subject.issue.title
+    text = usual(subject.edition, subject.edition.subject)
     line = subject.key_line("subject" if "subject" in subject.issue.lines else "title")
     words = re.findall(r"[^\W\d_]{4,}", text)
     shouted = [word for word in words if word.isupper() and word.upper() != word.lower()]

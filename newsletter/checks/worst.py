@@ -56,6 +56,11 @@ def largest_html(edition: Edition) -> str:
     return _longest(pieces, values)
 
 
+def usual(edition: Edition, text: str, context: Context = Context.HEADER) -> str:
+    """One *text* of an edition, such as its preheader, as a reader with an ordinary name gets it."""
+    return _rendered(edition, text, context, "usual")
+
+
 def _rendered(edition: Edition, text: str, context: Context, kind: str) -> str:
     values = Evaluator(edition).values(READERS[kind], LINKS, missing="")
     return render(split(text, edition, context), values)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import FunctionLoader, StrictUndefined, TemplateError, TemplateSyntaxError
 from jinja2.sandbox import SandboxedEnvironment
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from newsletter.editions.attaching import attaches
 from newsletter.editions.bidi import turning
@@ -91,6 +91,7 @@ class Press:
     ) -> None:
         self._theme = theme
         self._path = issue.path
+        self._title_line = issue.lines.get("title", 1)
         self._slots = slots
         self._environment = environment(theme)
         attached = attaches(issue, publication)
@@ -153,17 +154,22 @@ class Press:
         Raises:
             IssueError, ThemeError: as for `mjml`.
         """
-        plain = self._environment, self._macros
+        plain = self._environment, self._macros, self._context
         self._environment, self._macros = environment(self._theme, marked=True), None
         if lines:
             found = iter_inlines(self._document)
             self._lines = {id(token): line for line, content in found for token in content[:2]}
             self._renderer.marking = True
+            self._context = {**plain[2], "issue": self._marked_issue(plain[2]["issue"])}
         try:
             return SourceMap(self.mjml(), self._theme.files)
         finally:
-            self._environment, self._macros = plain
+            self._environment, self._macros, self._context = plain
             self._lines, self._renderer.marking = None, False
+
+    def _marked_issue(self, issue: dict[str, object]) -> dict[str, object]:
+        """The values of ``issue``, the title with marks that say on which line of the file it stands."""
+        return {**issue, "title": self._at(self._title_line, escape(issue["title"]))}
 
     def static_css(self) -> str:
         """The CSS that goes into style attributes.

@@ -76,6 +76,14 @@ def test_a_rule_accuses_what_it_is_for(rule: str) -> None:
     assert [finding.line for finding in accused] == [line]
 
 
+def test_the_length_of_a_subject_is_that_which_readers_see() -> None:
+    """A merge tag counts as the value that stands there, not as the expression."""
+    expression = '{{ subscriber.first_name | default("dear reader of this letter") }}'
+    tag = f"subject: '{expression}, what happened in spring'\n"
+
+    assert "subject-length" not in {seen.rule for seen in found(CLEAN.replace("date:", f"{tag}date:"))}
+
+
 @pytest.mark.parametrize(("size", "accused"), [(700_000, []), (800_000, ["attachment-weight"])])
 def test_attached_images_that_make_every_message_heavy_are_told(size: int, accused: list[str]) -> None:
     """What counts is the message: base64 makes images a third larger."""
