@@ -27,7 +27,7 @@ CACHE = "build/links.json"
 
 
 @click.command()
-@click.argument("issue")
+@click.argument("issues", nargs=-1, required=True, metavar="ISSUE...")
 @click.option(
     "--format",
     "form",
@@ -38,26 +38,30 @@ CACHE = "build/links.json"
 )
 @click.option("--online", is_flag=True, help="Look each link up, too; answers are kept for a day.")
 @pass_session
-def check(session: Session, issue: str, form: str, *, online: bool) -> None:
-    """Look for what is wrong with an issue; exit code 4 if anything is.
+def check(session: Session, issues: tuple[str, ...], form: str, *, online: bool) -> None:
+    """Look for what is wrong with each ISSUE; exit code 4 if anything is.
 
     Nothing is loaded from the network, unless --online says so or [checks] names a spamd.
 
     \b
     Examples:
       newsletter check issues/2026-04-11.md
+      newsletter check issues/*.md
       newsletter check 2026-04-11 --online
       newsletter check 2026-04-11 --format sarif > findings.sarif
     """
-    pressed = session.press(issue)
-    findings = check_pressed(pressed, session.publication.settings, _more(session, pressed, online=online))
+    findings: list[Finding] = []
+    for issue in issues:
+        pressed = session.press(issue)
+        found = check_pressed(pressed, session.publication.settings, _more(session, pressed, online=online))
+        findings += found
+        if form == "text":
+            show_findings(found)
+            output.say(f"{pressed.edition.slug}: {summary(found)}")
     if form == "json":
         output.document({"findings": [finding.to_dict() for finding in findings]})
     elif form == "sarif":
         output.document(to_sarif(findings))
-    else:
-        show_findings(findings)
-        output.say(f"{pressed.edition.slug}: {summary(findings)}")
     if any(finding.severity is Severity.ERROR for finding in findings):
         sys.exit(FINDINGS)
 

@@ -72,3 +72,14 @@ def test_a_rule_tells_itself(letter: Letter) -> None:
         assert part in told
     assert len(letter.ok("rules", "--json").json["rules"]) > 100
     assert letter.run("rules", "lnik-http").code == 2
+
+
+def test_several_issues_are_one_run(letter: Letter) -> None:
+    """One document for all of them, and one exit code."""
+    text = (letter.root / "issues" / "plain.md").read_text(encoding="utf-8")
+    for name in ("one", "two"):
+        (letter.root / "issues" / f"{name}.md").write_text(text.replace(LINK, "#"), encoding="utf-8")
+    told = letter.run("check", "one", "plain", "two", "--format", "json")
+
+    assert [finding["file"].rpartition("/")[2] for finding in told.json["findings"]] == ["one.md", "two.md"]
+    assert told.code == 4

@@ -246,3 +246,30 @@ def test_removed_html_is_told_once_for_a_line_with_how_to_escape_it() -> None:
     assert [(seen.rule, seen.line) for seen in findings] == [("html-removed", line) for line in (11, 13, 16)]
     assert {seen.severity for seen in findings} == {Severity.WARNING}
     assert findings[0].hint.startswith("if it is text, escape `<` as `&lt;`")
+
+
+def test_what_a_theme_uses_is_told_at_its_own_line() -> None:
+    """A theme of one's own is judged, the built-in one below it is not."""
+    built_in = load_theme("digest")
+    css = built_in.files["interactive.css.j2"] + "@media only screen { .cell { display: grid; } }\n"
+    theme = replace(built_in, files={**built_in.files, "interactive.css.j2": css})
+    issue = parse_issue(CLEAN, None, "issue")
+    edition = compile_issue(issue, theme, PUBLICATION)
+    (seen,) = check_edition(issue, parse_document(issue), edition, PUBLICATION, theme)
+
+    assert (seen.rule, seen.line) == ("client-support", css.count("\n"))
+    assert seen.file.endswith("interactive.css.j2")
+    assert "Outlook (Windows)" in seen.clients
+    assert seen.link == "https://www.caniemail.com/features/css-display-grid/"
+
+
+def test_what_the_html_says_is_told_at_the_line_of_the_issue() -> None:
+    """Raw HTML that no rule on the text sees has its line, too."""
+    text = CLEAN.replace(
+        "Some text", '<p>Long <span style="font-size:9px">small print</span></p>\n\nSome text'
+    )
+    issue, theme = parse_issue(text, None, "issue"), load_theme("digest")
+    edition = compile_issue(issue, theme, PUBLICATION)
+    (seen,) = check_edition(issue, parse_document(issue), edition, PUBLICATION, theme)
+
+    assert (seen.rule, seen.file, seen.line) == ("font-small", "issue", 11)
