@@ -95,6 +95,15 @@ TABLE_ROLE = Rule(
     '<table role="presentation"><tr><td>Text</td></tr></table>',
     "html",
 )
+TABLE_HEADERS = Rule(
+    "table-headers",
+    Severity.WARNING,
+    "Header cells say that a table is data, and its role says that it is not.",
+    f"{_WCAG}/info-and-relationships.html",
+    '<table role="presentation"><tr><th>Price</th></tr><tr><td>12</td></tr></table>',
+    '<table role="table"><tr><th>Price</th></tr><tr><td>12</td></tr></table>',
+    "html",
+)
 LINK_NAME = Rule(
     "link-name",
     Severity.ERROR,
@@ -221,11 +230,16 @@ def headings(subject: Subject) -> Iterator[Finding]:
 def tables(subject: Subject) -> Iterator[Finding]:
     """The roles of tables."""
     for element in subject.elements:
-        if element.name == "table" and not element.attributes.get("role"):
-            within = _within(subject, element)
-            data = any(each.name == "th" for each in within)
+        if element.name != "table":
+            continue
+        data = any(each.name == "th" and _table_of(each) is element for each in _within(subject, element))
+        if not element.attributes.get("role"):
             hint = 'write `role="table"`' if data else 'write `role="presentation"`'
             yield subject.at_element(TABLE_ROLE, element, "a table has no role", hint=hint)
+        elif data and element.attributes["role"] in {"presentation", "none"}:
+            yield subject.at_element(
+                TABLE_HEADERS, element, "a table for layout has header cells", hint='write `role="table"`'
+            )
 
 
 def links(subject: Subject) -> Iterator[Finding]:
@@ -281,6 +295,10 @@ def outlook_shapes(subject: Subject) -> Iterator[Finding]:
                 )
 
 
+def _table_of(element: Element) -> Element | None:
+    return next((each for each in element.ancestors() if each.name == "table"), None)
+
+
 def _within(subject: Subject, element: Element) -> list[Element]:
     """The elements that stand in *element*."""
     found = []
@@ -323,6 +341,7 @@ RULES = (
     HEADING_ORDER,
     HEADING_EMPTY,
     TABLE_ROLE,
+    TABLE_HEADERS,
     LINK_NAME,
     LINK_UNDERLINE,
     FOCUS_HIDDEN,
