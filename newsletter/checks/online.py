@@ -36,6 +36,8 @@ REDIRECTS, MOST, TOGETHER = 5, 500, 8
 _ASK_AGAIN = frozenset({403, 404, 405, 406, 429, 500, 501, 503})
 _PERMANENT = frozenset({301, 308})
 _GONE = frozenset({404, 410})
+#: Of a name that does not exist, as opposed to one that nobody could be asked about.
+_NO_SUCH_NAME = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
 _HTTP = "https://www.rfc-editor.org/rfc/rfc9110#section-15"
 
 LINK_DEAD = Rule(
@@ -151,8 +153,9 @@ class Desk:
                 at = urljoin(at, target)
         except PrivateError:
             return Answer(None, at, problem="private")
-        except socket.gaierror:
-            return Answer(None, at, problem="gone")
+        except socket.gaierror as error:
+            gone = error.errno in _NO_SUCH_NAME
+            return Answer(None, at, problem="gone" if gone else "its name cannot be looked up now")
         except (OSError, HTTPException, ValueError) as error:
             return Answer(None, at, problem=str(error) or type(error).__name__)
         return Answer(None, at, problem=f"more than {REDIRECTS} redirects")

@@ -18,6 +18,7 @@ from newsletter.config import ChecksSettings, PublicationSettings
 from newsletter.editions import compile_issue, load_theme
 from newsletter.errors import ConfigError
 from newsletter.issues import parse_document, parse_issue
+from tests.fakes.certificates import self_signed
 from tests.fakes.publications import FRONT, SETTINGS
 
 if TYPE_CHECKING:
@@ -120,13 +121,46 @@ class TestLinks:
         answers = desk(cache=tmp_path / "links.json").look_up([f"{site}/there"])
         assert answers[f"{site}/there"].status == 200
 
-    def test_a_host_that_does_not_exist_is_dead(self, monkeypatch):
+    @pytest.mark.parametrize(
+        ("code", "rule"), [(socket.EAI_NONAME, "link-dead"), (socket.EAI_AGAIN, "link-unsure")]
+    )
+    def test_a_host_that_does_not_exist_is_dead_and_one_nobody_knows_of_is_not(self, monkeypatch, code, rule):
+        """Without a network, no link is accused."""
+
         def nobody(*_: object, **__: object) -> list[object]:
-            raise socket.gaierror(-2, "Name or service not known")
+            raise socket.gaierror(code, "")
 
         monkeypatch.setattr(socket, "getaddrinfo", nobody)
         told = found("The [report](https://nowhere.invalid/report).", look_up(desk()))
-        assert [rule for rule, _, _ in told] == ["link-dead"]
+        assert [name for name, _, _ in told] == [rule]
+
+
+class TestEncryption:
+    @pytest.fixture
+    def secure(self, tmp_path) -> Iterator[str]:
+        """The address of a site whose certificate is in ``server.pem``, and which nobody trusts yet."""
+        context, _ = self_signed(tmp_path)
+        Site.asked.clear()
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Site)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"https://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+            server.server_close()
+
+    def test_a_site_with_a_certificate_is_asked(self, secure, tmp_path, monkeypatch):
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "server.pem"))
+        (answer,) = desk().look_up([f"{secure}/there"]).values()
+        assert answer == Answer(200, f"{secure}/there")
+
+    def test_one_whose_certificate_nobody_trusts_is_told(self, secure):
+        told = found(f"The [report]({secure}/there).", look_up(desk()))
+        assert [rule for rule, _, _ in told] == ["link-unsure"]
+        assert Site.asked == {}
 
 
 class TestPrivateNetworks:
