@@ -108,7 +108,7 @@ FOREIGN_TAG = Rule(
 #: What editors leave for later; whole words in capitals, so that prose is not accused.
 _PLACEHOLDER = re.compile(
     r"\b(?:TK|TKTK|TODO|FIXME|XXX|TBD|LOREM IPSUM)\b|\b[Ll]orem ipsum\b|\bdolor sit amet\b"
-    r"|\[(?:insert|add|your) [^\]\n]{2,40}\](?!\()|\b[Yy]our text here\b"
+    r"|\[(?:insert|add|your) [^\]\n]{2,40}\](?![\[(:])|\b[Yy]our text here\b"
 )
 _FOREIGN = re.compile(
     r"\*\|[A-Z][A-Z0-9_:]*\|\*|%%[A-Za-z_]\w*%%|%recipient[.\w]*%|\{\$[A-Za-z_][\w.]*\}|\[\[\w+(?:\|[^\]]*)?\]\]"

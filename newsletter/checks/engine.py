@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from newsletter.checks.finding import Finding, Severity
-from newsletter.checks.registry import LOOKS, RULES
+from newsletter.checks.registry import ASKING, LOOKS, RULES
 from newsletter.checks.subject import Subject
+from newsletter.checks.support import chosen, known_clients
 from newsletter.checks.waivers import matches, without_waived
 from newsletter.config.checks import ChecksSettings
 from newsletter.errors import ConfigError, did_you_mean
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     Look = Callable[[Subject], Iterable[Finding]]
 
 _ORDER = list(Severity)
+_PLACE = "newsletter.toml: [checks]"
 
 
 def check_edition(
@@ -51,15 +53,15 @@ def check_edition(
         more: what else to ask, such as rules that look links up.
 
     Raises:
-        ConfigError: the settings name a rule that does not exist.
+        ConfigError: the settings name a rule or a mail program that does not exist.
     """
     settings = settings or ChecksSettings()
-    _known((*settings.ignore, *settings.severity))
+    _refuse_unknown(settings)
     subject = Subject(issue, document, edition, publication, theme, settings, images, provider)
     found = [finding for look in (*LOOKS, *more) for finding in look(subject)]
-    kept = without_waived(subject, _set(found, settings), RULES)
+    kept = without_waived(subject, found, RULES, ASKING)
     return sorted(
-        dict.fromkeys(kept),
+        dict.fromkeys(_set(kept, settings)),
         key=lambda finding: (_ORDER.index(finding.severity), finding.line or 0, finding.rule),
     )
 
@@ -94,11 +96,18 @@ def _set(findings: Iterable[Finding], settings: ChecksSettings) -> Iterator[Find
         yield replace(finding, severity=severity) if severity else finding
 
 
-def _known(names: Iterable[str]) -> None:
-    for name in names:
+def _refuse_unknown(settings: ChecksSettings) -> None:
+    for name in (*settings.ignore, *settings.severity):
         if name.partition(":")[0] not in RULES:
             raise ConfigError(
                 f"there is no rule `{name}`",
-                where="newsletter.toml: [checks]",
+                where=_PLACE,
                 hint=did_you_mean(name, RULES, otherwise="`newsletter rules` lists them"),
+            )
+    for pattern in settings.clients:
+        if not any(chosen(client, (pattern,)) for client in known_clients()):
+            raise ConfigError(
+                f"`{pattern}` is no mail program of Can I email",
+                where=_PLACE,
+                hint=did_you_mean(pattern, known_clients()),
             )

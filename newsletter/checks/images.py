@@ -162,7 +162,7 @@ def shown(subject: Subject) -> Iterator[Finding]:
                 IMAGE_WIDTH,
                 element,
                 f"the image {_short(src)} has no width",
-                hint='write `width="…"`, in pixels',
+                hint='write `{width=300}` behind it, or `width="300"` into its HTML',
             )
         elif width > column:
             yield subject.at_element(

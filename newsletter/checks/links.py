@@ -160,7 +160,11 @@ _SHORTENERS = frozenset(
     "bit.ly tinyurl.com t.co goo.gl ow.ly is.gd buff.ly rebrand.ly cutt.ly rb.gy t.ly tiny.cc shorturl.at"  # noqa: SIM905
     " bl.ink lnkd.in v.gd s.id".split()
 )
-_DOMAIN = re.compile(r"(?:https?://)?((?:[a-z0-9-]+\.)+[a-z]{2,})(?:/\S*)?", re.IGNORECASE)
+#: Text that is an address, and no name such as Node.js or ASP.NET.
+_DOMAIN = re.compile(
+    r"(?:https?://(?:[a-z0-9-]+\.)+[a-z]{2,}|www\.(?:[a-z0-9-]+\.)+[a-z]{2,}"
+    r"|(?:[a-z0-9-]+\.)+(?:com|org|net|edu|gov|info|de|fr|uk|eu|nl|it|es|ch|at))(?:/\S*)?"
+)
 _ANCHOR = re.compile(r"(?:<[^>]*?\sid|<a\s[^>]*?\bname)=\"([^\"]+)\"")
 _BREAKS = frozenset({"softbreak", "hardbreak"})
 _LOCAL = re.compile(r"(?:.*\.)?(?:localhost|local|internal|lan|home\.arpa|intranet)")
@@ -249,10 +253,11 @@ def links_of(subject: Subject) -> Iterator[Link]:
 def _mismatch(subject: Subject, link: Link) -> Iterator[Finding]:
     shown = _DOMAIN.fullmatch(link.text.strip())
     host = _host(link.href)
-    if shown and host and _site(shown[1]) != _site(host):
+    said = _host(shown[0] if "://" in shown[0] else f"https://{shown[0]}") if shown else ""
+    if said and host and _site(said) != _site(host):
         yield subject.finding(
             LINK_MISMATCH,
-            f"the link shows {shown[1]} and leads to {host}",
+            f"the link shows {said} and leads to {host}",
             hint="show where it leads, or words instead of an address",
             line=link.line,
         )

@@ -43,6 +43,8 @@ FAMILIES: dict[str, tuple[Rule, ...]] = {
     "Waivers": waivers.RULES,
 }
 RULES: dict[str, Rule] = {rule.id: rule for family in FAMILIES.values() for rule in family}
+#: Rules that ask somebody else, so that they find something only in a run that may.
+ASKING = frozenset({*(rule.id for rule in online.RULES), spam.SPAM_SCORE.id})
 #: What is looked at offline, one function for some rules each.
 LOOKS = tuple(
     look

@@ -89,8 +89,17 @@ def waivers_of(subject: Subject) -> list[Waiver]:
     return found
 
 
-def without_waived(subject: Subject, findings: Iterable[Finding], known: Collection[str]) -> list[Finding]:
-    """*findings* without those that are waived, and with what is wrong with the waivers."""
+def without_waived(
+    subject: Subject, findings: Iterable[Finding], known: Collection[str], asking: Collection[str]
+) -> list[Finding]:
+    """*findings* without those that are waived, and with what is wrong with the waivers.
+
+    Args:
+        subject: whose findings they are.
+        findings: what was found.
+        known: the names of all rules.
+        asking: those that may find nothing only because they were not asked.
+    """
     waivers = waivers_of(subject)
     used: set[Waiver] = set()
     kept = []
@@ -99,6 +108,7 @@ def without_waived(subject: Subject, findings: Iterable[Finding], known: Collect
         used.update(covering)
         if not covering:
             kept.append(finding)
+    used.update(waiver for waiver in waivers if waiver.rule in asking)
     return [*kept, *_judged(subject, waivers, used, known)]
 
 

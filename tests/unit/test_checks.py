@@ -211,6 +211,23 @@ def test_a_link_that_leads_somewhere_is_not_accused(target: str) -> None:
     assert accused(target) == []
 
 
+@pytest.mark.parametrize(
+    "link",
+    [
+        *(
+            "[Node.js](https://nodejs.org/)",
+            "[ASP.NET](https://dotnet.microsoft.com/)",
+            "[you@x](mailto:a@b.de)",
+        ),
+        *("[example.com](https://www.example.com/a)", "[README.md](https://git.example.org/README.md)"),
+        "[see example.com](https://example.org/)",
+    ],
+)
+def test_a_name_with_a_dot_is_no_address(link: str) -> None:
+    """Nor is a text in which an address stands among other words."""
+    assert accused(link, "[link that says where](https://example.com/there)") == []
+
+
 def test_anchors_are_those_of_sources_and_of_raw_html_too() -> None:
     """Whatever the mail has can be linked to."""
     text = 'See [one](#source-1), [two](#here).\n\n<p id="here">x</p>\n\n## Sources\n\n1. A report\n'

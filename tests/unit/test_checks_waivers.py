@@ -73,6 +73,10 @@ class TestWaivers:
         assert "check:" not in waived.html + waived.text
         assert waived.text.replace(waived.nonce, "") == plain.text.replace(plain.nonce, "")
 
+    def test_a_waiver_of_a_rule_that_was_not_asked_is_not_unused(self):
+        body = f"<!-- check: off link-dead because it will be there on Monday -->\n\n{BODY}"
+        assert found(body) == []
+
     def test_a_feature_is_waived_by_its_name(self):
         assert found(DEFINED) == [("client-partial", 6)]
         assert (
@@ -100,6 +104,15 @@ class TestSettings:
         with pytest.raises(ConfigError, match="lnik-http") as caught:
             found(BODY, **settings)
         assert caught.value.hint == "did you mean `link-http`?"
+
+    def test_findings_about_waivers_can_be_ignored_too(self):
+        body = f"<!-- check: off link-text because I say so -->\n\n{BODY}"
+        assert found(body, ignore=("waiver-unused",)) == []
+
+    def test_an_unknown_mail_program_is_an_error(self):
+        with pytest.raises(ConfigError, match="no mail program") as caught:
+            found(BODY, clients=("gmial.ios",))
+        assert caught.value.hint == "did you mean `gmail.ios`?"
 
     def test_only_the_mail_programs_that_matter_count(self):
         assert found(DEFINED, clients=("apple-mail.*",)) == []
