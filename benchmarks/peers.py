@@ -62,7 +62,7 @@ def installed(*names: str) -> Path:
         sys.exit("error: npm is not on this machine\nhint: install Node.js")
     packages = ROOT / "build" / "peers"
     packages.mkdir(parents=True, exist_ok=True)
-    if not all((packages / "node_modules" / name).is_dir() for name in names):
+    if not all((packages / "node_modules" / name.split("@")[0]).is_dir() for name in names):
         if not (packages / "package.json").is_file():
             (packages / "package.json").write_text("{}", encoding="utf-8")
         subprocess.run(["npm", "install", "--silent", *names], cwd=packages, check=True)

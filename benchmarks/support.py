@@ -85,7 +85,7 @@ def ours(html: str) -> set[str]:
 
 def npm(documents: Sequence[str]) -> list[set[str]]:
     """What npm's caniemail finds in each document."""
-    packages = installed("caniemail")
+    packages = installed("caniemail@2.0.2")
     done = subprocess.run(
         ["node", str(Path(__file__).with_suffix(".mjs")), str(packages)],
         input=json.dumps({"documents": documents, "clients": CLIENTS}),
