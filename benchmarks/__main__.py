@@ -1,6 +1,7 @@
 """`make bench`: run every benchmark and print one line for each."""
 
 from benchmarks import (
+    checks,
     compiling,
     composing,
     events,
@@ -13,6 +14,6 @@ from benchmarks import (
     transfer,
 )
 
-for module in (compiling, composing, memory, segments, transfer, ledger, events, smtp, sendgrid):
+for module in (compiling, checks, composing, memory, segments, transfer, ledger, events, smtp, sendgrid):
     module.main()
 public.main(requests=500, rounds=3)

@@ -55,15 +55,17 @@ def main() -> None:
         print(f"mjml + inlining, {name}: ours {mine:.2f} ms, npm {peer:.1f} ms = {peer / mine:.1f}x")
 
 
-def installed() -> Path:
-    """The folder with the peers' packages."""
+def installed(*names: str) -> Path:
+    """The folder with the peers' packages, by default mjml and juice."""
+    names = names or ("mjml", "juice")
     if not shutil.which("npm"):
         sys.exit("error: npm is not on this machine\nhint: install Node.js")
     packages = ROOT / "build" / "peers"
     packages.mkdir(parents=True, exist_ok=True)
-    if not (packages / "node_modules" / "juice").is_dir():
-        (packages / "package.json").write_text("{}", encoding="utf-8")
-        subprocess.run(["npm", "install", "--silent", "mjml", "juice"], cwd=packages, check=True)
+    if not all((packages / "node_modules" / name.split("@")[0]).is_dir() for name in names):
+        if not (packages / "package.json").is_file():
+            (packages / "package.json").write_text("{}", encoding="utf-8")
+        subprocess.run(["npm", "install", "--silent", *names], cwd=packages, check=True)
     return packages
 
 

@@ -1,4 +1,4 @@
-"""Write docs/commands.md and docs/settings.md from the program itself, so that they cannot drift."""
+"""Write docs/commands.md, settings.md and rules.md from the program itself, so that they cannot drift."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from newsletter.checks import FAMILIES, data_date
 from newsletter.cli import newsletter
 from newsletter.config import Settings
 from newsletter.config.showing import NOT_SET, as_toml
@@ -68,7 +69,50 @@ def _default(value: object) -> str:
     return NOT_SET if value is None else f"`{as_toml(value)}`"
 
 
-PAGES = {"commands.md": commands, "settings.md": settings}
+#: What examples of rules stand in, in words.
+PLACES = {
+    "body": ("md", "in the text of an issue"),
+    "front": ("yaml", "in the front matter"),
+    "publication": ("toml", "in `newsletter.toml`"),
+    "theme": ("toml", "in a theme's `theme.toml`"),
+    "html": ("html", "in the HTML of the mail"),
+    "document": ("html", "as the HTML of the mail"),
+    "text": ("text", "in the plain text"),
+}
+
+
+def rules() -> str:
+    """Every rule of the checks: why, on whose word, what it accuses, what it does not, how it is waived."""
+    parts = [
+        "# Rules\n",
+        "Written by `make docs` from the rules themselves; each example is tested. How to set and waive them",
+        "is in [checks.md](checks.md); `newsletter rules RULE` shows one in the terminal. Client support is",
+        f"by the data of [Can I email](https://www.caniemail.com/), as of {data_date()}.\n",
+    ]
+    for family, of in FAMILIES.items():
+        parts.append(f"- {family}: {', '.join(f'[{rule.id}](#{rule.id})' for rule in of)}")
+    for family, of in FAMILIES.items():
+        parts.append(f"\n## {family}")
+        for rule in of:
+            language, place = PLACES[rule.where]
+            wrong, right = (f"```{language}\n{shortened(text)}\n```" for text in (rule.failing, rule.passing))
+            parts += [
+                f"\n### {rule.id}\n",
+                f"{rule.reason} ({rule.severity}; [source]({rule.source}))\n",
+                f"Wrong, {place}:\n\n{wrong}\n\nRight:\n\n{right}\n",
+                f"Waive: `<!-- check: off {rule.id} because … -->`",
+            ]
+    return "\n".join(parts) + "\n"
+
+
+def shortened(text: str) -> str:
+    """An example as far as it can be shown: long ones are cut, invisible characters named."""
+    text = text.strip("\n") or "(nothing)"
+    text = "".join(f"[U+{ord(c):04X}]" if c != "\n" and not c.isprintable() else c for c in text)
+    return text if len(text) <= 400 else f"{text[:300]} … {len(text):,} characters"
+
+
+PAGES = {"commands.md": commands, "settings.md": settings, "rules.md": rules}
 
 if __name__ == "__main__":
     for name, write in PAGES.items():

@@ -56,6 +56,8 @@ def test_the_wheel_ships_every_template_and_both_packages(wheel: Path) -> None:
     }
 
     assert templates - names == set()
+    data = ("caniemail.json.gz", "LICENSE-caniemail", "baseline.txt")
+    assert {f"newsletter/checks/data/{name}" for name in data} <= names
     assert {"newsletter/py.typed", "subscribers/py.typed", "subscribers/models.py"} <= names
     assert {name.split("/")[0] for name in names} <= {"newsletter", "subscribers"} | {
         name.split("/")[0] for name in names if ".dist-info/" in name

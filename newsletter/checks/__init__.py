@@ -1,6 +1,24 @@
 """Edition → findings: what is wrong with a mail before anybody gets it."""
 
-from newsletter.checks.engine import check_edition
+from newsletter.checks.engine import check_edition, check_pressed
 from newsletter.checks.finding import Finding, Severity
+from newsletter.checks.inbox import INBOXES, Inbox, cut_subjects, shown, width
+from newsletter.checks.registry import FAMILIES, RULES
+from newsletter.checks.rule import Rule
+from newsletter.checks.support import data_date
 
-__all__ = ["Finding", "Severity", "check_edition"]
+__all__ = [
+    "FAMILIES",
+    "INBOXES",
+    "RULES",
+    "Finding",
+    "Inbox",
+    "Rule",
+    "Severity",
+    "check_edition",
+    "check_pressed",
+    "cut_subjects",
+    "data_date",
+    "shown",
+    "width",
+]

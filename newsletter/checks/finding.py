@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING
 from newsletter.errors import at
 
 if TYPE_CHECKING:
-    from newsletter.config import PublicationSettings
-    from newsletter.editions import Edition, Theme
-    from newsletter.issues import Document, Issue
+    pass
 
 
 class Severity(StrEnum):
@@ -27,7 +25,11 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that a rule found, and where; lines and columns count from 1, None when it has no place."""
+    """One thing that a rule found, and where; lines and columns count from 1, None when it has no place.
+
+    ``clients`` are the mail programs that it concerns, by name; empty if it concerns all. ``link`` leads to
+    what the rule is founded on.
+    """
 
     rule: str
     severity: Severity
@@ -36,6 +38,8 @@ class Finding:
     column: int | None
     message: str
     hint: str = ""
+    clients: tuple[str, ...] = ()
+    link: str = ""
 
     @property
     def place(self) -> str:
@@ -44,37 +48,4 @@ class Finding:
 
     def to_dict(self) -> dict[str, object]:
         """The finding as `newsletter check --format json` prints it."""
-        return asdict(self)
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What the rules look at: an issue, its document, its edition, its publication, its theme."""
-
-    issue: Issue
-    document: Document
-    edition: Edition
-    publication: PublicationSettings
-    theme: Theme | None = None
-
-    @property
-    def file(self) -> str:
-        """The issue's file, for findings."""
-        return str(self.issue.path or self.issue.slug)
-
-    def finding(
-        self,
-        rule: str,
-        severity: Severity,
-        message: str,
-        *,
-        hint: str = "",
-        line: int | None = None,
-        column: int | None = None,
-    ) -> Finding:
-        """A finding in the issue's file."""
-        return Finding(rule, severity, self.file, line, column, message, hint)
-
-    def key_line(self, key: str) -> int:
-        """The line of a front matter key, or the file's first line when the key is not there."""
-        return self.issue.lines.get(key, 1)
+        return {**asdict(self), "clients": list(self.clients)}

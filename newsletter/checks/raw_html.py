@@ -1,4 +1,4 @@
-"""Rules on raw HTML: what the press takes out of it, so that nobody wonders where it went."""
+"""The elements of the raw HTML that an editor wrote into an issue, each on its line of the file."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
-from newsletter.checks.finding import Finding, Severity, Subject
-from newsletter.editions.markup import TAGS
 from newsletter.issues import Html, iter_blocks, iter_inlines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from newsletter.checks.subject import Subject
+
 _BREAKS = frozenset({"softbreak", "hardbreak"})
-#: Elements that go together with what is in them.
-_WHOLE = frozenset({"script", "style"})
 
 
 @dataclass(frozen=True)
@@ -53,20 +51,6 @@ def elements(subject: Subject) -> Iterator[Element]:
                 yield from _read(token.content, below)
 
 
-def removed_html(subject: Subject) -> Iterator[Finding]:
-    """Elements that are taken out of raw HTML, among them words in angle brackets that were meant as text."""
-    places = {(found.line, found.name) for found in elements(subject) if found.name not in TAGS}
-    for line, name in sorted(places):
-        rest = "with all that is in it" if name in _WHOLE else "and what is in it stays"
-        yield subject.finding(
-            "html-removed",
-            Severity.WARNING,
-            f"`<{name}>` is no element that a mail can have; it is taken out, {rest}",
-            hint=f"if it is text, escape `<` as `&lt;`: `&lt;{name}>`; else take it out",
-            line=line,
-        )
-
-
 def _read(html: str, line: int) -> list[Element]:
     reader = _Reader(line)
     try:
@@ -75,6 +59,3 @@ def _read(html: str, line: int) -> list[Element]:
     except AssertionError:  # the standard library's word for a malformed `<![…`
         pass
     return reader.elements
-
-
-RULES = (removed_html,)

@@ -1,28 +1,19 @@
-"""The commands about issues: `newsletter init`, `new`, `build` and `check`."""
+"""The commands about issues: `newsletter init`, `new` and `build`."""
 
 from __future__ import annotations
 
 import sys
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from newsletter.checks import Severity, check_edition
-from newsletter.checks.sarif import to_sarif
 from newsletter.cli import output
-from newsletter.cli.exits import FINDINGS
 from newsletter.cli.session import Session, json_option, pass_session
 from newsletter.editions import publish
 from newsletter.errors import IssueError, UsageError
 from newsletter.issues import create_issue, create_publication, read_digest_text, to_markdown
 from newsletter.messages import write_files
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from newsletter.checks import Finding
 
 
 @click.command()
@@ -145,59 +136,6 @@ def build(
     )
 
 
-@click.command()
-@click.argument("issue")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json", "sarif"]),
-    default="text",
-    show_default=True,
-    help="How to print what is found.",
-)
-@pass_session
-def check(session: Session, issue: str, form: str) -> None:
-    """Look for what is wrong with an issue; exit code 4 if anything is.
-
-    \b
-    Examples:
-      newsletter check issues/2026-04-11.md
-      newsletter check 2026-04-11 --format sarif > findings.sarif
-    """
-    pressed = session.press(issue)
-    findings = check_edition(
-        pressed.issue,
-        pressed.document,
-        pressed.edition,
-        session.publication.settings.publication,
-        pressed.theme,
-    )
-    if form == "json":
-        output.document({"findings": [finding.to_dict() for finding in findings]})
-    elif form == "sarif":
-        output.document(to_sarif(findings))
-    else:
-        show_findings(findings)
-        output.say(f"{pressed.edition.slug}: {summary(findings)}")
-    if any(finding.severity is Severity.ERROR for finding in findings):
-        sys.exit(FINDINGS)
-
-
-def show_findings(findings: Sequence[Finding]) -> None:
-    """One line per finding on stdout, its hint on stderr."""
-    for finding in findings:
-        output.data(f"{finding.place}: {finding.severity}: {finding.message} [{finding.rule}]")
-        if finding.hint:
-            output.say(f"  hint: {finding.hint}")
-
-
-def summary(findings: Sequence[Finding]) -> str:
-    """How many findings of each severity, in words."""
-    counts = {severity: sum(f.severity is severity for f in findings) for severity in Severity}
-    told = [output.plural(count, str(severity)) for severity, count in counts.items() if count]
-    return ", ".join(told) or "nothing found"
-
-
 def _read(source: Path) -> str:
     try:
         raw = sys.stdin.buffer.read() if str(source) == "-" else source.read_bytes()
@@ -213,4 +151,4 @@ def _read(source: Path) -> str:
         ) from error
 
 
-COMMANDS = (init, new, build, check)
+COMMANDS = (init, new, build)

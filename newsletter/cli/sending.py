@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from newsletter.checks import Severity, check_edition
+from newsletter.checks import Severity, check_pressed
 from newsletter.cli import output
 from newsletter.cli.dispatches import report_document, when
 from newsletter.cli.exits import FINDINGS, TROUBLED
@@ -219,8 +219,7 @@ def gate(session: Session, pressed: Pressed) -> None:
     Raises:
         SystemExit: with 4, after the errors were shown.
     """
-    settings = session.publication.settings.publication
-    found = check_edition(pressed.issue, pressed.document, pressed.edition, settings, pressed.theme)
+    found = check_pressed(pressed, session.publication.settings)
     stops = Severity.ERROR
     errors = [finding for finding in found if finding.severity is stops and finding.rule not in SKIPS]
     for finding in errors:

@@ -7,6 +7,7 @@ them as *overrides*. An unknown key is an error, with the nearest known key as i
 
 from __future__ import annotations
 
+from newsletter.config.checks import ChecksSettings
 from newsletter.config.feedback import BouncesSettings, FeedbackSettings
 from newsletter.config.loading import find_publication, load_publication
 from newsletter.config.providers import SendgridSettings, SmtpSettings
@@ -19,6 +20,7 @@ from newsletter.config.values import split_mailbox
 __all__ = [
     "FILE_NAME",
     "BouncesSettings",
+    "ChecksSettings",
     "FeedbackSettings",
     "Publication",
     "PublicationSettings",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from newsletter.config.checks import ChecksSettings
 from newsletter.config.feedback import BouncesSettings, FeedbackSettings
 from newsletter.config.providers import OutboxSettings, SendgridSettings, SmtpSettings
 from newsletter.config.sections import (
@@ -38,6 +39,7 @@ class Settings(BaseSettings):
     feedback: FeedbackSettings = FeedbackSettings()
     bounces: BouncesSettings = BouncesSettings()
     web: WebSettings = WebSettings()
+    checks: ChecksSettings = ChecksSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -2,9 +2,10 @@
 
 from newsletter.editions.attaching import read_attached, with_web_images
 from newsletter.editions.compiler import compile_issue, compile_mjml
-from newsletter.editions.contrast import ENOUGH, faint
+from newsletter.editions.contrast import ENOUGH, contrast, faint
 from newsletter.editions.edition import Attachment, Edition, Slot
 from newsletter.editions.ejecting import eject_theme
+from newsletter.editions.elements import Element, inner_text, read_elements
 from newsletter.editions.media import Image, publish, read_images
 from newsletter.editions.merge import (
     Choice,
@@ -18,6 +19,7 @@ from newsletter.editions.merge import (
     render,
     split,
 )
+from newsletter.editions.places import Place, element_places, with_lines
 from newsletter.editions.press import Pressed, find_issue, press
 from newsletter.editions.slots import LINKS, STANDARD_FIELDS
 from newsletter.editions.theme import SETTINGS_FILE, Theme, load_theme, theme_names
@@ -32,11 +34,13 @@ __all__ = [
     "Choice",
     "Context",
     "Edition",
+    "Element",
     "Evaluator",
     "Image",
     "Literal",
     "MissingValue",
     "Piece",
+    "Place",
     "Pressed",
     "Slot",
     "Theme",
@@ -44,17 +48,22 @@ __all__ = [
     "chosen",
     "compile_issue",
     "compile_mjml",
+    "contrast",
     "eject_theme",
+    "element_places",
     "faint",
     "find_issue",
+    "inner_text",
     "line_of",
     "load_theme",
     "press",
     "publish",
     "read_attached",
+    "read_elements",
     "read_images",
     "render",
     "split",
     "theme_names",
+    "with_lines",
     "with_web_images",
 ]

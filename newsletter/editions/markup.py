@@ -13,6 +13,7 @@ from markdown_it.renderer import RendererHTML
 from markupsafe import Markup
 
 from newsletter.editions.attaching import content_id
+from newsletter.editions.sourcemap import GOES_ON, issue_mark
 from newsletter.editions.typography import NO_BREAK, tied, typeset
 from newsletter.errors import IssueError
 from newsletter.issues import SCHEMES, UNTRACKED, scheme_of, text_of
@@ -141,13 +142,17 @@ class InlineRenderer(RendererHTML):
         self._language = language
         self._code = '<code dir="ltr">' if direction == "rtl" else "<code>"
         self._column = column
+        #: Whether the lines of the issue are marked, for a `SourceMap`.
+        self.marking = False
+        self._line = 0
 
-    def render_inline(self, content: Inline) -> Markup:
-        """*content* as XHTML.
+    def render_inline(self, content: Inline, line: int | None = None) -> Markup:
+        """*content*, which begins on *line* of the issue if that is known, as XHTML.
 
         Raises:
             IssueError: emphasis and links are nested too deep.
         """
+        self._line = line or 0
         html = self.renderInline(tied(content), _OPTIONS, {})
         if any(token.type == "html_inline" for token in content):
             html = clean_html(html, self._links)
@@ -157,7 +162,20 @@ class InlineRenderer(RendererHTML):
 
     def text(self, tokens: Sequence[Token], index: int, *_: Any) -> str:  # noqa: ANN401
         """Text, escaped."""
-        return escapeHtml(typeset(tokens[index].content, self._language))
+        text = escapeHtml(typeset(tokens[index].content, self._language))
+        return text + self._next_line() if "ends_line" in tokens[index].meta else text
+
+    def softbreak(self, *_: Any) -> str:  # noqa: ANN401
+        """The end of a line of the issue."""
+        return "\n" + self._next_line()
+
+    def hardbreak(self, *_: Any) -> str:  # noqa: ANN401
+        """The end of a line that the editor asked for."""
+        return "<br />\n" + self._next_line()
+
+    def _next_line(self) -> str:
+        self._line += 1
+        return issue_mark(GOES_ON, self._line) if self.marking and self._line > 1 else ""
 
     def code_inline(self, tokens: Sequence[Token], index: int, *_: Any) -> str:  # noqa: ANN401
         """Code within text."""

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from jinja2.lexer import TokenStream
 
 #: A mark: the number of the file, line, column, and how many characters of the line follow it literally.
-_MARK = re.compile("\x01(\\d+):(\\d+):(\\d+):(\\d+)\x02")
+_MARK = re.compile("\x01(?:(\\d+):(\\d+):(\\d+):(\\d+)|([bne])(\\d*))\x02")
 _LINE = re.compile(r"[^\n]*[^\s][^\n]*")
+#: Marks of the issue: here begins what stands on a line of it, here its next line, here it ends.
+BEGINS, GOES_ON, ENDS = "b", "n", "e"
 #: Literal text that is not at the beginning of its line comes after one of these.
 _ENDS = ("}}", "%}", "#}")
 
@@ -42,6 +44,11 @@ class MarkPlaces(Extension):
                 yield Token(token.lineno, "data", marker.marked(token.value, token.lineno))
             else:
                 yield token
+
+
+def issue_mark(kind: str, line: int | None = None) -> str:
+    """A mark of the issue: *kind* is `BEGINS`, `GOES_ON` or `ENDS`, *line* counts from 1."""
+    return f"\x01{kind}{'' if line is None else line}\x02"
 
 
 class _Marker:
@@ -97,6 +104,7 @@ class SourceMap:
 
     Attributes:
         text: the text without marks, `cleaned`.
+        issue: the marks of the issue: where each stands in the text, its kind, and its line.
     """
 
     def __init__(self, marked: str, files: Mapping[str, str]) -> None:
@@ -104,14 +112,18 @@ class SourceMap:
         parts: list[str] = []
         self._starts: list[int] = []
         self._origins: list[tuple[str, int, int, int]] = []
+        self.issue: list[tuple[int, str, int]] = []
         position = length = 0
         for match in _MARK.finditer(marked):
             parts.append(cleaned(marked[position : match.start()]))
             length += len(parts[-1])
-            file, line, column, literal = map(int, match.groups())
+            position = match.end()
+            if match[5]:
+                self.issue.append((length, match[5], int(match[6] or 0)))
+                continue
+            file, line, column, literal = map(int, match.group(1, 2, 3, 4))
             self._starts.append(length)
             self._origins.append((names[file], line, column, literal))
-            position = match.end()
         self.text = "".join(parts) + cleaned(marked[position:])
 
     def origin(self, offset: int) -> Origin | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import traceback
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import FunctionLoader, StrictUndefined, TemplateError, TemplateSyntaxError
 from jinja2.sandbox import SandboxedEnvironment
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from newsletter.editions.attaching import attaches
 from newsletter.editions.bidi import turning
@@ -19,10 +20,10 @@ from newsletter.editions.expressions import ExpressionError
 from newsletter.editions.highlighting import highlighted
 from newsletter.editions.language import has_italics, may_be_spaced
 from newsletter.editions.markup import InlineRenderer, Links, clean_html
-from newsletter.editions.sourcemap import MarkPlaces, SourceMap
+from newsletter.editions.sourcemap import BEGINS, ENDS, GOES_ON, MarkPlaces, SourceMap, issue_mark
 from newsletter.editions.theme import MAIN_FILE
 from newsletter.errors import IssueError, ThemeError, at, did_you_mean
-from newsletter.issues import Cards, Conditional, Heading, Html, outline, text_of
+from newsletter.issues import Cards, Conditional, Heading, Html, iter_inlines, outline, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -41,6 +42,7 @@ STATIC_CSS_FILE = "static.css.j2"
 
 #: What Python says of endless recursion, and of code nested deeper than it compiles.
 _EXHAUSTED = (RecursionError, MemoryError, SyntaxError)
+_TAG_OR_LINE_END = re.compile(r"<[^>]*>|\n")
 #: In characters: what no issue comes near, and no machine fails at.
 _LARGEST = 16_000_000
 
@@ -89,6 +91,7 @@ class Press:
     ) -> None:
         self._theme = theme
         self._path = issue.path
+        self._title_line = issue.lines.get("title", 1)
         self._slots = slots
         self._environment = environment(theme)
         attached = attaches(issue, publication)
@@ -129,6 +132,9 @@ class Press:
             "room": lambda: self._room,
         }
         self._macros: Any = None
+        #: The lines of the issue to be marked, by the first token of inline content; None for no marks.
+        self._lines: dict[int, int] | None = None
+        self._document = document
 
     def mjml(self) -> str:
         """The MJML document.
@@ -139,18 +145,31 @@ class Press:
         """
         return self._render(MAIN_FILE)
 
-    def source_map(self) -> SourceMap:
+    def source_map(self, *, lines: bool = False) -> SourceMap:
         """The MJML document once more, with the places in the theme that its parts came from.
+
+        Args:
+            lines: mark the lines of the issue, too.
 
         Raises:
             IssueError, ThemeError: as for `mjml`.
         """
-        plain = self._environment, self._macros
+        plain = self._environment, self._macros, self._context
         self._environment, self._macros = environment(self._theme, marked=True), None
+        if lines:
+            found = iter_inlines(self._document)
+            self._lines = {id(token): line for line, content in found for token in content[:2]}
+            self._renderer.marking = True
+            self._context = {**plain[2], "issue": self._marked_issue(plain[2]["issue"])}
         try:
             return SourceMap(self.mjml(), self._theme.files)
         finally:
-            self._environment, self._macros = plain
+            self._environment, self._macros, self._context = plain
+            self._lines, self._renderer.marking = None, False
+
+    def _marked_issue(self, issue: dict[str, object]) -> dict[str, object]:
+        """The values of ``issue``, the title with marks that say on which line of the file it stands."""
+        return {**issue, "title": self._at(self._title_line, escape(issue["title"]))}
 
     def static_css(self) -> str:
         """The CSS that goes into style attributes.
@@ -162,10 +181,17 @@ class Press:
 
     def inline(self, content: Inline) -> Markup:
         """Inline content as XHTML."""
+        line = self._lines.get(id(content[0])) if self._lines and content else None
         try:
-            return self._renderer.render_inline(content)
+            return self._at(line, self._renderer.render_inline(content, line))
         except IssueError as error:
             raise IssueError(error.what, where=str(self._path or ""), hint=error.hint) from error
+
+    def _at(self, line: int | None, markup: Markup) -> Markup:
+        """*markup* with marks around it that say on which line of the issue it stands, if they are wanted."""
+        if self._lines is None or line is None:
+            return markup
+        return Markup(issue_mark(BEGINS, line) + markup + issue_mark(ENDS))  # noqa: S704 - control characters
 
     def blocks(self, blocks: Sequence[Block], under: int | None = None, width: int | None = None) -> Markup:
         """Blocks as XHTML, each by the macro of its kind.
@@ -179,7 +205,7 @@ class Press:
         if under is not None:
             self._headings = [(0, under)]
         before, self._room = self._room, self._room if width is None else width
-        written = Markup("\n").join(self._block(block) for block in blocks)
+        written = Markup("\n").join(self._at(block.line, self._block(block)) for block in blocks)
         self._room = before
         return written
 
@@ -239,9 +265,22 @@ class Press:
 
     def _raw(self, block: Html) -> Markup:
         try:
-            return Markup(clean_html(block.text, self._links))  # noqa: S704 - cleaned
+            return Markup(self._with_line_ends(clean_html(block.text, self._links), block))  # noqa: S704
         except IssueError as error:
             raise IssueError(error.what, where=at(self._path, block.line), hint=error.hint) from error
+
+    def _with_line_ends(self, html: str, block: Html) -> str:
+        """Cleaned *html* with marks at its line ends, if lines are marked and none of its lines was lost."""
+        if self._lines is None or html.count("\n") != block.text.count("\n"):
+            return html
+        line = block.line
+
+        def mark(match: re.Match[str]) -> str:
+            nonlocal line
+            line += match[0].count("\n")
+            return match[0] + (issue_mark(GOES_ON, line) if match[0] == "\n" else "")
+
+        return _TAG_OR_LINE_END.sub(mark, html)
 
     def _render(self, file: str) -> str:
         try:

@@ -55,6 +55,7 @@ def tied(content: Inline) -> Inline:
             last = parts[-1]
             if last.type == "softbreak":
                 parts[-1] = _text(NO_BREAK, last)
+                parts[-1].meta["ends_line"] = True
             elif last.type == "text" and last.content.endswith(" "):
                 parts[-1] = _text(last.content.rstrip(" ") + NO_BREAK, last)
             elif _breaks(_end(parts)):

@@ -91,7 +91,9 @@ def test_check_ends_with_4_only_for_errors(letter: Letter) -> None:
     (finding,) = told.json["findings"]
 
     assert (told.code, sarif.code, letter.run("check", "plain").code) == (4, 4, 4)
-    assert set(finding) == {"rule", "severity", "file", "line", "column", "message", "hint"}
+    assert set(finding) == {
+        "rule", "severity", "file", "line", "column", "message", "hint", "clients", "link"
+    }  # fmt: skip
     assert sarif.json["runs"][0]["results"][0]["ruleId"] == finding["rule"] == "link-empty"
     assert letter.run("send", "plain", "--all", "--yes").code == 4
     assert not (letter.root / "outbox").exists()

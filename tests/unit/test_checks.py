@@ -76,6 +76,14 @@ def test_a_rule_accuses_what_it_is_for(rule: str) -> None:
     assert [finding.line for finding in accused] == [line]
 
 
+def test_the_length_of_a_subject_is_that_which_readers_see() -> None:
+    """A merge tag counts as the value that stands there, not as the expression."""
+    expression = '{{ subscriber.first_name | default("dear reader of this letter") }}'
+    tag = f"subject: '{expression}, what happened in spring'\n"
+
+    assert "subject-length" not in {seen.rule for seen in found(CLEAN.replace("date:", f"{tag}date:"))}
+
+
 @pytest.mark.parametrize(("size", "accused"), [(700_000, []), (800_000, ["attachment-weight"])])
 def test_attached_images_that_make_every_message_heavy_are_told(size: int, accused: list[str]) -> None:
     """What counts is the message: base64 makes images a third larger."""
@@ -133,8 +141,30 @@ def test_findings_are_told_as_sarif() -> None:
     (result,) = log["runs"][0]["results"]
 
     assert log["version"] == "2.1.0"
+    assert log["runs"][0]["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == "link-empty"
     assert (result["ruleId"], result["level"]) == ("link-empty", "error")
     assert result["locations"][0]["physicalLocation"]["region"]["startLine"] == 7
+
+
+def test_sarif_has_what_its_standard_demands() -> None:
+    """Of every rule an id and a help URI, of every result a message and a place that can be found (3.27, 3.49)."""
+    text = CLEAN.replace("https://example.com/there", "http://example.com/there").replace("Some", "Some TODO")
+    (run,) = to_sarif([replace(finding, file="issues/my issue.md") for finding in found(text)])["runs"]
+    rules, results = run["tool"]["driver"]["rules"], run["results"]
+
+    assert [rule["id"] for rule in rules] == ["link-http", "placeholder-text"]
+    for rule in rules:
+        assert rule["shortDescription"]["text"]
+        assert rule["help"]["text"]
+        assert rule["help"]["markdown"]
+        assert rule["helpUri"].startswith("https://")
+        assert rule["defaultConfiguration"]["level"] in {"error", "warning", "note"}
+    for result in results:
+        assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
+        assert result["message"]["text"]
+        place = result["locations"][0]["physicalLocation"]
+        assert place["artifactLocation"]["uri"] == "issues/my%20issue.md"
+        assert place["region"]["startLine"] >= 1
 
 
 def test_a_condition_on_a_field_guards_its_value() -> None:
@@ -181,6 +211,23 @@ def test_a_link_that_leads_somewhere_is_not_accused(target: str) -> None:
     assert accused(target) == []
 
 
+@pytest.mark.parametrize(
+    "link",
+    [
+        *(
+            "[Node.js](https://nodejs.org/)",
+            "[ASP.NET](https://dotnet.microsoft.com/)",
+            "[you@x](mailto:a@b.de)",
+        ),
+        *("[example.com](https://www.example.com/a)", "[README.md](https://git.example.org/README.md)"),
+        "[see example.com](https://example.org/)",
+    ],
+)
+def test_a_name_with_a_dot_is_no_address(link: str) -> None:
+    """Nor is a text in which an address stands among other words."""
+    assert accused(link, "[link that says where](https://example.com/there)") == []
+
+
 def test_anchors_are_those_of_sources_and_of_raw_html_too() -> None:
     """Whatever the mail has can be linked to."""
     text = 'See [one](#source-1), [two](#here).\n\n<p id="here">x</p>\n\n## Sources\n\n1. A report\n'
@@ -216,3 +263,30 @@ def test_removed_html_is_told_once_for_a_line_with_how_to_escape_it() -> None:
     assert [(seen.rule, seen.line) for seen in findings] == [("html-removed", line) for line in (11, 13, 16)]
     assert {seen.severity for seen in findings} == {Severity.WARNING}
     assert findings[0].hint.startswith("if it is text, escape `<` as `&lt;`")
+
+
+def test_what_a_theme_uses_is_told_at_its_own_line() -> None:
+    """A theme of one's own is judged, the built-in one below it is not."""
+    built_in = load_theme("digest")
+    css = built_in.files["interactive.css.j2"] + "@media only screen { .cell { display: grid; } }\n"
+    theme = replace(built_in, files={**built_in.files, "interactive.css.j2": css})
+    issue = parse_issue(CLEAN, None, "issue")
+    edition = compile_issue(issue, theme, PUBLICATION)
+    (seen,) = check_edition(issue, parse_document(issue), edition, PUBLICATION, theme)
+
+    assert (seen.rule, seen.line) == ("client-support", css.count("\n"))
+    assert seen.file.endswith("interactive.css.j2")
+    assert "Outlook (Windows)" in seen.clients
+    assert seen.link == "https://www.caniemail.com/features/css-display-grid/"
+
+
+def test_what_the_html_says_is_told_at_the_line_of_the_issue() -> None:
+    """Raw HTML that no rule on the text sees has its line, too."""
+    text = CLEAN.replace(
+        "Some text", '<p>Long <span style="font-size:9px">small print</span></p>\n\nSome text'
+    )
+    issue, theme = parse_issue(text, None, "issue"), load_theme("digest")
+    edition = compile_issue(issue, theme, PUBLICATION)
+    (seen,) = check_edition(issue, parse_document(issue), edition, PUBLICATION, theme)
+
+    assert (seen.rule, seen.file, seen.line) == ("font-small", "issue", 11)

@@ -1,0 +1,105 @@
+"""What the rules may look at, each part worked out once, when the first rule asks for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from newsletter.checks.finding import Finding
+from newsletter.config.checks import ChecksSettings
+from newsletter.editions import Place, element_places, inner_text, read_elements
+
+if TYPE_CHECKING:
+    from newsletter.checks.finding import Severity
+    from newsletter.checks.rule import Rule
+    from newsletter.config import PublicationSettings
+    from newsletter.editions import Edition, Element, Image, Theme
+    from newsletter.issues import Document, Issue
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An issue, its document, its edition, its publication, its theme and its images.
+
+    ``provider`` is who will get the messages, empty if that is not known.
+    """
+
+    issue: Issue
+    document: Document
+    edition: Edition
+    publication: PublicationSettings
+    theme: Theme | None = None
+    settings: ChecksSettings = field(default_factory=ChecksSettings)
+    images: tuple[Image, ...] = ()
+    provider: str = ""
+
+    @property
+    def file(self) -> str:
+        """The issue's file, for findings."""
+        return str(self.issue.path or self.issue.slug)
+
+    @cached_property
+    def elements(self) -> list[Element]:
+        """The elements of the HTML."""
+        return read_elements(self.edition.html)
+
+    @cached_property
+    def places(self) -> tuple[Place, ...]:
+        """Where each of the `elements` came from."""
+        if self.theme is None:
+            return (Place(),) * len(self.elements)
+        return element_places(self.edition, self.issue, self.theme, self.publication)
+
+    def text(self, element: Element) -> str:
+        """What *element* says."""
+        return inner_text(self.edition.html, element)
+
+    def finding(
+        self,
+        rule: Rule,
+        message: str,
+        *,
+        hint: str = "",
+        line: int | None = None,
+        column: int | None = None,
+        severity: Severity | None = None,
+        clients: tuple[str, ...] = (),
+        link: str = "",
+        file: str = "",
+    ) -> Finding:
+        """A finding of *rule*, in the issue's file unless *file* says otherwise."""
+        return Finding(
+            rule.id,
+            severity or rule.severity,
+            file or self.file,
+            line,
+            column,
+            message,
+            hint,
+            clients,
+            link or rule.source,
+        )
+
+    def at_element(
+        self, rule: Rule, element: Element, message: str, *, hint: str = "", clients: tuple[str, ...] = ()
+    ) -> Finding:
+        """A finding about *element*, at the line of the issue that it shows, else at the theme's."""
+        place = self.places[element.number]
+        if place.line is None and place.file and self.theme:
+            file, line = self.theme.place(place.file), place.file_line
+            return self.finding(rule, message, hint=hint, clients=clients, file=file, line=line)
+        return self.finding(rule, message, hint=hint, clients=clients, line=place.line)
+
+    def in_settings(self, rule: Rule, message: str, *, hint: str = "") -> Finding:
+        """A finding about ``newsletter.toml``."""
+        return self.finding(rule, message, hint=hint, file="newsletter.toml")
+
+    def key_line(self, key: str) -> int:
+        """The line of a front matter key, or the file's first line when the key is not there."""
+        return self.issue.lines.get(key, 1)
+
+    def of_issue(self, element: Element) -> bool:
+        """Whether the issue itself wrote *element*, as raw HTML or by Markdown, and not the theme."""
+        place = self.places[element.number]
+        return place.line is not None and place.file is None
