@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from webclient import WebClient
 
 from newsletter.config import Publication, Settings
-from newsletter.notices import Desk, hand_over
+from newsletter.notices.handing_over import Desk, hand_over
 from newsletter.public import create_app
 from subscribers import SubscriberStore
 

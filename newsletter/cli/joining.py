@@ -10,7 +10,8 @@ from newsletter.catalogues import LANGUAGES, choose, translated
 from newsletter.cli import output
 from newsletter.cli.session import Session, json_option, pass_session
 from newsletter.errors import ConfigError
-from newsletter.notices import CONSENT, Desk, count_notices, hand_over
+from newsletter.notices import CONSENT, count_notices
+from newsletter.notices.handing_over import Desk, hand_over
 
 _FORM = """\
 <form action="{action}" method="post" data-newsletter-signup>

@@ -8,7 +8,8 @@ import click
 
 from newsletter.cli import output
 from newsletter.cli.session import Session, pass_session
-from newsletter.notices import Desk, postman
+from newsletter.notices.handing_over import Desk
+from newsletter.notices.postman import postman
 from newsletter.public import create_app
 from newsletter.studio import create_studio
 from newsletter.web import Patience, trusting

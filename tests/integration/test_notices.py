@@ -15,8 +15,9 @@ from sqlalchemy import select, update
 
 from newsletter.config import SendgridSettings, SmtpSettings
 from newsletter.errors import ProviderError
-from newsletter.notices import Forgetting, postman
+from newsletter.notices import Forgetting
 from newsletter.notices.handing_over import Desk
+from newsletter.notices.postman import postman
 from newsletter.notices.queue import LEASE, claim, count_notices
 from newsletter.notices.tables import NOTICE
 from newsletter.providers import Outcome, Verdict
