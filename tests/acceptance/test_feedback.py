@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from random import Random
 
 import httpx
@@ -117,6 +119,7 @@ def test_a_pipe_and_a_maildir(mailed, tmp_path) -> None:
         recipient="bob@example.org",
         status="5.7.1",
         diagnostic="smtp; 550 5.7.1 your host is not welcome",
+        date=format_datetime(datetime.now(UTC)),
     )
     away = bounced.away(paths["cho@example.net"])
     box = tmp_path / "Maildir"
