@@ -100,7 +100,7 @@ def test_an_issue_is_found_with_the_keyboard_alone_and_without_a_script(open_pag
     page.keyboard.type("swallow early")
     page.keyboard.press("Enter")
 
-    expect(page.get_by_role("status")).to_have_text("One issue has swallow early in it.")
+    expect(page.get_by_role("status")).to_have_text("1 issue has swallow early in it.")
     expect(page.locator("mark")).to_have_text(["swallow", "early"])
     expect(page.get_by_label("Search all issues")).to_have_value("swallow early")
     for _ in range(10):
