@@ -64,7 +64,9 @@ _MORE = {
 }
 
 
-def main(events: int = EVENTS, rounds: int = 3, databases: Sequence[str] = ("sqlite", "postgresql")) -> None:
+def main(
+    events: int = EVENTS // 10, rounds: int = 3, databases: Sequence[str] = ("sqlite", "postgresql")
+) -> None:
     """Print events a second, ours and the floor, and their ratio."""
     for database in databases:
         {"sqlite": on_sqlite, "postgresql": on_postgresql}[database](events, rounds)
