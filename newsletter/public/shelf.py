@@ -7,7 +7,7 @@ from datetime import date
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import exists, or_, select
+from sqlalchemy import bindparam, exists, or_, select
 
 from newsletter.delivery.models import DELIVERY, DISPATCH, DeliveryState, DispatchState
 from newsletter.editions import Edition
@@ -17,7 +17,22 @@ from newsletter.public.web_version import WebVersion, web_version
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sqlalchemy import ColumnElement, Engine
+    from sqlalchemy import Engine, Row, Select
+
+
+# Made once: to make one anew costs as much time as to answer it.
+_ACCEPTED = exists().where(
+    DELIVERY.c.dispatch_id == DISPATCH.c.id, DELIVERY.c.state == DeliveryState.ACCEPTED
+)
+_BEGUN = [DispatchState.RUNNING, DispatchState.PAUSED, DispatchState.FINISHED]
+_REACHED = (
+    select(DISPATCH.c.slug, DISPATCH.c.id, DISPATCH.c.created_at, DISPATCH.c.topic)
+    .where(or_(DISPATCH.c.state.in_(_BEGUN), _ACCEPTED))
+    .order_by(DISPATCH.c.id)
+)
+_ALL = _REACHED.where(DISPATCH.c.archived)
+_ISSUE = _ALL.where(DISPATCH.c.slug == bindparam("slug"))
+_NAMED = _REACHED.where(DISPATCH.c.name == bindparam("name"))
 
 
 @dataclass(frozen=True)
@@ -61,16 +76,15 @@ class Shelf:
 
     def published(self, slug: str | None = None) -> dict[str, Published]:
         """By slug, the issues that may have reached somebody and are for everybody; or *slug* alone."""
-        wanted = [DISPATCH.c.archived] if slug is None else [DISPATCH.c.archived, DISPATCH.c.slug == slug]
         found: dict[str, Published] = {}
-        for row in self._begun(*wanted):
+        for row in self._read(_ALL) if slug is None else self._read(_ISSUE, {"slug": slug}):
             first = found[row.slug].first if row.slug in found else row.created_at
             found[row.slug] = Published(row.id, first, row.created_at, row.topic)
         return found
 
     def unlisted(self, name: str) -> tuple[str, int] | None:
         """The slug and the id of the dispatch *name*, listed or not; None if there is none."""
-        rows = self._begun(DISPATCH.c.name == name)
+        rows = self._read(_NAMED, {"name": name})
         return (rows[0].slug, rows[0].id) if rows else None
 
     def entries(self, topic: str = "") -> list[Entry]:
@@ -81,15 +95,9 @@ class Shelf:
         found = [self._entry(each) for _, each in chosen]
         return sorted(found, key=lambda each: each.date, reverse=True)
 
-    def _begun(self, *wanted: ColumnElement[bool]) -> list[Any]:
-        accepted = exists().where(
-            DELIVERY.c.dispatch_id == DISPATCH.c.id, DELIVERY.c.state == DeliveryState.ACCEPTED
-        )
-        begun = [DispatchState.RUNNING, DispatchState.PAUSED, DispatchState.FINISHED]
-        columns = (DISPATCH.c.slug, DISPATCH.c.id, DISPATCH.c.created_at, DISPATCH.c.topic)
-        query = select(*columns).where(or_(DISPATCH.c.state.in_(begun), accepted), *wanted)
+    def _read(self, query: Select[Any], values: dict[str, str] | None = None) -> list[Row[Any]]:
         with self._engine.connect() as connection:
-            return list(connection.execute(query.order_by(DISPATCH.c.id)))
+            return list(connection.execute(query, values or {}))
 
     def _version(self, dispatch: int) -> WebVersion:
         return web_version(self._edition(dispatch), self._url)
