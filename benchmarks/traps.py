@@ -91,6 +91,8 @@ TRAPS = (
         "",
         "css-pseudo-class-first-child",
     ),
+    _trap("overflow-x", '<p style="overflow-x:auto">a</p>', "css-overflow"),
+    _trap("list-style-type", '<p style="list-style-type:none">a</p>', "", "css-list-style"),
     _trap("a class below a class", _css(".a .b{color:red}"), "", "css-selector-chaining"),
     _trap(
         "text-transform", '<p style="text-transform:uppercase">a</p>', "css-text-transform", "css-transform"

@@ -63,7 +63,7 @@ _PROPERTIES = {
     "css-padding": ("padding", *(f"padding-{side}" for side in _SIDES)),
     "css-animation": ("animation", "animation-name", "animation-duration"),
     "css-transition": ("transition", "transition-property", "transition-duration"),
-    "css-list-style-type": ("list-style-type",),
+    "css-overflow": ("overflow", "overflow-x", "overflow-y"),
 }
 #: What a declaration's value may have: by the whole declaration, ``property:value``.
 _VALUES = {

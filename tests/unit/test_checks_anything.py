@@ -102,6 +102,7 @@ MARKDOWN = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(HTML, max_size=25).map("".join))
 def test_any_html_can_be_checked(html: str) -> None:
     """A theme may make anything."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from newsletter.checks.clients import baseline
@@ -130,11 +130,13 @@ class TestFeatures:
 
 
 class TestCss:
+    @settings(deadline=None)
     @given(st.text(alphabet="{}:;()\"'/*@.a \n", max_size=60))
     def test_anything_can_be_read(self, css):
         for part in read_css(css):
             assert 0 <= part.offset <= len(css)
 
+    @settings(deadline=None)
     @given(st.text(alphabet="<>/=\"'ab !-[]", max_size=60))
     def test_any_html_can_be_read(self, html):
         for element in read_elements(html):
