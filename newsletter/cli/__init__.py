@@ -24,6 +24,7 @@ MODULES = {
     "build": "issues",
     "check": "issues",
     "preview": "serving",
+    "approve": "reviewing",
     "theme": "themes",
     "subscribers": "people",
     "segments": "segments",

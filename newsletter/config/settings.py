@@ -12,6 +12,7 @@ from newsletter.config.sections import (
     RetentionSettings,
     SubscriberSettings,
 )
+from newsletter.config.studio import ReviewSettings, StudioSettings
 
 
 class Settings(BaseSettings):
@@ -29,6 +30,8 @@ class Settings(BaseSettings):
     database: DatabaseSettings = DatabaseSettings()
     subscribers: SubscriberSettings = SubscriberSettings()
     retention: RetentionSettings = RetentionSettings()
+    review: ReviewSettings = ReviewSettings()
+    studio: StudioSettings = StudioSettings()
 
     @classmethod
     def settings_customise_sources(
