@@ -68,13 +68,12 @@ def approved(session: Session, pressed: Pressed) -> bool:
     review = read_review(path)
     if review.approval(pressed.edition.digest):
         return True
-    last = review.latest
+    last, slug = review.latest, pressed.issue.slug
     since = f"it changed since {last.by} approved it" if last else "nobody approved it"
     output.error(
         f"{since}, and the publication requires approval",
         where=str(path),
-        hint=f"look at it with `newsletter preview {pressed.issue.slug}`, then `newsletter approve {pressed.issue.slug}"
-        " --by NAME`",
+        hint=f"look at it with `newsletter preview {slug}`, then `newsletter approve {slug} --by NAME`",
     )
     return False
 

@@ -15,8 +15,8 @@ from newsletter.cli.dispatches import report_document, when
 from newsletter.cli.exits import FINDINGS, TROUBLED
 from newsletter.cli.foresight import Foresight
 from newsletter.cli.patience import looking
-from newsletter.cli.reviewing import approved
 from newsletter.cli.rehearsing import WithRehearsal, foreseen_document, rehearse_option, rehearsed
+from newsletter.cli.reviewing import approved
 from newsletter.cli.running import finish, run
 from newsletter.cli.session import Session, confirm, json_option, pass_session
 from newsletter.delivery import Audience, DispatchState, Schedule, plan_dispatch, process_began, status

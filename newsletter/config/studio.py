@@ -10,7 +10,8 @@ from newsletter.config.values import Section, checked, split_mailbox
 def _editor(value: str) -> None:
     if value and "{path}" not in value:
         raise ValueError(
-            "does not say where the file's path goes; write `vscode://file{path}:{line}` or `code -g {path}:{line}`"
+            "does not say where the file's path goes; write `vscode://file{path}:{line}`"
+            " or `code -g {path}:{line}`"
         )
 
 

@@ -10,7 +10,7 @@ import json
 import os
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from newsletter.errors import IssueError, at
 
@@ -37,8 +37,8 @@ class Act(StrEnum):
 class Record:
     """One line of the file. ``at`` is a moment in UTC as ISO 8601 writes it; what is empty is left out.
 
-    ``id`` names a comment, ``line`` is where in the issue it is pinned, ``quote`` what stood there; ``digest``
-    is that of the edition that was approved.
+    ``id`` names a comment, ``line`` is where in the issue it is pinned, ``quote`` what stood there.
+    ``digest`` is that of the edition that was approved.
     """
 
     act: Act
@@ -106,13 +106,9 @@ def _last_byte(file: int, size: int) -> bytes:
 def _record(line: str, path: Path, number: int) -> Record:
     try:
         values = json.loads(line)
-        known = {name: values[name] for name in Record.__dataclass_fields__ if name in values}
-        record = Record(**(known | {"act": Act(values["act"])}))
-        well_formed = all(
-            isinstance(getattr(record, name), str) for name in ("by", "at", "id", "quote", "text", "digest")
+        record = Record(
+            **{name: _checked(values[name], kind) for name, kind in _KINDS.items() if name in values}
         )
-        if not well_formed or not isinstance(record.line, int):
-            raise ValueError(line)
     except (ValueError, TypeError, KeyError) as error:
         raise IssueError(
             "this is no record of a review",
@@ -120,3 +116,17 @@ def _record(line: str, path: Path, number: int) -> Record:
             hint="delete the line, or finish the merge of the file",
         ) from error
     return record
+
+
+#: What the values of a record are.
+_KINDS: dict[str, type[Act | int | str]] = {
+    name: Act if name == "act" else int if name == "line" else str for name in Record.__dataclass_fields__
+}
+
+
+def _checked(value: Any, kind: type[Any]) -> Any:  # noqa: ANN401 - of that kind
+    if kind is Act:
+        return Act(value)
+    if type(value) is not kind:
+        raise TypeError(value)
+    return value

@@ -94,7 +94,11 @@ def approve(issue: Path, digest: str, by: str, at: datetime, note: str = "") -> 
 
 
 def withdraw(issue: Path, digest: str, by: str, at: datetime) -> None:
-    """Put down that the approval of the edition with that digest does not count any more; raises as `approve`."""
+    """Put down that the approval of the edition with that digest does not count any more.
+
+    Raises:
+        UsageError, IssueError: as for `approve`.
+    """
     add_record(issue, Record(Act.WITHDREW, _name(by), _written(at), digest=digest))
 
 

@@ -57,7 +57,7 @@ def create_studio(
 
     Args:
         publication: what is worked on.
-        engine: its database, for looking at an issue as a subscriber and for reports; None when there is none.
+        engine: its database, for looking at issues as a subscriber and for reports; None without one.
         clock: tells the time that a proof bears, in seconds since the epoch.
         token: what opens it for browsers on other machines; without one, only this machine's are answered.
     """

@@ -28,7 +28,7 @@ _EXCERPT = 90
 
 @dataclass(frozen=True)
 class Arm:
-    """One branch of a conditional: its condition as it is written, where, how many see it, and what it says."""
+    """One branch of a conditional: its condition as it is written, where, how many see it, what it says."""
 
     condition: str
     line: int
@@ -55,7 +55,7 @@ class Seen:
 def count_seen(engine: Engine | None, pressed: Pressed) -> Seen:
     """Count who sees which branch of *pressed*, by what a dispatch would give them.
 
-    Those are counted who would be planned now: of the issue's segment and topic, without who may not be mailed.
+    Those are counted who would be planned now: of the issue's segment and topic, if they may be mailed.
     """
     issue = pressed.issue
     words = f"segment “{issue.segment}”" if issue.segment else "everybody on the list"

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup, escape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
 #: In the units of the SVG, which is as wide as its place: what is around the plot, and how high it is.
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 960, 240, 52, 28, 10
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 1160, 250, 52, 28, 10
 #: Six fills that differ without colour: full, stripes this and that way, dots, grid, light.
 _PATTERNS = (
     '<rect width="8" height="8" fill="currentColor"/>',
@@ -37,13 +37,15 @@ class Series:
 
 @dataclass(frozen=True)
 class Chart:
-    """Stacked bars, one for each label. ``unit`` says what the numbers count; ``name`` is for files and ids."""
+    """Stacked bars, one for each label. ``unit`` is what the numbers count, ``name`` for files and ids."""
 
     name: str
     title: str
     labels: Sequence[str]
     series: Sequence[Series]
     unit: str = ""
+    #: Whether the numbers of one kind can be added up; those of people at the ends of months cannot.
+    summed: bool = True
 
     @property
     def empty(self) -> bool:
@@ -59,25 +61,29 @@ class Chart:
     @property
     def summary(self) -> str:
         """What the chart says, in a sentence."""
-        totals = [f"{series.name} {sum(series.values):,.0f}" for _, series in self.shown]
+        totals = [f"{series.name} {self.told(series)}" for _, series in self.shown]
         return f"{self.title}: {', '.join(totals)} {self.unit}".strip() + "."
+
+    def told(self, series: Series) -> str:
+        """The figure of one kind: its sum, or the last number where a sum says nothing."""
+        return f"{sum(series.values) if self.summed else series.values[-1]:,.0f}"
 
     def svg(self) -> Markup:
         """The chart as one SVG element."""
         head = (
             f'<svg class="chart" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
-            f'width="{WIDTH}" height="{HEIGHT}" role="img" aria-label="{escape(self.summary)}" font-size="11" '
-            f'font-family="system-ui, sans-serif" fill="currentColor">'
+            f'width="{WIDTH}" height="{HEIGHT}" role="img" aria-label="{escape(self.summary)}" '
+            f'font-size="11" font-family="system-ui, sans-serif" fill="currentColor">'
         )
-        return Markup(
-            head + self._definitions() + "".join((*self._scale(), *self._bars(), *self._names())) + "</svg>"
-        )  # noqa: S704 - numbers, and texts that were escaped
+        inner = "".join((self._definitions(), *self._scale(), *self._bars(), *self._names()))
+        return Markup(f"{head}{inner}</svg>")  # noqa: S704 - numbers, and texts that were escaped
 
     def key(self, number: int) -> Markup:
         """A square with the pattern of that number, for the legend."""
         return Markup(  # noqa: S704 - made of numbers
             f'<svg xmlns="http://www.w3.org/2000/svg" width="14" height="14" aria-hidden="true">'
-            f'<rect x=".5" y=".5" width="13" height="13" fill="url(#{self.name}-{number})" stroke="currentColor"/></svg>'
+            f'<rect x=".5" y=".5" width="13" height="13" fill="url(#{self.name}-{number})" '
+            f'stroke="currentColor"/></svg>'
         )
 
     def rows(self) -> list[list[str]]:
@@ -91,7 +97,8 @@ class Chart:
 
     def _definitions(self) -> str:
         used = "".join(
-            f'<pattern id="{self.name}-{number}" width="8" height="8" patternUnits="userSpaceOnUse">{_PATTERNS[number]}</pattern>'
+            f'<pattern id="{self.name}-{number}" width="8" height="8" patternUnits="userSpaceOnUse">'
+            f"{_PATTERNS[number]}</pattern>"
             for number, _ in self.shown
         )
         return f"<defs>{used}</defs>"
@@ -111,7 +118,7 @@ class Chart:
         room = HEIGHT - BOTTOM - TOP
         for part in (0.0, 0.5, 1.0):
             y = HEIGHT - BOTTOM - part * room
-            yield f'<path d="M{LEFT} {y:.1f}H{WIDTH}" stroke="currentColor" stroke-opacity=".25" stroke-width="1"/>'
+            yield f'<path d="M{LEFT} {y:.1f}H{WIDTH}" stroke="currentColor" stroke-opacity=".25"/>'
             yield f'<text x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{_short(self._top * part)}</text>'
 
     def _bars(self) -> Iterator[str]:
@@ -128,7 +135,8 @@ class Chart:
                 told = escape(f"{label}: {series.name} {series.values[place]:,.0f}")
                 yield (
                     f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" '
-                    f'fill="url(#{self.name}-{number})" stroke="currentColor" stroke-width=".75"><title>{told}</title></rect>'
+                    f'fill="url(#{self.name}-{number})" stroke="currentColor" stroke-width=".75">'
+                    f"<title>{told}</title></rect>"
                 )
 
     def _names(self) -> Iterator[str]:
@@ -136,19 +144,14 @@ class Chart:
         step = (WIDTH - LEFT) / max(len(self.labels), 1)
         every = max(-(-70 // max(int(step), 1)), 1)
         for place in range(0, len(self.labels), every):
-            x = LEFT + (place + 0.5) * step
-            yield f'<text x="{x:.1f}" y="{HEIGHT - 8}" text-anchor="middle">{escape(self.labels[place])}</text>'
+            x = min(LEFT + (place + 0.5) * step, WIDTH - 28)
+            label = escape(self.labels[place])
+            yield f'<text x="{x:.1f}" y="{HEIGHT - 8}" text-anchor="middle">{label}</text>'
 
 
 def as_csv(rows: Sequence[Sequence[object]]) -> str:
     """Rows as CSV (RFC 4180); no cell is a formula to a spreadsheet."""
     return "".join(",".join(map(_cell, row)) + "\r\n" for row in rows)
-
-
-def bar_rows(counts: Mapping[str, int]) -> list[tuple[str, int, float]]:
-    """Names, counts and their share of the largest, for bars in a table."""
-    highest = max(counts.values(), default=0) or 1
-    return [(name, count, count / highest) for name, count in counts.items()]
 
 
 def _cell(value: object) -> str:

@@ -28,7 +28,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Change:
-    """A paragraph: ``same``, ``added``, ``removed``, ``changed``, or ``skipped`` for *count* that are the same."""
+    """A paragraph: ``same``, ``added``, ``removed``, ``changed``; or *count* of the same, ``skipped``."""
 
     kind: str
     runs: tuple[Run, ...] = ()

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from newsletter.errors import NewsletterError
 
-#: Editors with a window of their own, and how each is told a line; one of the terminal cannot be opened from here.
+#: Editors with a window of their own, and how each is told a line; no other can be opened from here.
 _KNOWN = {
     "code": "-g {path}:{line}",
     "codium": "-g {path}:{line}",

@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 
 _REMOTE = re.compile(r"\s(?:src|background|poster|srcset)=\"(?:https?:|//)[^\"]*\"", re.IGNORECASE)
 #: What a frame of the copy may do: show itself. Its images are in it.
-_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'none'; form-action 'none'; base-uri 'none'"
+_POLICY = (
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'none'; form-action 'none'; "
+    "base-uri 'none'"
+)
 _SANDBOX = " ".join(word for word in SANDBOX.split() if word != "allow-same-origin")
 
 

@@ -39,7 +39,7 @@ _OUTLOOK = ("data-ogsc", "data-ogsb")
 
 
 def partly(html: str) -> str:
-    """*html* with its light backgrounds dark and its dark text light, and Outlook.com's marks where that was."""
+    """*html* with light backgrounds dark and dark text light, and Outlook.com's marks where that was."""
     return _changed(html, _part, marks=True)
 
 

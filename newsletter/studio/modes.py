@@ -1,8 +1,8 @@
 """How an edition looks in light mode and in the dark modes, whatever mode the browser itself is in.
 
 A frame cannot be told which colour scheme to prefer, so the questions that the mail's own CSS asks are
-answered before it gets there: that is what a client does that honours ``prefers-color-scheme``, such as Apple
-Mail. Clients that invert colours by themselves do not honour it; `newsletter.studio.inversion` does as they do.
+answered before it gets there: as by a client that honours ``prefers-color-scheme``, such as Apple Mail.
+Clients that invert colours by themselves do not honour it; `newsletter.studio.inversion` does as they do.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Weight:
-    """A part of the HTML with its size in bytes; ``line`` is where it begins in the issue, if it does there."""
+    """A part of the HTML with its size in bytes; ``line`` is where it begins in the issue, if it does."""
 
     title: str
     size: int

@@ -1,4 +1,4 @@
-"""The pages about dispatches and the list: comparison, one dispatch live, clicks on its edition, growth, files."""
+"""The pages about dispatches and the list: comparison, one dispatch live, its clicks, growth, files."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ LOOKS_EVERY = 1.0
 _LINK = re.compile(r"(<a\b[^>]*\bhref=\"([^\"]*)\"[^>]*>)(.*?)(</a>)", re.DOTALL | re.IGNORECASE)
 #: How a link's number looks in the edition; the mail's own styles must not reach it.
 _BADGE = (
-    "all:initial;display:inline-block;margin:0 2px;padding:1px 6px;border-radius:9px;background:#1c1d20;color:#fff;"
-    "font:700 11px/1.4 system-ui,sans-serif;vertical-align:super"
+    "all:initial;display:inline-block;margin:0 2px;padding:1px 6px;border-radius:9px;background:#1c1d20;"
+    "color:#fff;font:700 11px/1.4 system-ui,sans-serif;vertical-align:super"
 )
 
 

@@ -85,7 +85,7 @@ class Reports:
         """All that the page of a dispatch shows; None when there is none of that name."""
         if self._engine is None or self.standing(name) is None:
             return None
-        summary = self._summary(name)
+        summary = self._summary(self._engine, name)
         standing = summary.standing
         over_time = timeline(self._engine, name)
         return {
@@ -128,12 +128,9 @@ class Reports:
             ),
         ]
         chart = Chart("growth", "The list by month", labels, series, "people")
+        active = Series("active", [month.active for month in told.months])
         size = Chart(
-            "size",
-            "Who could be mailed, at the end of each month",
-            labels,
-            [Series("active", [m.active for m in told.months])],
-            "people",
+            "size", "Who could be mailed, at the end of each month", labels, [active], "people", summed=False
         )
         return {"statistics": told, "chart": chart, "size": size}
 
@@ -173,14 +170,13 @@ class Reports:
             ]
         return None
 
-    def _summary(self, name: str) -> Summary:
+    def _summary(self, engine: Engine, name: str) -> Summary:
         """What the whole ledger tells of a dispatch, read again only when an outcome changed."""
-        assert self._engine is not None
-        standing = status(self._engine, name)
+        standing = status(engine, name)
         key = (standing.state, *(getattr(standing, state) for state in STATES))
         known = self._known.get(name)
         if known is None or known[0] != key:
-            self._known[name] = known = (key, summarise(self._engine, name))
+            self._known[name] = known = (key, summarise(engine, name))
         return known[1]
 
     def _reactions(self, standing: Status) -> Reactions:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def mail_test(publication: Publication, draft: Draft, reader: Reader, to: str, *, remote: bool) -> str:
-    """Hand one test message over for the address *to*, with the values of *reader*; what came of it, in words.
+    """Hand one test message over for *to*, with the values of *reader*; what came of it, in words.
 
     From another machine, only the addresses of ``[studio] test_addresses`` may be mailed: the token of a
     studio must not be good for mailing anybody.

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from newsletter.config import Publication
 
-#: Changes that come within so many milliseconds are one: an editor writes a file in several steps. The watcher
-#: looks as often as the first says, and waits no longer than the second for the steps to end.
+#: An editor writes a file in several steps, which are one change. In milliseconds: how often the watcher
+#: looks whether they ended, and how long it waits for that at most.
 STEP, LONGEST_STEP = 10, 60
 #: A line without meaning is sent this often, in seconds, so that a connection that is gone is noticed.
 BREATH = 20.0
