@@ -6,6 +6,7 @@ import os
 import shlex
 import subprocess
 from pathlib import Path
+from threading import Thread
 from urllib.parse import quote
 
 from newsletter.errors import NewsletterError
@@ -68,7 +69,7 @@ class Editor:
         filled = {"{path}": str(path.resolve()), "{line}": str(line or 1)}
         words = [_filled(word, filled) for word in shlex.split(self._pattern)]
         try:
-            subprocess.Popen(  # noqa: S603 - the publication's own command, without a shell
+            process = subprocess.Popen(  # noqa: S603 - the publication's own command, without a shell
                 words,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -81,6 +82,7 @@ class Editor:
                 where=words[0],
                 hint="set `[studio] editor`",
             ) from error
+        Thread(target=process.wait, daemon=True).start()  # so that it leaves no zombie when it is closed
 
 
 def _filled(word: str, values: dict[str, str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from newsletter.config import split_mailbox
 from newsletter.delivery.trial import hand_over_tests
 from newsletter.editions import publish, read_attached
 from newsletter.errors import NewsletterError, UsageError
@@ -32,7 +33,7 @@ def mail_test(publication: Publication, draft: Draft, reader: Reader, to: str, *
     if draft.trouble or draft.pressed is None:
         raise UsageError("the issue does not compile", hint="mend it first")
     address = normalise(to).email
-    allowed = {normalise(each).email for each in publication.settings.studio.test_addresses}
+    allowed = {normalise(split_mailbox(each)[1]).email for each in publication.settings.studio.test_addresses}
     if remote and address not in allowed:
         raise UsageError(
             f"{address} may not be mailed from another machine",
