@@ -92,16 +92,16 @@ function exchange(frame, source, title, done = () => {}) {
 
 const frames = (part) => all("iframe:not(.coming)", part);
 
-/** The frames of the page as they are after a change, at once: what is around them may take longer. */
-function refreshFrames(begun) {
+/** The frames of the page as they are after a change, before all else; then what is around them. */
+function refreshFrames(begun, then) {
   const shown = all("main iframe:not(.coming)").filter((frame) => /\/frame\?/.test(frame.getAttribute("src")));
-  if (!shown.length) return;
+  if (!shown.length) { then(); return; }
   let waiting = shown.length;
   for (const frame of shown) {
     const source = frame.getAttribute("src").replace(/([?&])v=[^&]*/, `$1v=${Math.round(begun)}`);
     exchange(frame, source, frame.title, () => {
       waiting -= 1;
-      if (!waiting) painted(() => took(performance.now() - begun));
+      if (!waiting) painted(() => { took(performance.now() - begun); then(); });
     });
   }
 }
@@ -114,7 +114,7 @@ function took(milliseconds) {
   const place = one("[data-took]");
   if (!place) return;
   place.hidden = false;
-  place.dataset.took = milliseconds.toFixed(1);
+  place.dataset.at = performance.timeOrigin + performance.now();
   place.textContent = `on screen in ${Math.round(milliseconds)} ms`;
 }
 
@@ -565,8 +565,7 @@ events.addEventListener("hello", () => {
   lost = false;
 });
 events.addEventListener("change", () => {
-  refreshFrames(performance.now());
-  show(here(), true);
+  refreshFrames(performance.now(), () => show(here(), true));
 });
 events.addEventListener("error", () => {
   lost = true;
