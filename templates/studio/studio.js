@@ -71,6 +71,11 @@ function prepare(scope) {
   all("[data-name]", scope).forEach((field) => { field.value = localStorage.getItem("studio.name") ?? ""; });
   all("[data-png]", scope).forEach((button) => { button.hidden = false; });
   markFindings();
+  // On a narrow window the rows of choices scroll: what is chosen must be seen.
+  all(".choice [aria-current]", scope).forEach((link) => {
+    const list = link.closest(".choice");
+    list.scrollLeft = link.offsetLeft - list.offsetLeft - list.clientWidth / 2;
+  });
 }
 
 /** Load the new document of a frame out of sight, and exchange the two when it is there. */
