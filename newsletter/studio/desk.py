@@ -58,6 +58,7 @@ class Listing:
     page: int
     pages: int
     total: int
+    find: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,13 +94,15 @@ class Desk:
         """The publication's settings as they are now."""
         return self.workbench.publication.settings.publication
 
-    def listing(self, page: int) -> Listing:
-        """The page of the list with that number, or the nearest that there is."""
+    def listing(self, page: int, find: str = "") -> Listing:
+        """The page of the list with that number, or the nearest that there is, of issues with these words."""
         sheets = self.workbench.sheets()
+        if words := find.casefold().split():
+            sheets = [sheet for sheet in sheets if _holds(sheet, words)]
         pages = max(1, -(-len(sheets) // PAGE))
         page = min(max(page, 1), pages)
         rows = tuple(self._row(sheet) for sheet in sheets[(page - 1) * PAGE : page * PAGE])
-        return Listing(rows, page, pages, len(sheets))
+        return Listing(rows, page, pages, len(sheets), find)
 
     def _row(self, sheet: Sheet) -> Row:
         draft = self.workbench.draft(sheet)
@@ -255,6 +258,15 @@ class Desk:
             "of_subject": compare(before.subject, after.subject),
             "of_preheader": compare(before.preheader, after.preheader),
         }
+
+
+def _holds(sheet: Sheet, words: Sequence[str]) -> bool:
+    """Whether an issue's file has all *words*, which are case-folded."""
+    try:
+        text = sheet.path.read_text(encoding="utf-8", errors="replace").casefold()
+    except OSError:
+        return False
+    return all(word in text for word in words)
 
 
 def _lines(draft: Draft) -> Sequence[str]:

@@ -23,8 +23,8 @@ def add_issue_pages(app: FastAPI, desk: Desk, pages: Pages) -> None:
     """Add what a person opens, and the frames in it."""
 
     @app.get("/")
-    def issues(page: int = 1) -> HTMLResponse:
-        return pages.page("list", listing=desk.listing(page))
+    def issues(page: int = 1, find: str = "") -> HTMLResponse:
+        return pages.page("list", listing=desk.listing(page, find[:200]))
 
     @app.get("/issues/{slug}")
     def issue(slug: str, request: Request) -> HTMLResponse:

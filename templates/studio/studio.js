@@ -115,6 +115,14 @@ function painted(then) {
   requestAnimationFrame(() => requestAnimationFrame(then));
 }
 
+/** How long opening the page took, until its frames were painted. */
+addEventListener("load", () => painted(() => {
+  const place = one("[data-took]");
+  if (!place || place.dataset.at || !one("main iframe")) return;
+  place.hidden = false;
+  place.textContent = `shown in ${Math.round(performance.now())} ms`;
+}));
+
 function took(milliseconds) {
   const place = one("[data-took]");
   if (!place) return;

@@ -105,6 +105,17 @@ def test_a_long_list_has_pages(client, folder):
     assert "Number 00" in client.get("/?page=99").text
 
 
+def test_issues_are_found_by_their_words(client, folder):
+    write(folder, "---\ntitle: Other\n---\nÜber alle Berge.\n", "other")
+    found = (
+        client.get("/", params={"find": "über BERGE"}).text.partition("<table")[2].partition("</table>")[0]
+    )
+
+    assert "other.md" in found
+    assert "swallow.md" not in found
+    assert "No issue has these words" in client.get("/", params={"find": "<script>"}).text
+
+
 def test_without_issues_the_list_says_how_to_make_one(client, folder):
     (folder / "issues" / "swallow.md").unlink()
 
