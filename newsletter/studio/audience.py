@@ -52,13 +52,15 @@ class Seen:
     trouble: str = ""
 
 
-def count_seen(engine: Engine | None, pressed: Pressed) -> Seen:
+def count_seen(engine: Engine | None, pressed: Pressed, among: str = "") -> Seen:
     """Count who sees which branch of *pressed*, by what a dispatch would give them.
 
-    Those are counted who would be planned now: of the issue's segment and topic, if they may be mailed.
+    Those are counted who would be planned now: of the issue's segment, or the saved one *among*, and of its
+    topic, if they may be mailed.
     """
     issue = pressed.issue
-    words = f"segment “{issue.segment}”" if issue.segment else "everybody on the list"
+    name = among or issue.segment
+    words = f"segment “{name}”" if name else "everybody on the list"
     if issue.topic:
         words += f" who chose the topic “{issue.topic}”"
     forks = _forks(pressed, Counter())
@@ -66,13 +68,18 @@ def count_seen(engine: Engine | None, pressed: Pressed) -> Seen:
         return Seen(words, forks=forks, trouble="There is no list yet.")
     try:
         store = SubscriberStore(engine)
-        segment = store.segment(issue.segment) if issue.segment else None
+        segment = store.segment(name) if name else None
         with engine.connect() as connection:
             ids = _planned(store, connection, segment, issue.topic or "")
             counts, skipped = _counted(store, connection, pressed.edition, ids[:MOST])
     except SubscribersError as error:
         return Seen(words, forks=forks, trouble=f"{error.what[:1].upper()}{error.what[1:]}.")
     return Seen(words, len(ids), min(len(ids), MOST), _forks(pressed, counts), skipped)
+
+
+def segment_names(engine: Engine | None) -> list[str]:
+    """The names of the saved segments."""
+    return [] if engine is None else [saved.name for saved in SubscriberStore(engine).segments()]
 
 
 def _planned(

@@ -10,7 +10,7 @@ from newsletter.editions import with_web_images
 from newsletter.errors import NewsletterError
 from newsletter.review import Comment, Review, anchored, read_review
 from newsletter.studio.access import EVERYTHING, Grant
-from newsletter.studio.audience import count_seen
+from newsletter.studio.audience import count_seen, segment_names
 from newsletter.studio.differences import compare
 from newsletter.studio.editing import Editor
 from newsletter.studio.frames import SANDBOX
@@ -223,10 +223,11 @@ class Desk:
         if draft.pressed is None:
             return {}
         if look.view is View.READERS:
-            proofs = [(each, self._prove(draft, each)) for each in MADE_UP]
+            engine = self._engine if grant.everything else None
             return {
-                "seen": count_seen(self._engine if grant.everything else None, draft.pressed),
-                "cases": proofs,
+                "seen": count_seen(engine, draft.pressed, look.among),
+                "segments": segment_names(engine),
+                "cases": [(each, self._prove(draft, each)) for each in MADE_UP],
             }
         if look.view is View.PAIR:
             return {"other": self.reader(look.other or "no-name", grant)}

@@ -51,7 +51,7 @@ class Look:
     """One way to look at an issue: as whom, in what form, in which mode, with images or without.
 
     ``width`` is in CSS pixels, 0 for that of the view. ``other`` is the second reader of a pair, ``against``
-    what changes are told from.
+    what changes are told from, ``among`` the segment in which it is counted who sees what.
     """
 
     view: View = View.BOTH
@@ -62,6 +62,7 @@ class Look:
     width: int = 0
     other: str = ""
     against: str = ""
+    among: str = ""
 
     @classmethod
     def of(cls, query: Mapping[str, str]) -> Look:
@@ -76,6 +77,7 @@ class Look:
             width=_width(query.get("width", "")),
             other=query.get("with", "")[:200],
             against=query.get("against", "")[:200],
+            among=query.get("among", "")[:200],
         )
 
     def but(self, **changes: object) -> str:
@@ -90,12 +92,13 @@ class Look:
             "width": look.width or "",
             "with": look.other,
             "against": look.against,
+            "among": look.among,
         }
         return "?" + urlencode({key: value for key, value in said.items() if value})
 
     def frame(self, **changes: object) -> str:
         """The query string of a frame: what changes nothing of the mail itself is left out."""
-        plain = {"view": View.BOTH, "find": "", "width": 0, "other": "", "against": ""}
+        plain = {"view": View.BOTH, "find": "", "width": 0, "other": "", "against": "", "among": ""}
         return self.but(**(plain | changes))
 
 

@@ -164,6 +164,8 @@ function adoptStage(old, part, fresh) {
 function adopt(old, part, fresh) {
   if (old.dataset.part === "stage") {
     adoptStage(old, part, fresh);
+  } else if (one("iframe", part) && one("iframe", old) && one("table", old)?.textContent === one("table", part)?.textContent) {
+    // The same frame, about the same figures: to load it again would only flicker.
   } else if (!old.isEqualNode(part)) {
     const open = all("details", old).map((details) => details.open);
     all("details", part).forEach((details, index) => { details.open ||= open[index] ?? false; });

@@ -98,6 +98,17 @@ def test_who_sees_which_block_is_counted_as_a_dispatch_would(folder, engine):
     assert dict(seen.skipped) == {"{{ subscriber.town }}": 1}
 
 
+def test_who_sees_which_block_is_counted_in_any_saved_segment(folder, engine):
+    store = people(engine)
+    store.save_segment("builders", '"builders" in tags', ["town"])
+    seen = count_seen(engine, press(load_publication(folder), folder / "issues" / "swallow.md"), "builders")
+
+    assert (seen.total, [arm.seen for arm in seen.forks[0]]) == (1, [1, 0, 0])
+    page = studio(folder, engine).get("/issues/swallow?view=readers&among=builders").text
+    assert "1 of 1" in page
+    assert '<option value="builders" selected>' in page
+
+
 def test_the_page_tells_who_sees_what(client):
     page = client.get("/issues/swallow?view=readers").text
 
