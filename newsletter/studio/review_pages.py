@@ -37,25 +37,39 @@ class Said:
     link: str = ""
 
 
-def add_review_pages(
-    app: FastAPI, desk: Desk, pages: Pages, access: Access, clock: Callable[[], float]
-) -> None:
-    """Add the forms; each answers with the issue's page, which says what came of it."""
+class _Forms:
+    """Does what a form asks, and answers with the issue's page, which says what came of it."""
 
-    def now() -> datetime:
-        return datetime.fromtimestamp(clock(), UTC)
+    def __init__(self, desk: Desk, pages: Pages, clock: Callable[[], float]) -> None:
+        self.desk = desk
+        self._pages = pages
+        self._clock = clock
 
-    def answered(request: Request, slug: str, act: Callable[[Draft], Said]) -> HTMLResponse:
-        draft = found(desk, slug)
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock(), UTC)
+
+    def answered(self, request: Request, slug: str, act: Callable[[Draft], Said]) -> HTMLResponse:
+        draft = found(self.desk, slug)
         try:
             said = act(draft)
         except (NewsletterError, SubscribersError) as error:
             hint = f" {error.hint[:1].upper()}{error.hint[1:]}." if error.hint else ""
             said = Said(f"{error.what[:1].upper()}{error.what[1:]}.{hint}", good=False)
         look = Look.of(request.query_params)
-        shown = desk.issue(found(desk, slug), look, granted(request))
-        return pages.page("issue", status=200 if said.good else 422, **shown, said=said)
+        shown = self.desk.issue(found(self.desk, slug), look, granted(request))
+        return self._pages.page("issue", status=200 if said.good else 422, **shown, said=said)
 
+
+def add_review_pages(
+    app: FastAPI, desk: Desk, pages: Pages, access: Access, clock: Callable[[], float]
+) -> None:
+    """Add the forms."""
+    forms = _Forms(desk, pages, clock)
+    _reviewing(app, forms)
+    _passing_on(app, forms, access)
+
+
+def _reviewing(app: FastAPI, forms: _Forms) -> None:
     @app.post("/issues/{slug}/comments")
     def comment(
         request: Request, slug: str, text: Text = "", by: Text = "", line: Number = 0
@@ -63,20 +77,20 @@ def add_review_pages(
         def act(draft: Draft) -> Said:
             lines = draft.sheet.path.read_text(encoding="utf-8", errors="replace").splitlines()
             quote = lines[line - 1] if 0 < line <= len(lines) else ""
-            review.comment(draft.sheet.path, line if quote.strip() else 0, quote, text, by, now())
+            review.comment(draft.sheet.path, line if quote.strip() else 0, quote, text, by, forms.now())
             return Said("The comment is kept.")
 
-        return answered(request, slug, act)
+        return forms.answered(request, slug, act)
 
     @app.post("/issues/{slug}/comments/{comment_id}")
     def settle(
         request: Request, slug: str, comment_id: str, by: Text = "", resolved: Text = ""
     ) -> HTMLResponse:
         def act(draft: Draft) -> Said:
-            review.settle(draft.sheet.path, comment_id, by, now(), resolved=resolved == "yes")
+            review.settle(draft.sheet.path, comment_id, by, forms.now(), resolved=resolved == "yes")
             return Said("The comment is resolved." if resolved == "yes" else "The comment is open again.")
 
-        return answered(request, slug, act)
+        return forms.answered(request, slug, act)
 
     @app.post("/issues/{slug}/approval")
     def approve(
@@ -85,12 +99,16 @@ def add_review_pages(
         def act(draft: Draft) -> Said:
             _check_same(draft, digest)
             if undo:
-                review.withdraw(draft.sheet.path, digest, by, now())
+                review.withdraw(draft.sheet.path, digest, by, forms.now())
                 return Said("The approval is withdrawn.")
-            review.approve(draft.sheet.path, digest, by, now(), note)
+            review.approve(draft.sheet.path, digest, by, forms.now(), note)
             return Said("This edition is approved. Whatever changes in it voids the approval.")
 
-        return answered(request, slug, act)
+        return forms.answered(request, slug, act)
+
+
+def _passing_on(app: FastAPI, forms: _Forms, access: Access) -> None:
+    desk = forms.desk
 
     @app.post("/issues/{slug}/test")
     def test(request: Request, slug: str, to: Text = "") -> HTMLResponse:
@@ -98,7 +116,7 @@ def add_review_pages(
             reader = desk.reader(Look.of(request.query_params).reader, granted(request))
             return Said(mail_test(desk.workbench.publication, draft, reader, to, remote=access.remote))
 
-        return answered(request, slug, act)
+        return forms.answered(request, slug, act)
 
     @app.post("/issues/{slug}/edit")
     def edit(request: Request, slug: str, line: Number = 1) -> HTMLResponse:
@@ -108,7 +126,7 @@ def add_review_pages(
             desk.editor.open(draft.sheet.path, line)
             return Said(f"{draft.sheet.path.name} is open at line {line}.")
 
-        return answered(request, slug, act)
+        return forms.answered(request, slug, act)
 
     @app.post("/issues/{slug}/share")
     def share(request: Request, slug: str, hours: Number = 72) -> HTMLResponse:
@@ -118,7 +136,7 @@ def add_review_pages(
             link = f"{request.base_url}shared/{access.share(draft.sheet.slug, max(hours, 1) * 3600)}"
             return Said(f"Whoever has this link can look at this issue for {max(hours, 1)} hours:", link=link)
 
-        return answered(request, slug, act)
+        return forms.answered(request, slug, act)
 
 
 def _check_same(draft: Draft, digest: str) -> None:
