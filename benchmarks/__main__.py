@@ -11,9 +11,22 @@ from benchmarks import (
     segments,
     sendgrid,
     smtp,
+    studio,
     transfer,
 )
 
-for module in (compiling, checks, composing, memory, segments, transfer, ledger, events, smtp, sendgrid):
+for module in (
+    compiling,
+    checks,
+    composing,
+    memory,
+    segments,
+    transfer,
+    ledger,
+    events,
+    smtp,
+    sendgrid,
+    studio,
+):
     module.main()
 public.main(requests=500, rounds=3)

@@ -17,7 +17,7 @@ ROWS: list[set[str]] = [
     {"editions"},
     {"checks", "messages"},
     {"providers"},
-    {"delivery"},
+    {"delivery", "review"},
     {"notices"},
     {"migrations", "web"},
     {"feedback"},

@@ -26,6 +26,7 @@ MODULES = {
     "check": "checking",
     "rules": "checking",
     "preview": "serving",
+    "approve": "reviewing",
     "theme": "themes",
     "subscribers": "people",
     "segments": "segments",

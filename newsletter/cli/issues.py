@@ -5,15 +5,22 @@ from __future__ import annotations
 import sys
 from datetime import date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from newsletter.checks import check_pressed
 from newsletter.cli import output
 from newsletter.cli.session import Session, json_option, pass_session
 from newsletter.editions import publish
-from newsletter.errors import IssueError, UsageError
+from newsletter.errors import IssueError, NewsletterError, UsageError
 from newsletter.issues import create_issue, create_publication, read_digest_text, to_markdown
 from newsletter.messages import write_files
+from newsletter.whole import write_whole
+
+if TYPE_CHECKING:
+    from newsletter.editions import Pressed
+    from newsletter.messages import Message
 
 
 @click.command()
@@ -92,6 +99,13 @@ def new(session: Session, title: str | None, source: Path | None, day: datetime 
     metavar="DIR",
     help="Write its images there too, under the names that the HTML has below /media/.",
 )
+@click.option(
+    "--preview",
+    "copy",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Write a static copy of its preview, too: one HTML file that needs no network, or into that folder.",
+)
 @json_option
 @pass_session
 def build(
@@ -100,6 +114,7 @@ def build(
     folder: Path | None,
     reader: str | None,
     assets: Path | None,
+    copy: Path | None,
     *,
     as_json: bool,
 ) -> None:
@@ -110,13 +125,17 @@ def build(
       newsletter build issues/2026-04-11.md
       newsletter build 2026-04-11 --as ann@example.com -o /tmp/preview
       newsletter build 2026-04-11 --assets public/media
+      newsletter build 2026-04-11 --preview to-mail.html
     """
     pressed = session.press(issue)
     publication = session.publication
     folder = folder or publication.root / "build"
-    files = write_files(session.sample(pressed, reader), folder, publication.settings.publication.url)
+    message = session.sample(pressed, reader)
+    files = write_files(message, folder, publication.settings.publication.url)
     if assets:
         files += publish(pressed.images, assets)
+    if copy:
+        files.append(_write_copy(session, pressed, message, copy))
     edition = pressed.edition
     if not as_json:
         for path in files:
@@ -134,6 +153,30 @@ def build(
             "files": [str(path) for path in files],
         }
     )
+
+
+def _write_copy(session: Session, pressed: Pressed, message: Message, path: Path) -> Path:
+    """Write the static copy of the preview to a file or into a folder, and tell where.
+
+    Raises:
+        NewsletterError: it cannot be written.
+    """
+    from newsletter.studio.export import static_copy
+    from newsletter.studio.proof import Proof
+
+    settings = session.publication.settings
+    found = check_pressed(pressed, settings)
+    text = static_copy(pressed, Proof(message, None), found, settings.publication)
+    if path.suffix.lower() not in (".html", ".htm"):
+        path = path / f"{pressed.edition.slug}-preview.html"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, text.encode())
+    except OSError as error:
+        raise NewsletterError(
+            f"cannot be written: {error.strerror}", where=str(path), hint="choose another place"
+        ) from error
+    return path
 
 
 def _read(source: Path) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from newsletter.cli.exits import FINDINGS, TROUBLED
 from newsletter.cli.foresight import Foresight
 from newsletter.cli.patience import looking
 from newsletter.cli.rehearsing import WithRehearsal, foreseen_document, rehearse_option, rehearsed
+from newsletter.cli.reviewing import approved
 from newsletter.cli.running import finish, run
 from newsletter.cli.session import Session, confirm, json_option, pass_session
 from newsletter.delivery import (
@@ -28,6 +28,7 @@ from newsletter.delivery import (
     process_began,
     status,
 )
+from newsletter.delivery.trial import hand_over_tests
 from newsletter.editions import publish, read_attached
 from newsletter.errors import DeliveryError, UsageError
 from newsletter.messages import Composer, Recipient
@@ -75,20 +76,10 @@ def test(
     publish(pressed.images, session.publication.media)
     images = read_attached(edition, session.publication.media)
     composer = Composer(edition, session.envelope(edition.slug, test=True), images)
-    batch = secrets.token_hex(4)
-    messages = [
-        composer.compose(
-            recipient, f"test-{batch}-{number}", time.time(), missing="…", smtputf8=provider.smtputf8
-        )
-        for number, recipient in enumerate(recipients, 1)
-    ]
-    with provider.connect("test") as connection:
-        outcomes = {outcome.delivery_id: outcome for outcome in connection.send(messages)}
     refused = False
-    for message in messages:
-        outcome = outcomes[message.delivery_id]
+    for email, outcome in hand_over_tests(provider, composer, recipients, time.time()):
         refused |= outcome.verdict is not Verdict.ACCEPTED
-        output.say(f"{message.email}: {outcome.verdict} by {provider.describe()} {outcome.reason}".rstrip())
+        output.say(f"{email}: {outcome.verdict} by {provider.describe()} {outcome.reason}".rstrip())
     if refused:
         raise SystemExit(1)
 
@@ -212,7 +203,7 @@ def _end_dry(document: dict[str, object], *, as_json: bool) -> None:
 
 
 def gate(session: Session, pressed: Pressed) -> None:
-    """Refuse to go on with an issue that has errors; of warnings, say how many there are.
+    """Refuse to go on with an issue that has errors, or nobody approved; of warnings, say how many there are.
 
     A missing default is no reason to stop: whoever lacks the value is skipped, and the ledger says so.
 
@@ -225,7 +216,7 @@ def gate(session: Session, pressed: Pressed) -> None:
     for finding in errors:
         hint = finding.hint or "see `newsletter check ISSUE`"
         output.error(f"{finding.message} [{finding.rule}]", where=finding.place, hint=hint)
-    if errors:
+    if errors or not approved(session, pressed):
         raise SystemExit(FINDINGS)
     for finding in found:
         if finding.rule in SKIPS:

@@ -8,12 +8,15 @@ import click
 
 from newsletter.cli import output
 from newsletter.cli.session import Session, pass_session
+from newsletter.errors import UsageError
 from newsletter.notices.handing_over import Desk
 from newsletter.notices.postman import postman
 from newsletter.public import create_app
 from newsletter.studio import create_studio
+from newsletter.studio.access import SHORTEST_TOKEN
 from newsletter.web import Patience, trusting
 from newsletter.web import serve as run_server
+from newsletter.web.guard import LOOPBACK
 
 #: How long a reader's request may take once the service is told to stop, in seconds: a write may wait.
 GRACE = 20
@@ -25,15 +28,33 @@ GRACE = 20
     "--port", type=click.IntRange(0, 65535), default=8025, show_default=True, help="0 takes a free one."
 )
 @click.option("--no-open", is_flag=True, help="Do not open a browser.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="The address to listen on; any other needs --token.",
+)
+@click.option(
+    "--token",
+    envvar="NEWSLETTER_STUDIO_TOKEN",
+    help=f"What opens the studio from other machines: {SHORTEST_TOKEN} characters or more.",
+)
 @pass_session
-def preview(session: Session, issue: str | None, port: int, *, no_open: bool) -> None:
+def preview(
+    session: Session, issue: str | None, port: int, host: str, token: str | None, *, no_open: bool
+) -> None:
     """See each issue as readers will, in a browser, while you write.
+
+    For other machines, give --host and --token (or the environment variable NEWSLETTER_STUDIO_TOKEN, which no
+    other user of this machine sees), and put a proxy with TLS before it.
 
     \b
     Examples:
       newsletter preview
       newsletter preview issues/2026-04-11.md --no-open
+      NEWSLETTER_STUDIO_TOKEN=... newsletter preview --host 0.0.0.0 --no-open
     """
+    _check_token(host, token)
     path = f"/issues/{session.find(issue).stem}" if issue else "/"
 
     def ready(url: str) -> None:
@@ -42,8 +63,30 @@ def preview(session: Session, issue: str | None, port: int, *, no_open: bool) ->
         if not no_open:
             webbrowser.open(url + path)
 
-    studio = create_studio(session.publication, session.engine if session.has_database else None)
-    run_server(studio, port=port, on_ready=ready, on_stop=studio.state.on_stop)
+    studio = create_studio(
+        session.publication, session.engine if session.has_database else None, token=token or None
+    )
+    run_server(studio, host=host, port=port, on_ready=ready, on_stop=studio.state.on_stop)
+
+
+def _check_token(host: str, token: str | None) -> None:
+    """Refuse to let other machines in without a token, or with one that can be guessed.
+
+    Raises:
+        UsageError: it is so.
+    """
+    if host not in LOOPBACK and not token:
+        raise UsageError(
+            "other machines could open the studio",
+            where=f"--host {host}",
+            hint="set NEWSLETTER_STUDIO_TOKEN to a long random text, such as `openssl rand -hex 24` gives",
+        )
+    if token and len(token) < SHORTEST_TOKEN:
+        raise UsageError(
+            f"the token has fewer than {SHORTEST_TOKEN} characters",
+            where="--token",
+            hint="take a random one: `openssl rand -hex 24`",
+        )
 
 
 @click.command()

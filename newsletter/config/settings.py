@@ -15,6 +15,7 @@ from newsletter.config.sections import (
     SubscriberSettings,
 )
 from newsletter.config.signup import SignupSettings
+from newsletter.config.studio import ReviewSettings, StudioSettings
 from newsletter.config.tracking import TrackingSettings
 from newsletter.config.web import WebSettings
 
@@ -40,6 +41,8 @@ class Settings(BaseSettings):
     bounces: BouncesSettings = BouncesSettings()
     web: WebSettings = WebSettings()
     checks: ChecksSettings = ChecksSettings()
+    review: ReviewSettings = ReviewSettings()
+    studio: StudioSettings = StudioSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -1,4 +1,4 @@
-"""The studio, put together: the list of issues, a page for each, its frames, and the stream of changes."""
+"""The studio, put together: who may open it, its pages, their frames and parts, and the stream of changes."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ from starlette.exceptions import HTTPException as AnyHTTPException
 
 from newsletter.messages import UnmailableError
 from newsletter.resources import builtin_templates
+from newsletter.studio.access import Access, Gate
 from newsletter.studio.desk import Desk
-from newsletter.studio.frames import FRAME_HEADERS, frame
-from newsletter.studio.look import Look
+from newsletter.studio.door import add_door
+from newsletter.studio.issue_pages import add_issue_pages
 from newsletter.studio.readers import Readers
+from newsletter.studio.report_pages import add_report_pages
+from newsletter.studio.reports import Reports
+from newsletter.studio.review_pages import add_review_pages
 from newsletter.studio.trouble import explain, with_code
 from newsletter.studio.watch import Watch
 from newsletter.studio.workbench import Workbench
@@ -28,33 +32,41 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from newsletter.config import Publication
-    from newsletter.studio.workbench import Draft
 
 HEADERS = {
     "content-security-policy": (
-        "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+        "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; "
+        "form-action 'self'; frame-ancestors 'none'"
     ),
-    "referrer-policy": "no-referrer",
+    # With `no-referrer` a browser would say of its own forms that they come from nowhere ("Origin: null").
+    "referrer-policy": "same-origin",
     "x-content-type-options": "nosniff",
     "cross-origin-resource-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
     "cache-control": "no-store",
 }
 
 
 def create_studio(
-    publication: Publication, engine: Engine | None, clock: Callable[[], float] = time.time
+    publication: Publication,
+    engine: Engine | None,
+    clock: Callable[[], float] = time.time,
+    token: str | None = None,
 ) -> FastAPI:
-    """The studio of *publication*, for browsers on this machine only.
+    """The studio of *publication*.
 
     Args:
         publication: what is worked on.
-        engine: its database, for looking at an issue as a subscriber; None when there is no list yet.
+        engine: its database, for looking at issues as a subscriber and for reports; None without one.
         clock: tells the time that a proof bears, in seconds since the epoch.
+        token: what opens it for browsers on other machines; without one, only this machine's are answered.
     """
     watch = Watch(publication)
     readers = Readers(engine)
-    desk = Desk(Workbench(publication, readers.attributes), readers, clock)
-    pages = Pages(builtin_templates() / "studio", {"desk": desk, "with_code": with_code})
+    desk = Desk(Workbench(publication, readers.attributes), readers, clock, engine)
+    access = Access(token, clock)
+    shared = {"desk": desk, "with_code": with_code, "access": access, "engine": engine}
+    pages = Pages(builtin_templates() / "studio", shared)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -63,53 +75,20 @@ def create_studio(
 
     app = FastAPI(title="Studio", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.state.on_stop = watch.stop
-    _pages(app, desk, pages)
-    _parts(app, desk, pages, watch)
+    add_door(app, pages, access)
+    add_issue_pages(app, desk, pages)
+    add_review_pages(app, desk, pages, access, clock)
+    add_report_pages(app, Reports(engine, desk), pages, watch)
+    _parts(app, pages, watch)
+    _errors(app, desk, pages)
     app.include_router(media(desk.workbench.image))
-    app.add_middleware(Guard, headers=HEADERS, hosts=LOOPBACK)
+    app.add_middleware(Gate, access=access)
+    app.add_middleware(Guard, headers=HEADERS, hosts=None if access.remote else LOOPBACK)
     return app
 
 
-def _pages(app: FastAPI, desk: Desk, pages: Pages) -> None:
-    """What a person opens."""
-
-    @app.get("/")
-    def issues(page: int = 1) -> HTMLResponse:
-        return pages.page("list", listing=desk.listing(page))
-
-    @app.get("/issues/{slug}")
-    def issue(slug: str, request: Request) -> HTMLResponse:
-        draft = _found(desk, slug)
-        return pages.page("issue", **desk.issue(draft, Look.of(request.query_params)))
-
-    @app.exception_handler(AnyHTTPException)
-    def missing(_: Request, error: Exception) -> HTMLResponse:
-        return pages.page("missing", status=getattr(error, "status_code", 404))
-
-    @app.exception_handler(UnmailableError)
-    def unmailable(_: Request, error: UnmailableError) -> HTMLResponse:
-        return pages.page("error", status=422, trouble=explain(error, desk.workbench.publication.root))
-
-
-def _parts(app: FastAPI, desk: Desk, pages: Pages, watch: Watch) -> None:
-    """What a page needs."""
-
-    @app.get("/issues/{slug}/frame")
-    def framed(slug: str, request: Request) -> HTMLResponse:
-        look = Look.of(request.query_params)
-        proof = desk.proof(_found(desk, slug), look)
-        if proof is None:
-            raise HTTPException(404)
-        return HTMLResponse(frame(desk.with_own_images(proof), look.mode), headers=FRAME_HEADERS[look.images])
-
-    @app.get("/issues/{slug}/message.eml")
-    def message(slug: str, request: Request) -> Response:
-        draft = _found(desk, slug)
-        proof = desk.proof(draft, Look.of(request.query_params))
-        if proof is None:
-            raise HTTPException(404)
-        headers = {"content-disposition": f'attachment; filename="{proof.message.composer.edition.slug}.eml"'}
-        return Response(proof.bytes, media_type="message/rfc822", headers=headers)
+def _parts(app: FastAPI, pages: Pages, watch: Watch) -> None:
+    """What every page needs."""
 
     @app.get("/events")
     async def events() -> StreamingResponse:
@@ -123,8 +102,11 @@ def _parts(app: FastAPI, desk: Desk, pages: Pages, watch: Watch) -> None:
         return found
 
 
-def _found(desk: Desk, slug: str) -> Draft:
-    draft = desk.workbench.find(slug)
-    if draft is None:
-        raise HTTPException(404)
-    return draft
+def _errors(app: FastAPI, desk: Desk, pages: Pages) -> None:
+    @app.exception_handler(AnyHTTPException)
+    def missing(_: Request, error: Exception) -> HTMLResponse:
+        return pages.page("missing", status=getattr(error, "status_code", 404))
+
+    @app.exception_handler(UnmailableError)
+    def unmailable(_: Request, error: UnmailableError) -> HTMLResponse:
+        return pages.page("error", status=422, trouble=explain(error, desk.workbench.publication.root))

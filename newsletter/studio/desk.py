@@ -1,30 +1,41 @@
-"""What the studio's pages show, gathered."""
+"""What the studio's pages show of issues, gathered."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from newsletter.checks import check_edition
+from newsletter.checks import check_pressed
 from newsletter.editions import with_web_images
+from newsletter.errors import NewsletterError
+from newsletter.review import Comment, Review, anchored, read_review
+from newsletter.studio.access import EVERYTHING, Grant
+from newsletter.studio.audience import count_seen, segment_names
+from newsletter.studio.differences import compare
+from newsletter.studio.editing import Editor
 from newsletter.studio.frames import SANDBOX
-from newsletter.studio.look import Look, View
+from newsletter.studio.inbox import CLIENTS
+from newsletter.studio.look import PHONE_WIDTH, WIDTHS, Look, View
 from newsletter.studio.modes import Mode
 from newsletter.studio.proof import CLIP, CLIP_BEGINS, CLIP_NEARS, Proof, prove
 from newsletter.studio.readers import MADE_UP, sender
+from newsletter.studio.trouble import explain
+from newsletter.studio.versions import Versions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from sqlalchemy import Engine
+
+    from newsletter.checks import Finding
     from newsletter.config import PublicationSettings
     from newsletter.studio.readers import Reader, Readers
     from newsletter.studio.trouble import Trouble
+    from newsletter.studio.versions import Earlier
     from newsletter.studio.workbench import Draft, Sheet, Workbench
 
 #: How many issues a page of the list has; each is compiled when it is first shown.
 PAGE = 25
-#: About as many characters of a subject as common inboxes show.
-SUBJECT_PHONE, SUBJECT_DESKTOP = 40, 70
 
 
 @dataclass(frozen=True)
@@ -35,6 +46,8 @@ class Row:
     trouble: Trouble | None
     words: int
     weight: int
+    approved: bool
+    comments: int
 
 
 @dataclass(frozen=True)
@@ -45,70 +58,219 @@ class Listing:
     page: int
     pages: int
     total: int
+    find: str = ""
+
+
+@dataclass(frozen=True)
+class Pinned:
+    """A comment, and the line on which what it is pinned to stands now; None where that is gone."""
+
+    comment: Comment
+    line: int | None
 
 
 class Desk:
-    """Brings together what the pages show of the issues on the workbench."""
+    """Brings together what the pages show of the issues on the workbench.
 
-    def __init__(self, workbench: Workbench, readers: Readers, clock: Callable[[], float]) -> None:
+    Args:
+        workbench: the issues.
+        readers: as whom they are looked at.
+        clock: tells the time that a proof bears, in seconds since the epoch.
+        engine: the database; None when there is none yet.
+    """
+
+    def __init__(
+        self, workbench: Workbench, readers: Readers, clock: Callable[[], float], engine: Engine | None = None
+    ) -> None:
         self.workbench = workbench
         self.readers = readers
+        self.versions = Versions(workbench, engine)
+        self._engine = engine
         self._clock = clock
+        self._found: dict[str, list[Finding]] = {}
 
     @property
     def publication(self) -> PublicationSettings:
         """The publication's settings as they are now."""
         return self.workbench.publication.settings.publication
 
-    def listing(self, page: int) -> Listing:
-        """The page of the list with that number, or the nearest that there is."""
+    def listing(self, page: int, find: str = "") -> Listing:
+        """The page of the list with that number, or the nearest that there is, of issues with these words."""
         sheets = self.workbench.sheets()
+        if words := find.casefold().split():
+            sheets = [sheet for sheet in sheets if _holds(sheet, words)]
         pages = max(1, -(-len(sheets) // PAGE))
         page = min(max(page, 1), pages)
         rows = tuple(self._row(sheet) for sheet in sheets[(page - 1) * PAGE : page * PAGE])
-        return Listing(rows, page, pages, len(sheets))
+        return Listing(rows, page, pages, len(sheets), find)
 
     def _row(self, sheet: Sheet) -> Row:
         draft = self.workbench.draft(sheet)
         proof = self._prove(draft, MADE_UP[0])
-        return Row(sheet, draft.trouble, proof.words if proof else 0, proof.weight if proof else 0)
+        review, _ = self.review(draft)
+        digest = draft.pressed.edition.digest if draft.pressed else ""
+        return Row(
+            sheet,
+            draft.trouble,
+            proof.words if proof else 0,
+            proof.weight if proof else 0,
+            review.approval(digest) is not None and not draft.trouble,
+            len(review.open),
+        )
 
-    def proof(self, draft: Draft, look: Look) -> Proof | None:
+    def reader(self, key: str, grant: Grant = EVERYTHING) -> Reader:
+        """The reader of that key; with a share link, nobody of the list."""
+        if not grant.everything:
+            return next((each for each in MADE_UP if each.key == key), MADE_UP[0])
+        return self.readers.choose(key)
+
+    def proof(self, draft: Draft, look: Look, grant: Grant = EVERYTHING) -> Proof | None:
         """What the reader of *look* gets of an issue; None if it never compiled."""
-        return self._prove(draft, self.readers.choose(look.reader))
+        return self._prove(draft, self.reader(look.reader, grant))
 
-    def with_own_images(self, proof: Proof) -> str:
-        """The HTML of *proof* with images as the studio has them, be they published yet, attached or not."""
-        html = with_web_images(proof.html, proof.message.composer.edition, self.publication.url)
+    def framed(self, draft: Draft, proof: Proof) -> str:
+        """The HTML of *proof* with the lines that it came from, and with images as the studio has them."""
+        html = draft.marked.spliced(proof.message.values) if draft.marked else proof.html
+        return self.with_own_images(html, proof)
+
+    def with_own_images(self, html: str, proof: Proof) -> str:
+        """*html* with images as the studio has them, be they published yet, attached or not."""
+        html = with_web_images(html, proof.message.composer.edition, self.publication.url)
         return html.replace(f'"{self.publication.url}/media/', '"/media/')
+
+    def earlier(self, draft: Draft, look: Look, grant: Grant = EVERYTHING) -> tuple[Earlier, Proof] | None:
+        """The version that *look* compares with, and what its reader got of it; None if there is none.
+
+        Raises:
+            NewsletterError: it does not compile.
+        """
+        found = self.versions.read(draft, look.against)
+        if found is None:
+            return None
+        reader = self.reader(look.reader, grant)
+        return found, prove(found.edition, found.images, self.publication, reader, self._clock())
 
     def _prove(self, draft: Draft, reader: Reader) -> Proof | None:
         if draft.pressed is None:
             return None
-        return prove(draft.pressed, self.publication, reader, self._clock())
-
-    def issue(self, draft: Draft, look: Look) -> dict[str, Any]:
-        """All that the page of an issue shows."""
-        reader = self.readers.choose(look.reader)
         pressed = draft.pressed
-        findings = (
-            check_edition(pressed.issue, pressed.document, pressed.edition, self.publication, pressed.theme)
-            if pressed
-            else []
-        )
+        return prove(pressed.edition, pressed.contents(), self.publication, reader, self._clock())
+
+    def findings(self, draft: Draft) -> list[Finding]:
+        """What the checks find, worked out once for each version of the issue."""
+        pressed = draft.pressed
+        if pressed is None:
+            return []
+        key = f"{draft.sheet.path} {draft.version}"
+        if key not in self._found:
+            self._found = {
+                each: found
+                for each, found in self._found.items()
+                if not each.startswith(f"{draft.sheet.path} ")
+            }
+            self._found[key] = check_pressed(pressed, self.workbench.publication.settings)
+        return self._found[key]
+
+    def review(self, draft: Draft) -> tuple[Review, str]:
+        """What was said of an issue; if that cannot be read, nothing, and why."""
+        try:
+            return read_review(draft.sheet.path), ""
+        except NewsletterError as error:
+            return Review(), f"{error.where}: {error.what}"
+
+    @property
+    def editor(self) -> Editor:
+        """What opens a file."""
+        return Editor(self.workbench.publication.settings.studio.editor)
+
+    def issue(self, draft: Draft, look: Look, grant: Grant = EVERYTHING) -> dict[str, Any]:
+        """All that the page of an issue shows."""
+        reader = self.reader(look.reader, grant)
         name, address = sender(self.publication.sender)
+        source = _lines(draft)
+        review, unreadable = self.review(draft)
         return {
             "draft": draft,
+            "digest": draft.pressed.edition.digest if draft.pressed else "",
             "proof": self._prove(draft, reader),
-            "findings": findings,
+            "findings": self.findings(draft),
             "look": look,
             "views": View,
             "modes": Mode,
+            "widths": WIDTHS,
+            "phone_width": PHONE_WIDTH,
             "sandbox": SANDBOX,
             "reader": reader,
             "made_up": MADE_UP,
-            "found": self.readers.search(look.find),
+            "found": self.readers.search(look.find) if grant.everything else [],
             "sender": {"name": name, "address": address},
             "limits": {"clip": CLIP, "begins": CLIP_BEGINS, "nears": CLIP_NEARS},
-            "subject_limits": {"phone": SUBJECT_PHONE, "desktop": SUBJECT_DESKTOP},
+            "clients": CLIENTS,
+            "source": source,
+            "editor": self.editor,
+            "grant": grant,
+            "review": review,
+            "unreadable": unreadable,
+            "required": self.workbench.publication.settings.review.approval == "required",
+            "pinned": [Pinned(each, anchored(each, source)) for each in review.comments],
+            **self._of_view(draft, look, grant),
         }
+
+    def _of_view(self, draft: Draft, look: Look, grant: Grant) -> dict[str, Any]:
+        """What one view alone shows."""
+        if draft.pressed is None:
+            return {}
+        if look.view is View.READERS:
+            engine = self._engine if grant.everything else None
+            return {
+                "seen": count_seen(engine, draft.pressed, look.among),
+                "segments": segment_names(engine),
+                "cases": [(each, self._prove(draft, each)) for each in MADE_UP],
+            }
+        if look.view is View.PAIR:
+            return {"other": self.reader(look.other or "no-name", grant)}
+        if look.view is View.CHANGES:
+            return self._changes(draft, look, grant)
+        return {}
+
+    def _changes(self, draft: Draft, look: Look, grant: Grant) -> dict[str, Any]:
+        versions = self.versions.of(draft)
+        try:
+            found = self.earlier(draft, look, grant)
+        except NewsletterError as error:
+            return {
+                "versions": versions,
+                "chosen": look.against,
+                "failed": explain(error, self.workbench.publication.root),
+            }
+        if found is None:
+            return {"versions": versions, "chosen": "", "failed": None, "earlier": None}
+        earlier, before = found
+        after = self.proof(draft, look, grant) or before
+        return {
+            "versions": versions,
+            "chosen": earlier.version.key,
+            "failed": None,
+            "earlier": earlier,
+            "before": before,
+            "changes": compare(before.text, after.text),
+            "of_subject": compare(before.subject, after.subject),
+            "of_preheader": compare(before.preheader, after.preheader),
+        }
+
+
+def _holds(sheet: Sheet, words: Sequence[str]) -> bool:
+    """Whether an issue's file has all *words*, which are case-folded."""
+    try:
+        text = sheet.path.read_text(encoding="utf-8", errors="replace").casefold()
+    except OSError:
+        return False
+    return all(word in text for word in words)
+
+
+def _lines(draft: Draft) -> Sequence[str]:
+    """The lines of the issue's file as it is now."""
+    try:
+        return draft.sheet.path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ()

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING
 
 from newsletter.editions import Context, Evaluator, MissingValue, render, split
 from newsletter.messages import Composer, Envelope, Message, Recipient
+from newsletter.studio.inbox import snippet
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from newsletter.config import PublicationSettings
-    from newsletter.editions import Pressed
+    from newsletter.editions import Edition
     from newsletter.studio.readers import Reader
 
 #: Gmail cuts a message off; the lowest measured cut was at 99,507 bytes of HTML, the usual figure is 102,400.
@@ -64,6 +67,11 @@ class Proof:
         return " ".join(render(pieces, dict(self.message.values)).split())
 
     @cached_property
+    def snippet(self) -> str:
+        """What an inbox shows after the subject: the preheader, or the first words if there is none."""
+        return snippet(self.html)
+
+    @cached_property
     def bytes(self) -> bytes:
         """The message as it would be handed to a provider."""
         return self.message.as_bytes()
@@ -92,20 +100,26 @@ def _decoded(value: str) -> str:
     return str(make_header(decode_header(value))) if "=?" in value else value
 
 
-def prove(pressed: Pressed, publication: PublicationSettings, reader: Reader, timestamp: float) -> Proof:
+def prove(
+    edition: Edition,
+    images: Mapping[str, bytes],
+    publication: PublicationSettings,
+    reader: Reader,
+    timestamp: float,
+) -> Proof:
     """Make the message that *reader* would get of an edition.
 
     The links that belong to one subscriber are examples here: a proof is passed around, and nobody must be
     able to unsubscribe a reader with it.
 
     Args:
-        pressed: the edition, and the images that it shows.
+        edition: what is looked at.
+        images: the bytes of the images that go with it, by name.
         publication: who it is from.
         reader: whom it is for.
         timestamp: its date, in seconds since the epoch.
     """
-    edition = pressed.edition
-    composer = Composer(edition, Envelope.of(publication, edition.slug), pressed.contents())
+    composer = Composer(edition, Envelope.of(publication, edition.slug), images)
     links = {
         "unsubscribe": f"{publication.url}/unsubscribe/example",
         "preferences": f"{publication.url}/preferences/example",

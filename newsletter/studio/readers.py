@@ -45,10 +45,11 @@ MADE_UP = (
     _made_up(
         "long-name",
         "Very long name",
-        "Maximiliana-Theodora Konstantina",
-        "Wolfeschlegelsteinhausenbergerdorff",
+        "Maximiliana-Theodora Anna",
+        "Wolfeschlegelsteinhausenbergerdorf",
     ),
     _made_up("other-script", "Right-to-left name", "ליאורה", "בן־דוד"),
+    _made_up("emoji", "Emoji in the name", "Zoë 🏳️‍🌈", "👩🏽‍💻 O’Neill"),
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 from watchfiles import awatch
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from newsletter.config import Publication
 
+#: An editor writes a file in several steps, which are one change. In milliseconds: how often the watcher
+#: looks whether they ended, and how long it waits for that at most.
+STEP, LONGEST_STEP = 10, 60
 #: A line without meaning is sent this often, in seconds, so that a connection that is gone is noticed.
 BREATH = 20.0
 
@@ -33,6 +36,17 @@ class Watch:
         self.listeners: set[asyncio.Event] = set()
         self._restart = asyncio.Event()
         self._stopping = False
+        self._stopped = asyncio.Event()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether every stream is to end."""
+        return self._stopping
+
+    async def wait(self, seconds: float) -> None:
+        """Wait so long, or until `stop`."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopped.wait(), seconds)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -49,6 +63,7 @@ class Watch:
     def stop(self) -> None:
         """End every open stream; to be called in the event loop."""
         self._stopping = True
+        self._stopped.set()
         self._restart.set()
         self.wake()
 
@@ -83,7 +98,9 @@ class Watch:
         def concerns(_: object, path: str) -> bool:
             return self.concerns(path)
 
-        async for changes in awatch(self._root, recursive=False, watch_filter=concerns):
+        async for changes in awatch(
+            self._root, recursive=False, watch_filter=concerns, step=STEP, debounce=LONGEST_STEP
+        ):
             if {_name(path) for _, path in changes} - {FILE_NAME}:
                 self._restart.set()  # a folder came or went: the other watch must look again
             self.wake()
@@ -96,7 +113,7 @@ class Watch:
             if not folders:
                 await self._restart.wait()
                 continue
-            async for _ in awatch(*folders, stop_event=self._restart):
+            async for _ in awatch(*folders, stop_event=self._restart, step=STEP, debounce=LONGEST_STEP):
                 self.wake()
 
 

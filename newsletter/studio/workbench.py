@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from threading import RLock
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from newsletter.config import FILE_NAME, load_publication
@@ -12,6 +14,7 @@ from newsletter.editions.media import SUFFIXES
 from newsletter.editions.press import Pressed, press
 from newsletter.errors import NewsletterError
 from newsletter.issues import load_issue
+from newsletter.studio.places import Marked
 from newsletter.studio.trouble import Trouble, explain
 
 if TYPE_CHECKING:
@@ -45,6 +48,13 @@ class Draft:
     pressed: Pressed | None
     trouble: Trouble | None
     version: str
+    #: How long reading and compiling took, in seconds.
+    seconds: float = 0.0
+
+    @cached_property
+    def marked(self) -> Marked | None:
+        """The edition's HTML with the lines that it came from; None if the issue never compiled."""
+        return Marked(self.pressed) if self.pressed else None
 
 
 class Workbench:
@@ -116,8 +126,10 @@ class Workbench:
     ) -> Draft:
         if self._settings_trouble:
             return Draft(sheet, last, self._settings_trouble, version)
+        begun = perf_counter()
         try:
-            return Draft(sheet, press(self.publication, sheet.path, attributes), None, version)
+            pressed = press(self.publication, sheet.path, attributes)
+            return Draft(sheet, pressed, None, version, perf_counter() - begun)
         except NewsletterError as error:
             return Draft(sheet, last, explain(error, self.publication.root), version)
 

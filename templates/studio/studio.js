@@ -3,38 +3,85 @@
 
 const parser = new DOMParser();
 const sizes = new ResizeObserver((entries) => entries.forEach(({ target }) => fit(frameOf(target))));
+const rooms = new ResizeObserver((entries) => entries.forEach(({ target }) => fit(target.querySelector("iframe:not(.coming)"))));
 let asked = 0;
 
+const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+const one = (selector, root = document) => root.querySelector(selector);
+
+/* ---- frames: as high as what is in them, as wide as they are said to be ---- */
+
 function frameOf(root) {
-  return [...document.querySelectorAll("iframe")].find((frame) => frame.contentDocument?.documentElement === root);
+  return all("iframe").find((frame) => frame.contentDocument?.documentElement === root);
 }
 
-/** Make a frame as high as what is in it, so that phone and desktop scroll together with the page. */
+function scaleOf(frame) {
+  return Number(frame?.dataset.scale ?? 1);
+}
+
+/** Make a frame as high as what is in it, and smaller to the eye where its width has no room. */
 function fit(frame) {
   const root = frame?.contentDocument?.documentElement;
-  if (!root) return;
+  const device = frame?.closest(".device");
+  if (!root || !device) return;
+  const logical = Number(device.dataset.logical ?? 0);
+  const screen = frame.parentElement;
+  const room = screen.clientWidth;
+  const sized = one("[data-handle]", screen);
+  const edges = screen.offsetWidth - room;
+  if (sized && logical) device.style.width = `${logical + edges}px`;
+  const width = logical && (sized || logical > room) ? logical : 0;
+  const scale = width && screen.clientWidth < width ? screen.clientWidth / width : 1;
+  device.classList.toggle("scaled", scale < 1);
+  frame.style.width = width ? `${width}px` : "";
+  frame.style.transform = scale < 1 ? `scale(${scale})` : "";
+  frame.dataset.scale = scale;
   const height = Math.ceil(root.getBoundingClientRect().height);
-  if (height > 0) frame.style.height = `${height}px`;
+  if (height > 0) {
+    frame.style.height = `${height}px`;
+    screen.style.height = scale < 1 ? `${Math.ceil(height * scale) + edges}px` : "";
+  }
+  const told = one("[data-measure]", device);
+  const text = `${width || screen.clientWidth} px${scale < 1 ? `, shown at ${Math.round(scale * 100)} %` : ""}`;
+  if (told && told.textContent !== text) told.textContent = text;
 }
 
 function watch(frame) {
-  const root = frame.contentDocument?.documentElement;
-  if (!root) return;
+  const inner = frame.contentDocument;
+  if (!inner?.documentElement) return;
   fit(frame);
-  sizes.observe(root);
+  sizes.observe(inner.documentElement);
+  if (inner.studioListens) return;
+  inner.studioListens = true;
+  inner.addEventListener("click", (event) => {
+    const place = event.target.closest?.("[data-line]");
+    if (place && !event.target.closest("a[href]")) reveal(Number(place.dataset.line), { scroll: false });
+  });
+  inner.addEventListener("keydown", pressed);
 }
 
 function prepare(scope) {
-  for (const frame of scope.querySelectorAll("iframe")) {
+  for (const frame of all("iframe", scope)) {
     frame.addEventListener("load", () => watch(frame));
     if (frame.contentDocument?.readyState === "complete") watch(frame);
+    rooms.observe(frame.parentElement);
   }
+  all("[data-handle]", scope).forEach(handle);
+  measureCuts(scope);
+  all("[data-name]", scope).forEach((field) => { field.value = localStorage.getItem("studio.name") ?? ""; });
+  all("[data-png]", scope).forEach((button) => { button.hidden = false; });
+  markFindings();
+  // On a narrow window the rows of choices scroll: what is chosen must be seen.
+  all(".choice [aria-current]", scope).forEach((link) => {
+    const list = link.closest(".choice");
+    list.scrollLeft = link.offsetLeft - list.offsetLeft - list.clientWidth / 2;
+  });
 }
 
 /** Load the new document of a frame out of sight, and exchange the two when it is there. */
-function exchange(frame, source, title) {
-  frame.parentElement.querySelector("iframe.coming")?.remove();
-  if (frame.getAttribute("src") === source) return;
+function exchange(frame, source, title, done = () => {}) {
+  one("iframe.coming", frame.parentElement)?.remove();
+  if (frame.getAttribute("src") === source) { done(); return; }
   const next = frame.cloneNode();
   next.src = source;
   next.title = title;
@@ -43,70 +90,139 @@ function exchange(frame, source, title) {
     next.classList.remove("coming");
     frame.remove();
     watch(next);
+    done();
   }, { once: true });
   frame.after(next);
 }
 
-function frames(part) {
-  return [...part.querySelectorAll("iframe:not(.coming)")];
+const frames = (part) => all("iframe:not(.coming)", part);
+
+/** The frames of the page as they are after a change, before all else; then what is around them. */
+function refreshFrames(begun, then) {
+  const shown = all("main iframe:not(.coming)").filter((frame) => /\/frame\?/.test(frame.getAttribute("src")));
+  if (!shown.length) { then(); return; }
+  let waiting = shown.length;
+  for (const frame of shown) {
+    const source = frame.getAttribute("src").replace(/([?&])v=[^&]*/, `$1v=${Math.round(begun)}`);
+    exchange(frame, source, frame.title, () => {
+      waiting -= 1;
+      if (!waiting) painted(() => { took(performance.now() - begun); then(); });
+    });
+  }
 }
 
-function adoptStage(old, part) {
+function painted(then) {
+  requestAnimationFrame(() => requestAnimationFrame(then));
+}
+
+/** How long opening the page took, until its frames were painted. */
+addEventListener("load", () => painted(() => {
+  const place = one("[data-took]");
+  if (!place || place.dataset.at || !one("main iframe")) return;
+  place.hidden = false;
+  place.textContent = `shown in ${Math.round(performance.now())} ms`;
+}));
+
+function took(milliseconds) {
+  const place = one("[data-took]");
+  if (!place) return;
+  place.hidden = false;
+  place.dataset.at = performance.timeOrigin + performance.now();
+  place.textContent = `on screen in ${Math.round(milliseconds)} ms`;
+}
+
+/* ---- exchanging parts of the page ---- */
+
+function same(source, other) {
+  const plain = (text) => text.replace(/[?&]v=[^&]*/, "");
+  return plain(source) === plain(other);
+}
+
+function adoptStage(old, part, fresh) {
   const [before, after] = [frames(old), frames(part)];
-  const same = before.length > 0 && before.map((f) => f.dataset.frame).join() === after.map((f) => f.dataset.frame).join();
-  if (!same) {
+  const alike = before.length > 0 && before.map((f) => f.dataset.frame).join() === after.map((f) => f.dataset.frame).join()
+    && !one(".diff, .figures, .pairing", part);
+  if (!alike) {
     old.replaceWith(part);
     prepare(part);
     return;
   }
   old.className = part.className;
-  before.forEach((frame, index) => exchange(frame, after[index].getAttribute("src"), after[index].title));
+  all(".device", old).forEach((device, index) => {
+    const next = all(".device", part)[index];
+    if (next.dataset.logical) device.dataset.logical = next.dataset.logical; else { delete device.dataset.logical; device.style.width = ""; }
+    one("figcaption", device).firstChild.textContent = one("figcaption", next).firstChild.textContent;
+  });
+  before.forEach((frame, index) => {
+    const source = after[index].getAttribute("src");
+    if (fresh && same(frame.parentElement.querySelector("iframe.coming")?.getAttribute("src") ?? frame.getAttribute("src"), source)) return;
+    exchange(frame, source, after[index].title);
+    fit(frame);
+  });
 }
 
-function adopt(old, part) {
+function adopt(old, part, fresh) {
   if (old.dataset.part === "stage") {
-    adoptStage(old, part);
+    adoptStage(old, part, fresh);
+  } else if (one("iframe", part) && one("iframe", old) && one("table", old)?.textContent === one("table", part)?.textContent) {
+    // The same frame, about the same figures: to load it again would only flicker.
   } else if (!old.isEqualNode(part)) {
-    part.querySelector("details")?.toggleAttribute("open", Boolean(old.querySelector("details[open]")));
+    const open = all("details", old).map((details) => details.open);
+    all("details", part).forEach((details, index) => { details.open ||= open[index] ?? false; });
+    const typed = new Map(all("textarea, input:not([type=hidden], [type=search])", old).map((field) => [field.id, field.value]));
+    const scrolled = all("[tabindex]", old).map((box) => box.scrollTop);
     old.replaceWith(part);
+    all("textarea, input:not([type=hidden], [type=search])", part).forEach((field) => {
+      if (!fresh && one("[data-said].good")) return;
+      if (field.id && typed.get(field.id) && !field.readOnly) field.value = typed.get(field.id);
+    });
+    all("[tabindex]", part).forEach((box, index) => { box.scrollTop = scrolled[index] ?? 0; });
+    prepare(part);
   }
 }
 
-/** Show what the server has for an address, in place if it has the same parts as the page that is shown. */
-async function show(address) {
-  const turn = ++asked;
-  let page;
-  try {
-    const answer = await fetch(address, { headers: { accept: "text/html" } });
-    page = parser.parseFromString(await answer.text(), "text/html");
-  } catch {
-    return; // the studio was stopped; the stream of events says so, and when it is back
-  }
-  if (turn !== asked) return;
-  const [old, parts] = [document, page].map((root) => [...root.querySelectorAll("[data-part]")]);
+/** Put a page that was fetched in place of the one that is shown, part by part where it has the same. */
+function take(text, fresh) {
+  const page = parser.parseFromString(text, "text/html");
+  const [old, parts] = [document, page].map((root) => all("[data-part]", root));
   if (old.map((part) => part.dataset.part).join() !== parts.map((part) => part.dataset.part).join()) {
-    document.querySelector("main").replaceWith(page.querySelector("main"));
-    prepare(document);
+    one("main").replaceWith(one("main", page));
+    prepare(one("main"));
   } else {
     const focused = focus();
-    old.forEach((part, index) => adopt(part, parts[index]));
+    old.forEach((part, index) => adopt(part, parts[index], fresh));
     focused();
   }
   document.title = page.title;
+  follow();
+}
+
+/** Show what the server has for an address, in place. */
+async function show(address, fresh = false) {
+  const turn = ++asked;
+  let text;
+  try {
+    const answer = await fetch(address, { headers: { accept: "text/html" } });
+    text = await answer.text();
+  } catch {
+    return; // the studio was stopped; the stream of events says so, and when it is back
+  }
+  if (turn === asked) take(text, fresh);
 }
 
 /** Remember what has the focus, and give it back to its successor. */
 function focus() {
   const active = document.activeElement;
   const key = active?.dataset?.key ?? null;
+  const name = active?.id ?? "";
   const [start, typed] = [active?.selectionStart, active?.value];
   return () => {
-    if (key === null || document.activeElement === active) return;
-    const next = document.querySelector(`[data-key="${CSS.escape(key)}"]`);
+    if ((key === null && !name) || document.activeElement === active) return;
+    const next = key !== null ? one(`[data-key="${CSS.escape(key)}"]`) : document.getElementById(name);
     next?.focus({ preventScroll: true });
-    if (next && typed !== undefined && start !== null) {
+    if (next && typed !== undefined && typeof start === "number") {
       next.value = typed;
-      next.setSelectionRange(start, start);
+      next.setSelectionRange?.(start, start);
     }
   };
 }
@@ -116,38 +232,344 @@ function go(address) {
   show(address);
 }
 
-function here() {
-  return location.pathname + location.search;
+const here = () => location.pathname + location.search;
+
+/* ---- a line of the issue: in the source, in the mail, in the editor ---- */
+
+let line = 0;
+
+function nearest(root, wanted) {
+  let best = null;
+  for (const element of all("[data-line]", root)) {
+    const at = Number(element.dataset.line);
+    if (at <= wanted && (!best || at >= Number(best.dataset.line))) best = element;
+  }
+  return best;
 }
 
+function reveal(wanted, { scroll = true } = {}) {
+  line = wanted;
+  all(".source .marked").forEach((item) => item.classList.remove("marked"));
+  const item = document.getElementById(`line-${wanted}`);
+  if (item) {
+    item.classList.add("marked");
+    item.parentElement.scrollTop = item.offsetTop - item.parentElement.offsetTop - item.parentElement.clientHeight / 3;
+  }
+  const field = one("[data-comment-line]");
+  if (field) field.value = wanted;
+  const editor = one("[data-editor]");
+  if (editor) editor.href = editor.dataset.editor.replace("987654321", wanted);
+  const number = one("[data-editor-line]");
+  if (number) number.value = wanted;
+  all(".stage iframe:not(.coming)").forEach((frame, index) => {
+    const inner = frame.contentDocument;
+    if (!inner?.body) return;
+    all("[data-studio-shown]", inner).forEach((element) => { element.style.outline = ""; element.style.outlineOffset = ""; delete element.dataset.studioShown; });
+    const place = nearest(inner, wanted);
+    if (!place) return;
+    place.dataset.studioShown = "";
+    place.style.outline = "3px solid #b3541e";
+    place.style.outlineOffset = "4px";
+    if (scroll && index === 0) {
+      const top = frame.getBoundingClientRect().top + place.getBoundingClientRect().top * scaleOf(frame) + scrollY;
+      scrollTo({ top: Math.max(top - innerHeight / 3, 0) });
+    }
+  });
+}
+
+function markFindings() {
+  all("[data-finding]").forEach((link) => document.getElementById(`line-${link.dataset.lineLink}`)?.classList.add("finding"));
+}
+
+function nextFinding(step) {
+  const links = all("[data-finding]");
+  if (!links.length) return;
+  const now = links.findIndex((link) => link.closest("li").classList.contains("chosen"));
+  const next = links[(now + step + links.length) % links.length];
+  links.forEach((link) => link.closest("li").classList.toggle("chosen", link === next));
+  next.closest("li").scrollIntoView({ block: "nearest" });
+  reveal(Number(next.dataset.lineLink));
+}
+
+/* ---- the width of a frame, by hand and by key ---- */
+
+function handle(bar) {
+  const device = bar.closest(".device");
+  const set = (width, remember = true) => {
+    const wide = Math.min(Math.max(Math.round(width), 240), 2000);
+    device.dataset.logical = wide;
+    bar.setAttribute("aria-valuenow", wide);
+    fit(one("iframe:not(.coming)", device));
+    if (!remember) return;
+    const address = new URL(location.href);
+    address.searchParams.set("width", wide);
+    history.replaceState(null, "", address);
+  };
+  const width = () => Number(device.dataset.logical || one(".screen", device).clientWidth);
+  bar.addEventListener("pointerdown", (event) => {
+    const [from, before] = [event.clientX, width()];
+    bar.setPointerCapture(event.pointerId);
+    device.classList.add("dragging");
+    // The stage is centred: what is drawn at one side is added at both.
+    const move = (moved) => set(before + 2 * (moved.clientX - from), false);
+    bar.addEventListener("pointermove", move);
+    bar.addEventListener("pointerup", () => {
+      bar.removeEventListener("pointermove", move);
+      device.classList.remove("dragging");
+      set(width());
+    }, { once: true });
+  });
+  bar.addEventListener("keydown", (event) => {
+    const steps = { ArrowLeft: -10, ArrowRight: 10, PageDown: -100, PageUp: 100 };
+    if (event.key in steps) set(width() + steps[event.key] / (event.shiftKey ? 10 : 1));
+    else if (event.key === "Home") set(320);
+    else if (event.key === "End") set(1024);
+    else return;
+    event.preventDefault();
+  });
+}
+
+/* ---- what an inbox cuts off, measured in this machine's fonts ---- */
+
+const pen = document.createElement("canvas").getContext("2d");
+
+function shownLetters(box) {
+  const style = getComputedStyle(box);
+  pen.font = `${style.fontStyle} ${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
+  const text = box.textContent.trim();
+  const lines = Number(style.webkitLineClamp) || 1;
+  const room = box.clientWidth * lines - pen.measureText("…").width - (lines - 1) * 24;
+  if (pen.measureText(text).width <= box.clientWidth * lines) return text.length;
+  let [low, high] = [0, text.length];
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (pen.measureText(text.slice(0, middle)).width <= room) low = middle; else high = middle - 1;
+  }
+  return low;
+}
+
+function measureCuts(scope) {
+  for (const client of all(".client", scope)) {
+    const told = all("[data-cut]", client).map((box) => {
+      const [shown, whole] = [shownLetters(box), box.textContent.trim().length];
+      return shown < whole ? `${box.dataset.cut} cut after ${shown} of ${whole} characters` : `whole ${box.dataset.cut}`;
+    });
+    const note = one("[data-cut-note]", client);
+    if (note) note.textContent = `${told.join("; ")}.`;
+  }
+}
+
+/* ---- forms and links ---- */
+
 document.addEventListener("click", (event) => {
+  if (event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  const pin = event.target.closest?.("[data-line-link]");
+  if (pin && one(".stage.both, .stage.phone, .stage.desktop")) {
+    event.preventDefault();
+    all(".findings li").forEach((item) => item.classList.toggle("chosen", item === pin.closest("li")));
+    reveal(Number(pin.dataset.lineLink));
+    return;
+  }
+  const source = event.target.closest?.(".source li");
+  if (source) { reveal(Number(source.id.replace("line-", ""))); return; }
+  if (event.target.closest?.("[data-png]")) { savePng(event.target.closest(".plot")); return; }
   const link = event.target.closest?.("a[data-look]");
-  if (!link || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  if (!link) return;
   event.preventDefault();
   go(link.getAttribute("href"));
 });
 
-document.addEventListener("submit", (event) => {
-  if (!event.target.matches("[data-search]")) return;
-  event.preventDefault();
-  go(`${event.target.getAttribute("action")}?${new URLSearchParams(new FormData(event.target))}`);
+document.addEventListener("submit", async (event) => {
+  const form = event.target;
+  if (form.matches("[data-search]")) {
+    event.preventDefault();
+    go(`${form.getAttribute("action")}?${new URLSearchParams(new FormData(form))}`);
+  } else if (form.matches("[data-act]")) {
+    event.preventDefault();
+    const name = one("[name=by]", form);
+    if (name && !name.value) name.value = localStorage.getItem("studio.name") || "Somebody";
+    if (name && name.type !== "hidden") localStorage.setItem("studio.name", name.value);
+    const answer = await fetch(form.getAttribute("action"), { method: "POST", body: new URLSearchParams(new FormData(form)) });
+    if (answer.ok) form.closest("details")?.removeAttribute("open");
+    take(await answer.text(), false);
+    one("[data-said]")?.scrollIntoView({ block: "nearest" });
+  }
 });
 
-document.addEventListener("keydown", (event) => {
-  if (event.metaKey || event.ctrlKey || event.altKey || event.target.matches("input, select, textarea")) return;
-  const target = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
-  if (!target) return;
-  event.preventDefault();
-  target.matches("a") ? target.click() : target.focus();
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-submit]")) event.target.form.requestSubmit();
+  if (event.target.matches("[data-name]")) localStorage.setItem("studio.name", event.target.value);
 });
+
+/* ---- keys, the palette, and their list ---- */
+
+function act(target) {
+  if (target.matches("summary")) {
+    const details = target.parentElement;
+    details.open = true;
+    details.scrollIntoView({ block: "nearest" });
+    one("input:not([type=hidden]), textarea, button", details)?.focus();
+  } else if (target.matches("a, button")) target.click();
+  else target.focus();
+}
+
+const MORE = [
+  ["n", "Next finding", () => nextFinding(1)],
+  ["N", "Finding before", () => nextFinding(-1)],
+  ["[", "Reader before", () => turn(-1)],
+  ["]", "Next reader", () => turn(1)],
+];
+
+function turn(step) {
+  const links = all("[data-reader]");
+  if (!links.length) return;
+  const now = links.findIndex((link) => link.hasAttribute("aria-current"));
+  links[(now + step + links.length) % links.length].click();
+}
+
+function pressed(event) {
+  if ((event.metaKey || event.ctrlKey) && event.key.toLowerCase() === "k") {
+    event.preventDefault();
+    openPalette();
+    return;
+  }
+  if (event.metaKey || event.ctrlKey || event.altKey || event.target.closest?.("input, select, textarea, dialog")) return;
+  const more = MORE.find(([key]) => key === event.key);
+  const target = one(`[data-key="${CSS.escape(event.key)}"]`);
+  if (!more && !target) return;
+  event.preventDefault();
+  more ? more[2]() : act(target);
+}
+
+document.addEventListener("keydown", pressed);
+
+function actions() {
+  const named = all("[data-label]").filter((element) => element.localName !== "td");
+  const found = named.map((element) => ({ text: element.dataset.label, key: element.dataset.key ?? "", run: () => act(element) }));
+  if (one("[data-finding]")) found.push(...MORE.slice(0, 2).map(([key, text, run]) => ({ text, key, run })));
+  if (one("[data-reader]")) found.push(...MORE.slice(2).map(([key, text, run]) => ({ text, key, run })));
+  return found;
+}
+
+function issues() {
+  const kept = one("[data-palette-issues]");
+  return kept ? all("a", kept.content).map((link) => ({ text: link.textContent.trim().replace(/\s+/g, " "), key: "", kind: "issue", run: () => { location.href = link.getAttribute("href"); } })) : [];
+}
+
+const palette = one("[data-palette]");
+let choices = [];
+let chosen = 0;
+
+function openPalette() {
+  if (palette.open) return;
+  one("[data-palette-input]").value = "";
+  palette.showModal();
+  offer();
+}
+
+function matches(text, words) {
+  const low = text.toLowerCase();
+  return words.every((word) => low.includes(word));
+}
+
+function offer() {
+  const words = one("[data-palette-input]").value.toLowerCase().split(/\s+/).filter(Boolean);
+  choices = [...issues(), ...actions()].filter(({ text }) => matches(text, words)).slice(0, 40);
+  chosen = 0;
+  const list = one("[data-palette-list]");
+  list.replaceChildren(...choices.map(({ text, key, kind }, index) => {
+    const item = document.createElement("li");
+    item.role = "option";
+    item.id = `choice-${index}`;
+    item.append(text);
+    const note = document.createElement(key ? "kbd" : "small");
+    note.textContent = key || kind || "";
+    item.append(note);
+    item.addEventListener("click", () => choose(index));
+    return item;
+  }));
+  select(0);
+}
+
+function select(index) {
+  chosen = choices.length ? (index + choices.length) % choices.length : 0;
+  all("li", one("[data-palette-list]")).forEach((item, at) => {
+    item.ariaSelected = String(at === chosen);
+    if (at === chosen) item.scrollIntoView({ block: "nearest" });
+  });
+  one("[data-palette-input]").setAttribute("aria-activedescendant", choices.length ? `choice-${chosen}` : "");
+}
+
+function choose(index) {
+  palette.close();
+  choices[index]?.run();
+}
+
+one("[data-palette-input]").addEventListener("input", offer);
+one("[data-palette-input]").addEventListener("keydown", (event) => {
+  if (event.key === "ArrowDown") select(chosen + 1);
+  else if (event.key === "ArrowUp") select(chosen - 1);
+  else if (event.key === "Enter") choose(chosen);
+  else return;
+  event.preventDefault();
+});
+palette.addEventListener("click", (event) => { if (event.target === palette) palette.close(); });
+
+function openHelp() {
+  const rows = actions().filter(({ key }) => key).map(({ text, key }) => [key, text]);
+  rows.push(["Ctrl k", "Search and commands"], ["← →", "Width of the frame, on its handle"]);
+  one("[data-help-list]").replaceChildren(...rows.map(([key, text]) => {
+    const row = document.createElement("div");
+    const [term, told, mark] = ["dt", "dd", "kbd"].map((name) => document.createElement(name));
+    mark.textContent = key;
+    term.append(mark);
+    told.textContent = text;
+    row.append(term, told);
+    return row;
+  }));
+  one("[data-help]").showModal();
+}
+
+for (const [selector, open] of [["[data-palette-open]", openPalette], ["[data-help-open]", openHelp]]) {
+  const button = one(selector);
+  button.hidden = false;
+  button.addEventListener("click", open);
+}
+
+/* ---- charts as pictures ---- */
+
+function savePng(plot) {
+  const svg = one("svg.chart", plot).cloneNode(true);
+  const style = getComputedStyle(plot);
+  svg.setAttribute("color", getComputedStyle(one("svg.chart", plot)).color);
+  const picture = new Image();
+  picture.addEventListener("load", () => {
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [svg.getAttribute("width") * 2, svg.getAttribute("height") * 2];
+    const brush = canvas.getContext("2d");
+    brush.fillStyle = style.backgroundColor;
+    brush.fillRect(0, 0, canvas.width, canvas.height);
+    brush.drawImage(picture, 0, 0, canvas.width, canvas.height);
+    canvas.toBlob((blob) => {
+      const link = document.createElement("a");
+      link.href = URL.createObjectURL(blob);
+      link.download = `${plot.dataset.chart}.png`;
+      link.click();
+      URL.revokeObjectURL(link.href);
+    });
+  });
+  picture.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(new XMLSerializer().serializeToString(svg))}`;
+}
+
+/* ---- what changes by itself ---- */
 
 addEventListener("popstate", () => show(here()));
 
 function say(state, text) {
-  const pulse = document.querySelector("[data-pulse]");
+  const pulse = one("[data-pulse]");
   pulse.classList.remove("live", "lost");
   pulse.classList.add(state);
-  pulse.querySelector("[data-pulse-text]").textContent = text;
+  one("[data-pulse-text]", pulse).textContent = text;
 }
 
 let lost = false;
@@ -157,10 +579,26 @@ events.addEventListener("hello", () => {
   if (lost) show(here());
   lost = false;
 });
-events.addEventListener("change", () => show(here()));
+events.addEventListener("change", () => {
+  refreshFrames(performance.now(), () => show(here(), true));
+});
 events.addEventListener("error", () => {
   lost = true;
   say("lost", "The studio was stopped");
 });
 
+let ledger = null;
+
+/** Listen to the ledger as long as the page is about a dispatch that goes on. */
+function follow() {
+  const address = one("[data-live]")?.dataset.live;
+  if (!address) { ledger?.close(); ledger = null; return; }
+  if (ledger) return;
+  ledger = new EventSource(address);
+  ledger.addEventListener("change", () => show(here()));
+  ledger.addEventListener("end", () => { ledger.close(); show(here()); });
+}
+
 prepare(document);
+follow();
+if (/^#line-\d+$/.test(location.hash)) setTimeout(() => reveal(Number(location.hash.slice(6))), 300);

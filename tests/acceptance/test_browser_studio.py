@@ -112,7 +112,7 @@ def test_phone_and_desktop_stand_side_by_side(page, address):
     phone = page.locator('iframe[data-frame="phone"]').bounding_box()
     desktop = page.locator('iframe[data-frame="desktop"]').bounding_box()
     assert phone["width"] == 375
-    assert desktop["width"] >= 600
+    assert frame(page, "desktop").locator("html").evaluate("html => html.clientWidth") == 680
     assert phone["x"] + phone["width"] < desktop["x"]
 
 

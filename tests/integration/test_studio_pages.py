@@ -100,9 +100,20 @@ def test_a_long_list_has_pages(client, folder):
         )
 
     assert "31 issues" in client.get("/").text
-    assert "Number 00" not in client.get("/").text
+    assert "Number 00" not in client.get("/").text.partition("</table>")[0]
     assert "Number 00" in client.get("/?page=2").text
     assert "Number 00" in client.get("/?page=99").text
+
+
+def test_issues_are_found_by_their_words(client, folder):
+    write(folder, "---\ntitle: Other\n---\nÜber alle Berge.\n", "other")
+    found = (
+        client.get("/", params={"find": "über BERGE"}).text.partition("<table")[2].partition("</table>")[0]
+    )
+
+    assert "other.md" in found
+    assert "swallow.md" not in found
+    assert "No issue has these words" in client.get("/", params={"find": "<script>"}).text
 
 
 def test_without_issues_the_list_says_how_to_make_one(client, folder):

@@ -36,7 +36,12 @@ def test_a_look_survives_its_query_string(look):
     assert Look.of(dict(parse_qsl(look.but()[1:], keep_blank_values=True))) == look
 
 
-@given(st.dictionaries(st.sampled_from(["view", "mode", "images", "as", "find"]), st.text()))
+@given(
+    st.dictionaries(
+        st.sampled_from(["view", "mode", "images", "as", "find", "width", "with", "against", "among"]),
+        st.text(),
+    )
+)
 @settings(deadline=None)
 def test_any_query_is_some_look(query):
     look = Look.of(query)

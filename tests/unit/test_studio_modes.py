@@ -32,7 +32,7 @@ def test_light_makes_light_queries_hold_and_dark_ones_fail():
     assert "@media screen and (min-width:0px) , print" in html
 
 
-@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("mode", [Mode.LIGHT, Mode.DARK])
 def test_the_mail_prefers_one_scheme_only(mode):
     """Else the browser's own preference would colour what the mail leaves to it."""
     html = force_mode(MAIL, mode)
@@ -46,7 +46,7 @@ def test_text_that_speaks_of_a_query_is_left_alone():
     assert "<p>We write @media (prefers-color-scheme: dark) in our CSS.</p>" in force_mode(MAIL, Mode.DARK)
 
 
-@given(st.text(), st.sampled_from(list(Mode)))
+@given(st.text(), st.sampled_from([Mode.LIGHT, Mode.DARK]))
 @settings(deadline=None, max_examples=50)
 def test_html_without_styles_only_gains_its_scheme(text, mode):
     html = force_mode(text.replace("<", ""), mode)

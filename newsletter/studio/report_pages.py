@@ -1,0 +1,115 @@
+"""The pages about dispatches and the list: comparison, one dispatch live, its clicks, growth, files."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from html import escape, unescape
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI, HTTPException
+from fastapi.responses import HTMLResponse, Response, StreamingResponse
+
+from newsletter.studio.charts import as_csv
+from newsletter.studio.frames import FRAME_HEADERS, frame
+from newsletter.studio.issue_pages import attachment
+from newsletter.studio.modes import Mode
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from newsletter.studio.reports import Reports
+    from newsletter.studio.watch import Watch
+    from newsletter.web import Pages
+    from subscribers.reactions import Reactions
+
+#: How often a page about a running dispatch looks at the ledger, in seconds.
+LOOKS_EVERY = 1.0
+_LINK = re.compile(r"(<a\b[^>]*\bhref=\"([^\"]*)\"[^>]*>)(.*?)(</a>)", re.DOTALL | re.IGNORECASE)
+#: How a link's number looks in the edition; the mail's own styles must not reach it.
+_BADGE = (
+    "all:initial;display:inline-block;margin:0 2px;padding:1px 6px;border-radius:9px;background:#1c1d20;"
+    "color:#fff;font:700 11px/1.4 system-ui,sans-serif;vertical-align:super"
+)
+
+
+def add_report_pages(app: FastAPI, reports: Reports, pages: Pages, watch: Watch) -> None:
+    """Add them."""
+
+    @app.get("/reports")
+    def dispatches() -> HTMLResponse:
+        return pages.page("reports", **reports.dispatches())
+
+    @app.get("/people")
+    def people() -> HTMLResponse:
+        return pages.page("people", **reports.people())
+
+    @app.get("/reports/{name}")
+    def dispatch(name: str) -> HTMLResponse:
+        shown = reports.dispatch(name)
+        if shown is None:
+            raise HTTPException(404)
+        return pages.page("report", **shown)
+
+    @app.get("/reports/{name}/clicks")
+    def clicks(name: str, mode: str = Mode.LIGHT) -> HTMLResponse:
+        shown = reports.clicked(name)
+        if shown is None:
+            raise HTTPException(404)
+        proof, did = shown
+        html = with_clicks(reports.shown(proof), did)
+        return HTMLResponse(
+            frame(html, Mode(mode) if mode in set(Mode) else Mode.LIGHT), headers=FRAME_HEADERS[True]
+        )
+
+    @app.get("/reports/{name}/{table}.csv")
+    def table(name: str, table: str) -> Response:
+        rows = reports.table(name, table)
+        if rows is None:
+            raise HTTPException(404)
+        return Response(
+            as_csv(rows), media_type="text/csv; charset=utf-8", headers=attachment(f"{name}-{table}.csv")
+        )
+
+    @app.get("/reports.csv")
+    def comparison() -> Response:
+        rows = reports.dispatches()["chart"].rows()
+        return Response(as_csv(rows), media_type="text/csv; charset=utf-8", headers=attachment("reports.csv"))
+
+    @app.get("/people.csv")
+    def growth() -> Response:
+        chart = reports.people()["chart"]
+        rows = chart.rows() if chart else [[""]]
+        return Response(as_csv(rows), media_type="text/csv; charset=utf-8", headers=attachment("list.csv"))
+
+    @app.get("/reports/{name}/live")
+    async def live(name: str) -> StreamingResponse:
+        return StreamingResponse(_changes(reports, name, watch), media_type="text/event-stream")
+
+
+async def _changes(reports: Reports, name: str, watch: Watch) -> AsyncIterator[str]:
+    """A ``change`` whenever the ledger says something new of a dispatch, until it has ended."""
+    before = None
+    yield "retry: 2000\nevent: hello\ndata:\n\n"
+    while not watch.stopping:
+        standing = await asyncio.to_thread(reports.standing, name)
+        if before is not None and standing != before:
+            yield "event: change\ndata:\n\n"
+        before = standing
+        if standing is None or standing.finished_at is not None:
+            break
+        await watch.wait(LOOKS_EVERY)
+    yield "event: end\ndata:\n\n"
+
+
+def with_clicks(html: str, did: Reactions) -> str:
+    """*html* with the number of people who followed each link, behind it."""
+
+    def one(match: re.Match[str]) -> str:
+        count = did.links.get(unescape(match[2]))
+        if count is None or not (count.people or count.machines):
+            return match[0]
+        told = escape(f"followed by {count.people:,} people, and {count.machines:,} machines")
+        return f'{match[1]}{match[3]}<span style="{_BADGE}" title="{told}">{count.people:,}</span>{match[4]}'
+
+    return _LINK.sub(one, html)

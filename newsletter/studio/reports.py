@@ -1,0 +1,211 @@
+"""What the pages about dispatches and the list show: figures, gathered, and their charts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from newsletter.delivery import STATES, DispatchState, Status, status, statuses
+from newsletter.delivery.summary import summarise
+from newsletter.delivery.timeline import timeline
+from newsletter.errors import DeliveryError
+from newsletter.measures import find_zone
+from newsletter.studio.charts import Chart, Series
+from newsletter.studio.proof import prove
+from newsletter.studio.readers import MADE_UP
+from newsletter.studio.versions import frozen_edition
+from subscribers import EventKind
+from subscribers.reactions import Reactions, reactions
+from subscribers.statistics import statistics
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from zoneinfo import ZoneInfo
+
+    from sqlalchemy import Engine
+
+    from newsletter.delivery.summary import Summary
+    from newsletter.delivery.timeline import Timeline
+    from newsletter.studio.desk import Desk
+    from newsletter.studio.proof import Proof
+
+#: So many dispatches are listed and compared.
+COMPARED = 30
+MONTHS = 12
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One dispatch in the comparison of issues: its outcomes, and what people did."""
+
+    standing: Status
+    reactions: Reactions
+
+    def share(self, kind: str) -> float | None:
+        """Of those whose message was accepted, the share of whom *kind* is known; None where nothing is."""
+        count = self.reactions.kinds.get(EventKind(kind))
+        return count.people / self.standing.accepted if count and self.standing.accepted else None
+
+
+class Reports:
+    """Reads the ledger and the list.
+
+    Args:
+        engine: the database; None when there is none yet.
+        desk: the issues, for drawing clicks on an edition.
+    """
+
+    def __init__(self, engine: Engine | None, desk: Desk) -> None:
+        self._engine = engine
+        self._desk = desk
+        self._known: dict[str, tuple[object, Summary]] = {}
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone of the publication."""
+        return find_zone(self._desk.publication.time_zone)
+
+    def dispatches(self) -> dict[str, Any]:
+        """All dispatches, the newest first, and how they compare."""
+        standings = statuses(self._engine)[:COMPARED] if self._engine is not None else []
+        rows = [Compared(each, self._reactions(each)) for each in standings]
+        return {"rows": rows, "chart": _comparison(list(reversed(rows))), "zone": self.zone}
+
+    def standing(self, name: str) -> Status | None:
+        """How a dispatch stands now; None when there is none of that name."""
+        if self._engine is None:
+            return None
+        try:
+            return status(self._engine, name)
+        except DeliveryError:
+            return None
+
+    def dispatch(self, name: str) -> dict[str, Any] | None:
+        """All that the page of a dispatch shows; None when there is none of that name."""
+        if self._engine is None or self.standing(name) is None:
+            return None
+        summary = self._summary(self._engine, name)
+        standing = summary.standing
+        over_time = timeline(self._engine, name)
+        return {
+            "standing": standing,
+            "summary": summary,
+            "outcomes": {state: getattr(standing, state) for state in STATES},
+            "states": [state for state in STATES if any(c.get(state) for c in summary.domains.values())],
+            "chart": outcomes_chart(over_time, self.zone),
+            "reactions": self._reactions(standing),
+            "kinds": EventKind,
+            "zone": self.zone,
+            "live": standing.state in (DispatchState.PLANNED, DispatchState.RUNNING),
+            "drawable": frozen_edition(self._engine, name) is not None,
+        }
+
+    def clicked(self, name: str) -> tuple[Proof, Reactions] | None:
+        """The edition of a dispatch as the example reader got it, and what people did with it."""
+        edition, standing = frozen_edition(self._engine, name), self.standing(name)
+        if edition is None or standing is None:
+            return None
+        nothing = {each.name: b"" for each in edition.attachments}
+        proof = prove(edition, nothing, self._desk.publication, MADE_UP[0], standing.created_at.timestamp())
+        return proof, self._reactions(standing)
+
+    def shown(self, proof: Proof) -> str:
+        """The HTML of *proof* with images as the studio has them."""
+        return self._desk.with_own_images(proof.html, proof)
+
+    def people(self) -> dict[str, Any]:
+        """How the list grows and shrinks."""
+        if self._engine is None:
+            return {"statistics": None, "chart": None}
+        told = statistics(self._engine, datetime.now(UTC), MONTHS)
+        labels = [month.month for month in told.months]
+        series = [
+            Series("joined", [month.joined + month.returned for month in told.months]),
+            Series("left", [month.unsubscribed for month in told.months]),
+            Series(
+                "bounced, complained or erased", [month.lost - month.unsubscribed for month in told.months]
+            ),
+        ]
+        chart = Chart("growth", "The list by month", labels, series, "people")
+        active = Series("active", [month.active for month in told.months])
+        size = Chart(
+            "size", "Who could be mailed, at the end of each month", labels, [active], "people", summed=False
+        )
+        return {"statistics": told, "chart": chart, "size": size}
+
+    def table(self, name: str, table: str) -> list[Sequence[object]] | None:
+        """The rows of one table of a dispatch's page, its head first; None when there is none."""
+        shown = self.dispatch(name)
+        if shown is None:
+            return None
+        summary = shown["summary"]
+        if table == "outcomes":
+            return [("outcome", "recipients"), *shown["outcomes"].items()]
+        if table == "time":
+            return list(shown["chart"].rows())
+        if table == "domains":
+            return [
+                ("domain", *shown["states"]),
+                *(
+                    (domain, *(counts.get(s, 0) for s in shown["states"]))
+                    for domain, counts in summary.domains.items()
+                ),
+            ]
+        if table == "reasons":
+            return [
+                ("outcome", "reason", "recipients"),
+                *((s, reason, n) for (s, reason), n in summary.reasons.items()),
+            ]
+        if table == "uncertain":
+            return [
+                ("email", "message_id", "at"),
+                *((line.email, line.message_id, line.at) for line in summary.uncertain),
+            ]
+        if table == "clicks":
+            links = shown["reactions"].links.items()
+            return [
+                ("url", "people", "machines"),
+                *((url, count.people, count.machines) for url, count in links),
+            ]
+        return None
+
+    def _summary(self, engine: Engine, name: str) -> Summary:
+        """What the whole ledger tells of a dispatch, read again only when an outcome changed."""
+        standing = status(engine, name)
+        key = (standing.state, *(getattr(standing, state) for state in STATES))
+        known = self._known.get(name)
+        if known is None or known[0] != key:
+            self._known[name] = known = (key, summarise(engine, name))
+        return known[1]
+
+    def _reactions(self, standing: Status) -> Reactions:
+        if self._engine is None:
+            return Reactions({}, {})
+        return reactions(self._engine, standing.dispatch, standing.issue)
+
+
+def outcomes_chart(over_time: Timeline, zone: ZoneInfo) -> Chart:
+    """The outcomes of a dispatch over time."""
+    form = "%H:%M:%S" if over_time.seconds < 60 else "%H:%M" if over_time.seconds < 6 * 3600 else "%d %b"
+    labels = [moment.at.astimezone(zone).strftime(form) for moment in over_time.moments]
+    states = [state for state in STATES if state != "pending"]
+    series = [
+        Series(state, [moment.counts.get(state, 0) for moment in over_time.moments]) for state in states
+    ]
+    return Chart("outcomes", f"Outcomes, every {_span(over_time.seconds)}", labels, series, "recipients")
+
+
+def _comparison(rows: Sequence[Compared]) -> Chart:
+    labels = [row.standing.dispatch for row in rows]
+    states = [state for state in STATES if state != "pending"]
+    series = [Series(state, [getattr(row.standing, state) for row in rows]) for state in states]
+    return Chart("compared", "Outcomes by dispatch", labels, series, "recipients")
+
+
+def _span(seconds: int) -> str:
+    for size, word in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
+        if seconds >= size:
+            number = seconds // size
+            return word if number == 1 else f"{number} {word}s"
+    return "moment"
