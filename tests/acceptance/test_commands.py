@@ -116,6 +116,7 @@ def test_an_import_tells_its_keys_and_can_be_repeated(bare: Letter) -> None:
         "role_addresses": 0,
         "disposable_addresses": 0,
         "likely_typos": {},
+        "unknown_time_zones": {},
         "preset": None,
         "columns": {name: name for name in ("email", "first_name", "country", "tags")},
         "types": {"country": "text"},

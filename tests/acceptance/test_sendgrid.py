@@ -187,6 +187,7 @@ def test_a_wait_for_sendgrid_is_ended_at_once(many, how: str) -> None:
     taken = sum(got(fake).values())
 
     assert "SendGrid takes no more for now: 429" in waits
+    assert out, (process.returncode, err)
     left = json.loads(out)
     assert (left["uncertain"], left["accepted"]) == (0, taken)
     if how == "cancel":
