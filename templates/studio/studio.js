@@ -70,8 +70,12 @@ function prepare(scope) {
   measureCuts(scope);
   all("[data-name]", scope).forEach((field) => { field.value = localStorage.getItem("studio.name") ?? ""; });
   all("[data-png]", scope).forEach((button) => { button.hidden = false; });
-  // Where a chart is wider than its place, its end is what is new.
-  all(".drawing", scope).forEach((place) => { place.scrollLeft = place.scrollWidth; });
+  // Where a chart is wider than its place, its last bar is what is new.
+  all(".drawing", scope).forEach((place) => {
+    const last = all(".chart > rect", place).at(-1);
+    const beyond = last ? last.getBoundingClientRect().right - place.getBoundingClientRect().right : 0;
+    if (beyond > 0) place.scrollLeft += beyond + 24;
+  });
   markFindings();
   // On a narrow window the rows of choices scroll: what is chosen must be seen.
   all(".choice [aria-current]", scope).forEach((link) => {
