@@ -77,11 +77,6 @@ function prepare(scope) {
     if (beyond > 0) place.scrollLeft += beyond + 24;
   });
   markFindings();
-  // On a narrow window the rows of choices scroll: what is chosen must be seen.
-  all(".choice [aria-current]", scope).forEach((link) => {
-    const list = link.closest(".choice");
-    list.scrollLeft = link.offsetLeft - list.offsetLeft - list.clientWidth / 2;
-  });
 }
 
 /** Load the new document of a frame out of sight, and exchange the two when it is there. */

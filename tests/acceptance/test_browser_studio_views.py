@@ -423,6 +423,13 @@ def test_every_view_fits_every_window_also_at_200_percent(page, studio, width):
         assert page.evaluate("document.documentElement.scrollWidth") <= width, place
 
 
+def test_on_a_phone_every_view_is_in_sight(page, address):
+    page.set_viewport_size({"width": 375, "height": 800})
+    ready(page, address)
+
+    expect(page.locator('.tools a:text-is("Changes")')).to_be_in_viewport()
+
+
 def test_no_page_raises_an_error_in_the_browser(page, studio):
     complaints = []
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
