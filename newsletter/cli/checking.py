@@ -39,7 +39,9 @@ CACHE = "build/links.json"
 @click.option("--online", is_flag=True, help="Look each link up, too; answers are kept for a day.")
 @pass_session
 def check(session: Session, issues: tuple[str, ...], form: str, *, online: bool) -> None:
-    """Look for what is wrong with each ISSUE; exit code 4 if anything is.
+    """Look for what is wrong with each ISSUE; exit code 4 if there are errors.
+
+    Warnings and notes alone end with 0; `severity` below [checks] makes an error of what is one to you.
 
     Nothing is loaded from the network, unless --online says so or [checks] names a spamd.
 

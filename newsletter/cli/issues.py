@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -135,7 +136,7 @@ def build(
     if assets:
         files += publish(pressed.images, assets)
     if copy:
-        files.append(_write_copy(session, pressed, message, copy))
+        files.append(_write_copy(session, pressed, message if reader else None, copy))
     edition = pressed.edition
     if not as_json:
         for path in files:
@@ -155,18 +156,26 @@ def build(
     )
 
 
-def _write_copy(session: Session, pressed: Pressed, message: Message, path: Path) -> Path:
+def _write_copy(session: Session, pressed: Pressed, message: Message | None, path: Path) -> Path:
     """Write the static copy of the preview to a file or into a folder, and tell where.
+
+    Without a message it is what the studio's example reader gets, who may be one that would be skipped.
 
     Raises:
         NewsletterError: it cannot be written.
     """
     from newsletter.studio.export import static_copy
-    from newsletter.studio.proof import Proof
+    from newsletter.studio.proof import Proof, prove
+    from newsletter.studio.readers import MADE_UP
 
     settings = session.publication.settings
     found = check_pressed(pressed, settings)
-    text = static_copy(pressed, Proof(message, None), found, settings.publication)
+    if message:
+        proof = Proof(message, None)
+    else:
+        contents, example = pressed.contents(), MADE_UP[0]
+        proof = prove(pressed.edition, contents, settings.publication, example, time.time())
+    text = static_copy(pressed, proof, found, settings.publication)
     if path.suffix.lower() not in (".html", ".htm"):
         path = path / f"{pressed.edition.slug}-preview.html"
     try:

@@ -81,7 +81,8 @@ class Extent:
     def words(self) -> str:
         """What is tracked, for people: ``opens and 12 links, without names``."""
         parts = ["opens"] if self.opens else []
-        parts += [f"{len(self.links):,} links"] if self.clicks else []
+        links = len({url for url, _ in self.links})
+        parts += [f"{links:,} {'link' if links == 1 else 'links'}"] if self.clicks else []
         return " and ".join(parts) + (", without names" if self.anonymous else "")
 
     def url(self, place: int) -> str | None:

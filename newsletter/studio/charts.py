@@ -14,8 +14,10 @@ from markupsafe import Markup, escape
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-#: In the units of the SVG, which is as wide as its place: what is around the plot, and how high it is.
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 1160, 250, 52, 28, 10
+#: In pixels: how high a chart is, and what is around its plot.
+HEIGHT, LEFT, BOTTOM, TOP = 250, 52, 28, 10
+#: In pixels: how narrow and how wide a chart gets, and the room of one label between the two.
+NARROWEST, WIDEST, ROOM = 300, 1160, 88
 #: Six fills that differ without colour: full, stripes this and that way, dots, grid, light.
 _PATTERNS = (
     '<rect width="8" height="8" fill="currentColor"/>',
@@ -64,6 +66,11 @@ class Chart:
         totals = [f"{series.name} {self.told(series)}" for _, series in self.shown]
         return f"{self.title}: {', '.join(totals)} {self.unit}".strip() + "."
 
+    @property
+    def width(self) -> int:
+        """In pixels: a few bars are not drawn apart, and many fit a wide page."""
+        return min(max(LEFT + ROOM * len(self.labels), NARROWEST), WIDEST)
+
     def told(self, series: Series) -> str:
         """The figure of one kind: its sum, or the last number where a sum says nothing."""
         return f"{sum(series.values) if self.summed else series.values[-1]:,.0f}"
@@ -71,8 +78,8 @@ class Chart:
     def svg(self) -> Markup:
         """The chart as one SVG element."""
         head = (
-            f'<svg class="chart" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
-            f'width="{WIDTH}" height="{HEIGHT}" role="img" aria-label="{escape(self.summary)}" '
+            f'<svg class="chart" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width} {HEIGHT}" '
+            f'width="{self.width}" height="{HEIGHT}" role="img" aria-label="{escape(self.summary)}" '
             f'font-size="11" font-family="system-ui, sans-serif" fill="currentColor">'
         )
         inner = "".join((self._definitions(), *self._scale(), *self._bars(), *self._names()))
@@ -118,11 +125,11 @@ class Chart:
         room = HEIGHT - BOTTOM - TOP
         for part in (0.0, 0.5, 1.0):
             y = HEIGHT - BOTTOM - part * room
-            yield f'<path d="M{LEFT} {y:.1f}H{WIDTH}" stroke="currentColor" stroke-opacity=".25"/>'
+            yield f'<path d="M{LEFT} {y:.1f}H{self.width}" stroke="currentColor" stroke-opacity=".25"/>'
             yield f'<text x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{_short(self._top * part)}</text>'
 
     def _bars(self) -> Iterator[str]:
-        room, step = HEIGHT - BOTTOM - TOP, (WIDTH - LEFT) / max(len(self.labels), 1)
+        room, step = HEIGHT - BOTTOM - TOP, (self.width - LEFT) / max(len(self.labels), 1)
         width = min(max(step * 0.78, 1.0), 48.0)
         for place, label in enumerate(self.labels):
             y = float(HEIGHT - BOTTOM)
@@ -141,10 +148,10 @@ class Chart:
 
     def _names(self) -> Iterator[str]:
         """The labels below, as many as there is room for."""
-        step = (WIDTH - LEFT) / max(len(self.labels), 1)
+        step = (self.width - LEFT) / max(len(self.labels), 1)
         every = max(-(-70 // max(int(step), 1)), 1)
         for place in range(0, len(self.labels), every):
-            x = min(LEFT + (place + 0.5) * step, WIDTH - 28)
+            x = min(LEFT + (place + 0.5) * step, self.width - 28)
             label = escape(self.labels[place])
             yield f'<text x="{x:.1f}" y="{HEIGHT - 8}" text-anchor="middle">{label}</text>'
 

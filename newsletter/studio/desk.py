@@ -47,6 +47,8 @@ class Row:
     words: int
     weight: int
     approved: bool
+    #: Approved once, and changed since.
+    void: bool
     comments: int
 
 
@@ -108,13 +110,14 @@ class Desk:
         draft = self.workbench.draft(sheet)
         proof = self._prove(draft, MADE_UP[0])
         review, _ = self.review(draft)
-        digest = draft.pressed.edition.digest if draft.pressed else ""
+        approved = draft.pressed is not None and review.approval(draft.pressed.edition.digest) is not None
         return Row(
             sheet,
             draft.trouble,
             proof.words if proof else 0,
             proof.weight if proof else 0,
-            review.approval(digest) is not None and not draft.trouble,
+            approved and not draft.trouble,
+            not approved and review.latest is not None,
             len(review.open),
         )
 

@@ -70,12 +70,13 @@ function prepare(scope) {
   measureCuts(scope);
   all("[data-name]", scope).forEach((field) => { field.value = localStorage.getItem("studio.name") ?? ""; });
   all("[data-png]", scope).forEach((button) => { button.hidden = false; });
-  markFindings();
-  // On a narrow window the rows of choices scroll: what is chosen must be seen.
-  all(".choice [aria-current]", scope).forEach((link) => {
-    const list = link.closest(".choice");
-    list.scrollLeft = link.offsetLeft - list.offsetLeft - list.clientWidth / 2;
+  // Where a chart is wider than its place, its last bar is what is new.
+  all(".drawing", scope).forEach((place) => {
+    const last = all(".chart > rect", place).at(-1);
+    const beyond = last ? last.getBoundingClientRect().right - place.getBoundingClientRect().right : 0;
+    if (beyond > 0) place.scrollLeft += beyond + 24;
   });
+  markFindings();
 }
 
 /** Load the new document of a frame out of sight, and exchange the two when it is there. */
@@ -181,9 +182,17 @@ function adopt(old, part, fresh) {
   }
 }
 
+/** What a form answered stays while the edition does: the review that it wrote is itself a change of a file. */
+function keepSaid(page) {
+  const [said, part] = [one("[data-said]"), one('[data-part="trouble"]', page)];
+  const digest = (root) => one("[data-digest]", root)?.dataset.digest;
+  if (said && part && digest(document) === digest(page)) part.prepend(said.cloneNode(true));
+}
+
 /** Put a page that was fetched in place of the one that is shown, part by part where it has the same. */
 function take(text, fresh) {
   const page = parser.parseFromString(text, "text/html");
+  if (fresh) keepSaid(page);
   const [old, parts] = [document, page].map((root) => all("[data-part]", root));
   if (old.map((part) => part.dataset.part).join() !== parts.map((part) => part.dataset.part).join()) {
     one("main").replaceWith(one("main", page));
@@ -433,6 +442,7 @@ function pressed(event) {
     openPalette();
     return;
   }
+  if (event.key === "Escape" && event.target.matches?.("input, select, textarea")) event.target.blur();
   if (event.metaKey || event.ctrlKey || event.altKey || event.target.closest?.("input, select, textarea, dialog")) return;
   const more = MORE.find(([key]) => key === event.key);
   const target = one(`[data-key="${CSS.escape(event.key)}"]`);
@@ -510,6 +520,7 @@ one("[data-palette-input]").addEventListener("keydown", (event) => {
   if (event.key === "ArrowDown") select(chosen + 1);
   else if (event.key === "ArrowUp") select(chosen - 1);
   else if (event.key === "Enter") choose(chosen);
+  else if (event.key === "Escape") palette.close();
   else return;
   event.preventDefault();
 });
@@ -517,7 +528,7 @@ palette.addEventListener("click", (event) => { if (event.target === palette) pal
 
 function openHelp() {
   const rows = actions().filter(({ key }) => key).map(({ text, key }) => [key, text]);
-  rows.push(["Ctrl k", "Search and commands"], ["← →", "Width of the frame, on its handle"]);
+  rows.push(["Ctrl k", "Search and commands"], ["Esc", "Leave a field"], ["← →", "Width of the frame, on its handle"]);
   one("[data-help-list]").replaceChildren(...rows.map(([key, text]) => {
     const row = document.createElement("div");
     const [term, told, mark] = ["dt", "dd", "kbd"].map((name) => document.createElement(name));
@@ -532,14 +543,48 @@ function openHelp() {
 
 for (const [selector, open] of [["[data-palette-open]", openPalette], ["[data-help-open]", openHelp]]) {
   const button = one(selector);
+  if (!button) continue;
   button.hidden = false;
   button.addEventListener("click", open);
 }
 
 /* ---- charts as pictures ---- */
 
-function savePng(plot) {
+/** A text of a picture, in the letters of the chart. */
+function lettering(x, y, text, more = {}) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", "text");
+  for (const [name, value] of Object.entries({ x, y, ...more })) element.setAttribute(name, value);
+  element.textContent = text;
+  return element;
+}
+
+/** A copy of a chart that says alone what the page says around it: its title above, its legend below. */
+function captioned(plot) {
   const svg = one("svg.chart", plot).cloneNode(true);
+  const [width, height] = ["width", "height"].map((name) => Number(svg.getAttribute(name)));
+  svg.append(lettering(0, -18, one("figcaption", plot).textContent, { "font-size": 15, "font-weight": 600 }));
+  pen.font = "11px system-ui, sans-serif";
+  let [x, y] = [0, height + 18];
+  for (const item of all(".legend li", plot)) {
+    const told = item.textContent.trim().replace(/\s+/g, " ");
+    const wide = 14 + 6 + pen.measureText(told).width + 24;
+    if (x && x + wide > width) [x, y] = [0, y + 22];
+    const key = one("rect", item).cloneNode(true);
+    key.setAttribute("x", x + 0.5);
+    key.setAttribute("y", y - 10.5);
+    svg.append(key, lettering(x + 20, y, told));
+    x += wide;
+  }
+  const [margin, top] = [16, 48];
+  const [wide, high] = [width + 2 * margin, y + 16 + top];
+  svg.setAttribute("viewBox", `${-margin} ${-top} ${wide} ${high}`);
+  svg.setAttribute("width", wide);
+  svg.setAttribute("height", high);
+  return svg;
+}
+
+function savePng(plot) {
+  const svg = captioned(plot);
   const style = getComputedStyle(plot);
   svg.setAttribute("color", getComputedStyle(one("svg.chart", plot)).color);
   const picture = new Image();
@@ -572,20 +617,25 @@ function say(state, text) {
   one("[data-pulse-text]", pulse).textContent = text;
 }
 
-let lost = false;
-const events = new EventSource("/events");
-events.addEventListener("hello", () => {
-  say("live", "Watching for changes");
-  if (lost) show(here());
-  lost = false;
-});
-events.addEventListener("change", () => {
-  refreshFrames(performance.now(), () => show(here(), true));
-});
-events.addEventListener("error", () => {
-  lost = true;
-  say("lost", "The studio was stopped");
-});
+function listen() {
+  let lost = false;
+  const events = new EventSource("/events");
+  events.addEventListener("hello", () => {
+    say("live", "Watching for changes");
+    if (lost) show(here());
+    lost = false;
+  });
+  events.addEventListener("change", () => {
+    refreshFrames(performance.now(), () => show(here(), true));
+  });
+  events.addEventListener("error", () => {
+    lost = true;
+    say("lost", "The studio was stopped");
+  });
+}
+
+// Whoever is not signed in has nothing to be told.
+if (one("[data-pulse]")) listen();
 
 let ledger = null;
 

@@ -257,6 +257,20 @@ def test_the_palette_finds_issues_and_commands(page, address):
     expect(page.locator(".meta")).to_contain_text("older.md")
 
 
+def test_escape_leaves_the_palette_and_a_field_at_once(page, address):
+    ready(page, address)
+    page.keyboard.press("k")
+    page.keyboard.type("inbox")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog", name="Search and commands")).to_be_hidden()
+    page.keyboard.press("c")
+    page.keyboard.type("4")
+    page.keyboard.press("Escape")
+    page.keyboard.press("4")
+
+    current(page, "Text")
+
+
 def test_all_keys_are_shown(page, address):
     ready(page, address)
     page.keyboard.press("?")
@@ -277,6 +291,19 @@ def test_an_edition_is_approved_by_key_and_a_change_voids_it(page, address, issu
     issue.write_text(ISSUE.replace("early", "late"), encoding="utf-8")
 
     expect(page.locator(".meta")).to_contain_text("Changed since it was approved")
+    expect(page.locator("[data-said]")).to_have_count(0)
+
+
+def test_what_came_of_a_form_stays_while_the_edition_does(page, address, issue):
+    ready(page, address)
+    page.keyboard.press("a")
+    page.keyboard.type("Ann Editor")
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-said]")).to_be_visible()
+    issue.write_text(ISSUE, encoding="utf-8")
+    expect(page.locator("[data-took]")).to_contain_text("on screen in")
+
+    expect(page.locator("[data-said]")).to_contain_text("This edition is approved")
 
 
 def test_a_comment_is_pinned_by_a_click_and_resolved(page, address):
@@ -326,7 +353,21 @@ def test_a_chart_is_saved_as_a_picture(page, studio):
         page.get_by_role("button", name="PNG").click()
 
     assert download.value.suggested_filename == "outcomes.png"
-    assert download.value.path().read_bytes().startswith(b"\x89PNG")
+    picture = download.value.path().read_bytes()
+    assert picture.startswith(b"\x89PNG")
+    # Twice as large as the chart, with its title above and its legend below.
+    width, height = (int.from_bytes(picture[place : place + 4]) for place in (16, 20))
+    chart = page.locator(".chart").bounding_box()
+    assert (width > 2 * chart["width"], height > 2 * chart["height"] + 100) == (True, True)
+
+
+def test_on_a_phone_the_newest_bar_of_a_chart_is_seen(page, studio):
+    page.set_viewport_size({"width": 375, "height": 800})
+    page.goto(f"{studio}/reports/sent-1")
+
+    page.locator(".drawing").scroll_into_view_if_needed()
+    expect(page.locator(".chart rect").last).to_be_in_viewport()
+    assert page.locator("header.bar").bounding_box()["height"] < 100
 
 
 # --- who can use it ----------------------------------------------------------------------------------
@@ -380,6 +421,13 @@ def test_every_view_fits_every_window_also_at_200_percent(page, studio, width):
     ):
         ready(page, studio + place)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, place
+
+
+def test_on_a_phone_every_view_is_in_sight(page, address):
+    page.set_viewport_size({"width": 375, "height": 800})
+    ready(page, address)
+
+    expect(page.locator('.tools a:text-is("Changes")')).to_be_in_viewport()
 
 
 def test_no_page_raises_an_error_in_the_browser(page, studio):
@@ -470,6 +518,7 @@ def test_a_share_link_opens_in_another_browser(browser, folder):
         with browser.new_context() as editor:
             page = editor.new_page()
             page.goto(studio)
+            assert page.get_by_role("status").count() == 0, "nothing is watched before the door"
             page.get_by_label("Token").fill(TOKEN)
             page.get_by_role("button", name="Open").click()
             page.get_by_role("link", name="sent.md").click()

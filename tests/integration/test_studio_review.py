@@ -65,6 +65,7 @@ def test_an_approval_is_shown_and_any_change_voids_it(client, folder):
     assert "Approved by Ann" not in page
     assert "Changed since it was approved" in page
     assert ">Approved<" not in client.get("/").text
+    assert "Changed since approved" in client.get("/").text
 
 
 def test_only_what_was_looked_at_can_be_approved(client, folder):

@@ -268,6 +268,14 @@ def test_a_version_that_does_not_compile_is_explained(client, folder):
 # --- the static copy -------------------------------------------------------------------------------
 
 
+def test_the_static_copy_says_who_would_be_skipped(client, folder):
+    assert "This reader would be skipped" in client.get("/issues/swallow/preview.html?as=example").text
+    path = folder / "issues" / "swallow.md"
+    path.write_text(ISSUE.replace("subscriber.town", "subscriber.first_name"), encoding="utf-8")
+
+    assert "This reader would be skipped" not in client.get("/issues/swallow/preview.html?as=example").text
+
+
 def test_the_static_copy_holds_every_mode_and_loads_nothing(client, folder):
     path = folder / "issues" / "swallow.md"
     path.write_text(ISSUE + "\n![A bird](https://img.example.org/b.png)\n", encoding="utf-8")
