@@ -21,7 +21,7 @@ from newsletter.feedback.sendgrid import take_body
 from newsletter.feedback.sources import Letter
 from newsletter.messages.return_path import ReturnPath
 from newsletter.providers import Verdict
-from subscribers import Status, SubscriberStore, Tokens
+from subscribers import Event, EventKind, Status, SubscriberStore, Tokens, now, record_events, writing
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -105,6 +105,22 @@ def test_events_of_who_is_put_back_to_be_mailed_again_hold(engine: Engine) -> No
     assert (taken.new, taken.unknown) == (1, 0)
     assert status(engine) == Status.COMPLAINED
     assert states(engine)[FIRST] == DeliveryState.SKIPPED
+
+
+def test_who_is_proved_is_not_put_back(engine: Engine) -> None:
+    """A process died when it had written down the doubt, and before it looked for events."""
+    fill(engine, 2)
+    provider = ScriptedProvider(lambda _: Verdict.UNCERTAIN)
+    plan(engine, provider)
+    run(engine, provider)
+    person = SubscriberStore(engine).find(FIRST)
+    assert person is not None
+    proof = Event("sendgrid", "e1", EventKind.DELIVERED, person.id, now(), delivery_id=name_of(engine))
+    with writing(engine) as connection:
+        record_events(connection, [proof])
+
+    assert resend(engine, "issue-1", DeliveryState.UNCERTAIN) == 1
+    assert states(engine)[FIRST] == DeliveryState.ACCEPTED
 
 
 def test_a_link_out_holds_where_the_delivery_is_not_known(engine: Engine) -> None:
