@@ -10,6 +10,7 @@ from newsletter.delivery import circuit
 from newsletter.delivery.batches import append_batch
 from newsletter.delivery.cluster import announce
 from newsletter.delivery.evidence import Evidence, settled_by
+from newsletter.delivery.forgetting import nameless
 from newsletter.delivery.models import (
     DELIVERY,
     DISPATCH,
@@ -148,7 +149,8 @@ def settle_by(engine: Engine, name: str, evidence: Evidence, *, now: datetime | 
         rows = _chosen(connection, find(connection, name), [DeliveryState.UNCERTAIN], None)
         known = settled_by(evidence, [(row.email or "", row.delivery_id) for row in rows])
         for row in rows:
-            if how := known.get(row.delivery_id):
+            if said := known.get(row.delivery_id):
+                how = nameless(connection, {row.subscriber_id: said})[row.subscriber_id]
                 _note(connection, [row], DeliveryState.ACCEPTED, how, now)
                 values = {"state": DeliveryState.ACCEPTED, "reason": how, "at": now}
                 connection.execute(_row_of(update(DELIVERY), row).values(**values))

@@ -6,11 +6,11 @@ import json
 from typing import TYPE_CHECKING
 
 from fakes.dispatching import fill, plan, run
-from fakes.feedback import events
+from fakes.feedback import events, ids
 from fakes.providers import ScriptedProvider
 from sqlalchemy import select
 
-from newsletter.delivery import forget_recipient
+from newsletter.delivery import forget_recipient, settle_by
 from newsletter.delivery.models import DELIVERY, SETTLEMENT
 from newsletter.feedback.consequences import Rules
 from newsletter.feedback.sendgrid import take_body
@@ -69,3 +69,16 @@ def test_an_event_that_settles_doubt_after_the_erasure_names_nobody(engine: Engi
 
     assert taken.settled == 1
     assert FIRST not in reasons(engine)
+
+
+def test_a_log_that_settles_doubt_after_the_erasure_names_nobody(engine: Engine) -> None:
+    store = fill(engine, 2)
+    provider = ScriptedProvider(lambda _: Verdict.UNCERTAIN)
+    plan(engine, provider)
+    run(engine, provider)
+    evidence = {name: f"postfix: sent (250 <{email}> is well)" for email, name in ids(engine).items()}
+    store.erase(FIRST, along=forget_recipient)
+
+    assert settle_by(engine, "issue-1", evidence) == 2
+    assert FIRST not in reasons(engine)
+    assert "<reader2@example.com>" in reasons(engine)
