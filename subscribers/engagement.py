@@ -172,9 +172,10 @@ def record_events(connection: Connection, events: Iterable[Event]) -> list[Event
 
 def _record(connection: Connection, events: Sequence[Event]) -> list[Event]:
     listed = among(connection, SUBSCRIBER.c.id, {event.subscriber_id for event in events})
-    known = set(
-        connection.scalars(select(SUBSCRIBER.c.id).where(listed, SUBSCRIBER.c.status != Status.ERASED))
-    )
+    # Locked: whoever is being erased is waited for, or their erasure finds what is recorded here.
+    people = select(SUBSCRIBER.c.id).where(listed, SUBSCRIBER.c.status != Status.ERASED)
+    locked = people.order_by(SUBSCRIBER.c.id).with_for_update(read=True, key_share=True)
+    known = set(connection.scalars(locked))
     kept = {(event.provider, event.event_id): event for event in events if event.subscriber_id in known}
     if not kept:
         return []

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from subscribers.store import SubscriberStore
 
     Along = Callable[[Connection, int, str], None]
+    Fold = Callable[[Connection, datetime], int]
 
 #: How many are forgotten in one transaction: others write in between.
 _AT_A_TIME = 200
@@ -84,7 +85,9 @@ def due(store: SubscriberStore, policy: Policy) -> Expired:
         )
 
 
-def expire(store: SubscriberStore, policy: Policy, *, along: Along | None = None) -> Expired:
+def expire(
+    store: SubscriberStore, policy: Policy, *, along: Along | None = None, fold: Fold | None = None
+) -> Expired:
     """Forget what the policy says, in small transactions; a run that is interrupted can be run again.
 
     A sign-up that was not confirmed leaves no suppression: whoever it was has a right to sign up again. Who
@@ -94,6 +97,8 @@ def expire(store: SubscriberStore, policy: Policy, *, along: Along | None = None
         store: the list.
         policy: what to forget.
         along: is called, within each transaction, with the id and the address of who is forgotten.
+        fold: is called within a transaction with a moment before events are deleted, to make numbers of those
+            that happened until then; it deletes these, and gives back how many.
     """
     at = store.clock()
     with writing(store.engine) as connection:
@@ -106,6 +111,9 @@ def expire(store: SubscriberStore, policy: Policy, *, along: Along | None = None
         while done := _expire_some(store, where, along, at):
             counts[number] += done
     events = 0
+    if fold is not None and policy.event_days is not None:
+        with writing(store.engine) as connection:
+            events = fold(connection, at - timedelta(days=policy.event_days))
     while policy.event_days is not None and (done := _forget_events(store, _old_events(policy, at))):
         events += done
     if any(counts) or events:

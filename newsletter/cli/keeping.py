@@ -12,6 +12,7 @@ import click
 from newsletter.cli import output
 from newsletter.cli.session import Session, confirm, json_option, pass_session
 from newsletter.cli.tracking import track
+from newsletter.delivery import fold_events
 from newsletter.errors import UsageError
 from newsletter.notices import Forgetting
 from subscribers import SuppressionReason
@@ -114,7 +115,7 @@ def expire_(session: Session, *, dry_run: bool, yes: bool, as_json: bool) -> Non
         events = f", and {output.plural(found.events, 'event')}" if found.events else ""
         confirm(f"Forget {found.pending:,} unconfirmed and {found.left:,} who left{events}?", yes=yes)
         with Forgetting(session.publication.outbox) as along:
-            found = expire(session.store, policy, along=along)
+            found = expire(session.store, policy, along=along, fold=fold_events)
     counts = {
         "unconfirmed": found.pending,
         "left": found.left,

@@ -211,7 +211,11 @@ def _go_on(session: Session, standing: Status, *, yes: bool, as_json: bool) -> N
 
 def means_of(session: Session, dispatch: str, provider: Provider) -> Means:
     """What a dispatch is worked on with."""
+    from newsletter.feedback.consequences import Rules
+    from newsletter.feedback.refusals import take_refusals
+
     settings = session.publication.settings
+    rules = Rules.of(settings.feedback)
     return Means(
         engine=session.engine,
         store=session.store,
@@ -222,6 +226,7 @@ def means_of(session: Session, dispatch: str, provider: Provider) -> Means:
         limits=Limits.of(settings),
         media=session.publication.media,
         tracking=settings.tracking,
+        learn=lambda name: take_refusals(session.engine, name, rules),
     )
 
 

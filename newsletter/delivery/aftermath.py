@@ -30,10 +30,11 @@ _COLUMNS = EVENT.c
 def counts(connection: Connection, dispatch: str) -> dict[str, int]:
     """Of how many deliveries of a dispatch each kind of event is known, and how many met a policy.
 
-    What nobody proved is not among them; nor is what machines opened and followed.
+    What nobody proved is not among them; nor is what machines opened and followed. A subscriber has one
+    delivery in a dispatch, and not all events name it: those of our own tracking know the subscriber.
     """
     rows = connection.execute(
-        select(_COLUMNS.kind, func.count(_COLUMNS.delivery_id.distinct()))
+        select(_COLUMNS.kind, func.count(_COLUMNS.subscriber_id.distinct()))
         .where(
             _COLUMNS.dispatch == dispatch,
             _COLUMNS.bounce != Bounce.UNPROVED,

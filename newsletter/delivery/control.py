@@ -10,6 +10,7 @@ from newsletter.delivery import circuit
 from newsletter.delivery.batches import append_batch
 from newsletter.delivery.cluster import announce
 from newsletter.delivery.evidence import Evidence, settled_by
+from newsletter.delivery.forgetting import nameless
 from newsletter.delivery.models import (
     DELIVERY,
     DISPATCH,
@@ -18,6 +19,7 @@ from newsletter.delivery.models import (
     DispatchState,
 )
 from newsletter.delivery.plan import LARGEST_BATCH
+from newsletter.delivery.proving import settle_known
 from newsletter.delivery.recovery import close_cancelled
 from newsletter.delivery.report import find
 from newsletter.errors import DeliveryError, UsageError
@@ -147,7 +149,8 @@ def settle_by(engine: Engine, name: str, evidence: Evidence, *, now: datetime | 
         rows = _chosen(connection, find(connection, name), [DeliveryState.UNCERTAIN], None)
         known = settled_by(evidence, [(row.email or "", row.delivery_id) for row in rows])
         for row in rows:
-            if how := known.get(row.delivery_id):
+            if said := known.get(row.delivery_id):
+                how = nameless(connection, {row.subscriber_id: said})[row.subscriber_id]
                 _note(connection, [row], DeliveryState.ACCEPTED, how, now)
                 values = {"state": DeliveryState.ACCEPTED, "reason": how, "at": now}
                 connection.execute(_row_of(update(DELIVERY), row).values(**values))
@@ -181,6 +184,9 @@ def resend(
         dispatch = find(connection, name, lock=True)
         if dispatch.state == DispatchState.CANCELLED:
             raise DeliveryError("the dispatch was cancelled", where=name)
+        if state is DeliveryState.UNCERTAIN:
+            # A process may have died before it looked: whoever is proved by now is not mailed a second time.
+            settle_known(connection, dispatch.id, _doubtful(connection, dispatch.id), now)
         rows = _chosen(connection, dispatch, [state], who)
         _note(connection, rows, "pending", reason, now)
         for row in rows:
@@ -189,6 +195,11 @@ def resend(
         if rows and dispatch.state == DispatchState.FINISHED:
             _set_state(connection, dispatch.id, DispatchState.PAUSED)
     return len(rows)
+
+
+def _doubtful(connection: Connection, dispatch_id: int) -> list[str]:
+    mine = (DELIVERY.c.dispatch_id == dispatch_id, DELIVERY.c.state == DeliveryState.UNCERTAIN)
+    return list(connection.scalars(select(DELIVERY.c.delivery_id).where(*mine)))
 
 
 def _put_back(connection: Connection, dispatch_id: int, ids: list[int], now: datetime) -> None:

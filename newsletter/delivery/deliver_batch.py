@@ -20,6 +20,7 @@ from newsletter.editions.merge import MissingValue
 from newsletter.errors import ProviderError
 from newsletter.messages import Recipient, UnmailableError
 from newsletter.providers import Outcome, Verdict
+from newsletter.providers.base import Parting
 from subscribers.columns import now as right_now
 from subscribers.database import writing
 
@@ -121,16 +122,9 @@ def deliver_batch(job: Job, connection: Connection, lease: ledger.Lease) -> tupl
                 break
             messages, skipped = compose(job, window[: grant.count], lease.number)
 
-            authorised = ledger.authorise(job.engine, lease, list(messages), skipped, job.clock())
-            if authorised is None:  # paused or cancelled
+            lease, trouble, halted = deliver_window(job, connection, lease, messages, skipped, waits)
+            if halted:
                 break
-            outcomes, trouble = hand_over(connection, list(messages.values()))
-            entries, later = judge(job, authorised, messages, outcomes, trouble)
-            waits += [outcome.wait for outcome in later.values()]
-            lease = record(job, authorised, entries, later, claims=trouble is None)
-
-            job.progress(_counts(authorised, (*skipped, *entries), later))
-            job.circuit.note(entries)
         if lease.ids:
             ready_at, retry_at = _when_ready(job, lease, grant), _when_to_retry(job, lease, waits)
             recovery.release(job.engine, lease, job.clock(), ready_at=ready_at, retry_at=retry_at)
@@ -140,6 +134,51 @@ def deliver_batch(job: Job, connection: Connection, lease: ledger.Lease) -> tupl
     if trouble is not None:
         raise trouble
     return lease.following, grant is None or grant.count > 0 or grant.lane
+
+
+def deliver_window(
+    job: Job,
+    connection: Connection,
+    lease: ledger.Lease,
+    messages: Mapping[int, Message],
+    skipped: Sequence[Entry],
+    waits: list[float],
+) -> tuple[ledger.Lease, ProviderError | None, bool]:
+    """Hand over the messages of a window, part by part: a crash leaves one part in doubt.
+
+    Returns:
+        What is left of the batch, the provider's trouble, and whether the dispatch was halted or this process
+        is to stop. How long the provider wants to be left alone is added to *waits*.
+
+    Raises:
+        LeaseLostError: the batch has another holder.
+    """
+    for part in parts(connection, messages):
+        authorised = (
+            None if job.stopping() else ledger.authorise(job.engine, lease, list(part), skipped, job.clock())
+        )
+        if authorised is None:  # to be ended, paused or cancelled
+            return lease, None, True
+        outcomes, trouble = hand_over(connection, list(part.values()))
+        entries, later = judge(job, authorised, part, outcomes, trouble)
+        waits += [outcome.wait for outcome in later.values()]
+        lease = record(job, authorised, entries, later, claims=trouble is None)
+
+        job.progress(_counts(authorised, (*skipped, *entries), later))
+        job.circuit.note(entries)
+        if trouble is not None:
+            return lease, trouble, False
+        skipped = ()
+    return lease, None, False
+
+
+def parts(connection: Connection, messages: Mapping[int, Message]) -> list[Mapping[int, Message]]:
+    """The messages of a window as they are handed over; one part, if only an empty one, at least."""
+    if not messages or not isinstance(connection, Parting):
+        return [messages]
+    who = {message.delivery_id: subscriber_id for subscriber_id, message in messages.items()}
+    groups = connection.parts(list(messages.values()))
+    return [{who[message.delivery_id]: message for message in group} for group in groups]
 
 
 def compose(job: Job, ids: Sequence[int], batch: int) -> tuple[dict[int, Message], list[Entry]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import insert
 
+from newsletter.delivery.forgetting import nameless
 from newsletter.delivery.models import DELIVERY, DeliveryState
 from subscribers.prepared import driver_error
 
@@ -47,6 +48,10 @@ def enter(
     # A moment as SQLAlchemy writes it into SQLite.
     at = now.replace(tzinfo=None).isoformat(" ", "microseconds") if sqlite else now
     words = _WORDS
+    # Servers name the recipient, who may have been erased since the message left.
+    if named := {entry.subscriber_id: entry.reason for entry in entries if "@" in entry.reason}:
+        named = nameless(connection, named)
+        entries = [entry._replace(reason=named.get(entry.subscriber_id, entry.reason)) for entry in entries]
     rows = [
         (dispatch_id, who, name, batch, words[state], reason, provider_id, attempts, at)
         for who, name, state, reason, provider_id, attempts in entries

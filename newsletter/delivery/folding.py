@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 _KINDS = (EventKind.OPENED, EventKind.CLICKED)
 
 
-def fold_events(connection: Connection, before: datetime) -> int:
-    """Add the opens and clicks that are older than *before* to the numbers of their dispatches; delete them.
+def fold_events(connection: Connection, until: datetime) -> int:
+    """Add the opens and clicks that happened *until* then to the numbers of their dispatches; delete them.
 
     Each subscriber counts once for each link, and people and machines stay apart. In the caller's
     transaction, so that nothing is counted twice.
@@ -30,7 +30,7 @@ def fold_events(connection: Connection, before: datetime) -> int:
         How many events are gone.
     """
     columns = EVENT.c
-    old = columns.kind.in_(_KINDS) & (columns.at < before)
+    old = columns.kind.in_(_KINDS) & (columns.at <= until)
     link = func.coalesce(columns.link, literal(0))
     people = cast(func.count(func.distinct(columns.subscriber_id)), Integer)
     numbers = (

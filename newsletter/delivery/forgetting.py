@@ -9,8 +9,11 @@ from sqlalchemy import select, update
 
 from newsletter.delivery.identity import delivery_id
 from newsletter.delivery.models import DELIVERY, DISPATCH, SETTLEMENT
+from subscribers.models import Status
+from subscribers.tables import SUBSCRIBER
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from sqlalchemy import Connection
@@ -40,6 +43,22 @@ def forget_recipient(connection: Connection, subscriber_id: int, address: str) -
         if (words, key_) != (row.audience, row.audience_key):
             changed = update(DISPATCH).where(DISPATCH.c.id == row.id)
             connection.execute(changed.values(audience=words, audience_key=key_))
+
+
+def nameless(connection: Connection, told: Mapping[int, str]) -> dict[int, str]:
+    """What was *told* of subscribers, without addresses where it is about somebody erased since.
+
+    Their rows are locked until the transaction ends: an erasure comes before it or after it, and finds then
+    what was written.
+    """
+    named = sorted(who for who, text in told.items() if "@" in text)
+    if not named:
+        return dict(told)
+    columns = (SUBSCRIBER.c.id, SUBSCRIBER.c.status)
+    query = select(*columns).where(SUBSCRIBER.c.id.in_(named)).order_by(SUBSCRIBER.c.id)
+    rows = connection.execute(query.with_for_update(read=True, key_share=True))
+    listed = {row.id for row in rows if row.status != Status.ERASED}
+    return {**told, **{who: _ADDRESS.sub(ERASED, told[who]) for who in named if who not in listed}}
 
 
 def files_of(connection: Connection, subscriber_id: int, outbox: Path) -> list[Path]:

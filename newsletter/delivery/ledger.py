@@ -70,16 +70,15 @@ def authorise(
 
     Args:
         engine: the database.
-        lease: the batch; *called* and *skipped* together are the first of its untried.
-        called: whose messages will be handed over next.
+        lease: the batch; *called* and *skipped* are of its untried.
+        called: whose messages will be handed over next; they become the first of the batch.
         skipped: who will not be tried, with the reason.
         now: the present moment; it renews the lease.
 
     Raises:
         LeaseLostError: the batch has another holder.
     """
-    rest = lease.untried[len(called) + len(skipped) :]
-    ahead = replace(lease, untried=(*called, *rest))
+    ahead = replace(lease, untried=_in_turn(lease.untried, called, skipped))
 
     def write(connection: Connection) -> Lease | None:
         if not may_go_on(connection, lease.dispatch_id):
@@ -92,6 +91,14 @@ def authorise(
         return ahead
 
     return write_together(engine, write)
+
+
+def _in_turn(untried: tuple[int, ...], called: Sequence[int], skipped: Sequence[Entry]) -> tuple[int, ...]:
+    """The untried without who is skipped, those who are called first."""
+    if not skipped and untried[: len(called)] == tuple(called):
+        return untried
+    settled = {*called, *(entry.subscriber_id for entry in skipped)}
+    return (*called, *(who for who in untried if who not in settled))
 
 
 def record(

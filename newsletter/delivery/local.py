@@ -54,7 +54,8 @@ class Means:
 
     ``url`` is where the readers' web service is reachable and ``limits`` what the settings allow. ``media``
     is the folder of published images, from which those that are attached are read. ``tracking`` says what may
-    be tracked; None: nothing.
+    be tracked; None: nothing. ``learn`` is called with the dispatch's name as a run begins and as it ends, to
+    draw consequences from its outcomes; it may be called again after a crash.
     """
 
     engine: Engine
@@ -66,6 +67,7 @@ class Means:
     limits: Limits = field(default_factory=Limits)
     media: Path | None = None
     tracking: TrackingSettings | None = None
+    learn: Callable[[str], object] = lambda _: None
     backoff: Backoff = field(default_factory=Backoff)
     clock: Callable[[], datetime] = right_now
     random: Random = field(default_factory=Random)
@@ -108,6 +110,7 @@ def run_dispatch(
         if dispatch is None:
             return status(means.engine, name)
         settle_all_known(means.engine, dispatch.id, means.clock())
+        means.learn(name)
         tally = Tally(lambda: status(means.engine, name), progress)
         run = _Run(means, name, dispatch.id, stop, pause or stop.wait, tally, patience)
         if dispatch.state != DispatchState.FINISHED:
@@ -116,6 +119,7 @@ def run_dispatch(
             composer = _composer(means, edition, tracker)
             with seldom_collecting():
                 run.work(run.job(dispatch, composer, tracker))
+            means.learn(name)
         return status(means.engine, name)
     except DBAPIError as error:
         raise DeliveryError(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import insert, literal_column, select, update
 
+from newsletter.delivery.forgetting import nameless
 from newsletter.delivery.models import DELIVERY, SETTLEMENT, DeliveryState
 from newsletter.providers.sendgrid_payload import request_name
 from subscribers.database import writing
@@ -117,7 +118,8 @@ def _names(connection: Connection, peers: Sequence[Row[Any]]) -> list[str]:
 
 
 def _settle(connection: Connection, found: Sequence[tuple[Row[Any], str]], now: datetime) -> None:
-    for row, how in sorted(found, key=lambda pair: (pair[0].dispatch_id, pair[0].subscriber_id)):
+    for row, said in sorted(found, key=lambda pair: (pair[0].dispatch_id, pair[0].subscriber_id)):
+        how = nameless(connection, {row.subscriber_id: said})[row.subscriber_id]
         who = {"dispatch_id": row.dispatch_id, "subscriber_id": row.subscriber_id}
         same = [DELIVERY.c[name] == value for name, value in who.items()]
         changed: Mapping[str, object] = {"state": DeliveryState.ACCEPTED, "reason": how, "at": now}

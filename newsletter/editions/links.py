@@ -30,7 +30,7 @@ _IN_TEXT = re.compile(r"https?://[!-~]+", re.IGNORECASE)
 _TRAILING = ".,;:!?)]}>'\""
 #: The pages of readers, below the publication's own address: their links must never be rewritten.
 _READERS = frozenset(
-    {"unsubscribe", "preferences", "confirm", "subscribe", "issues", "data", "webhooks", "c", "o"}
+    {"unsubscribe", "preferences", "confirm", "subscribe", "issues", "data", "erase", "webhooks", "c", "o"}
 )
 #: So many letters has a mark in a link.
 LETTERS = 22

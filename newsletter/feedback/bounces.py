@@ -98,7 +98,7 @@ class Reader:
         """What a message says of a delivery of ours; None if it is about none."""
         kind = _KINDS.get(returned.what)
         delivery, public_id = returned.signed or returned.named, ""
-        if kind in (EventKind.COMPLAINED, EventKind.UNSUBSCRIBED) and not delivery and returned.token:
+        if kind in (EventKind.COMPLAINED, EventKind.UNSUBSCRIBED) and returned.token:
             grant = self.tokens.grant("unsubscribe", returned.token)
             public_id = grant.public_id if grant else ""
         if not delivery and not public_id:

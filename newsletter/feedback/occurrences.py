@@ -55,13 +55,8 @@ class Occurrence:
     bounce: Bounce | Literal[""] = ""
     reason: str = ""
     names: frozenset[str] = frozenset()
-    #: Whom it is about, by public id, where no delivery is known.
+    #: Whom it is about, by public id, which counts where the delivery is not known.
     public_id: str = ""
-
-    @property
-    def key(self) -> str:
-        """What tells whom it is about."""
-        return self.delivery_id or self.public_id
 
     @property
     def how(self) -> str:

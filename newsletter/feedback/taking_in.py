@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import select, text
 
-from newsletter.delivery.identity import delivery_id
-from newsletter.delivery.models import BATCH, DELIVERY, DISPATCH
+from newsletter.delivery.identity import delivery_ids
+from newsletter.delivery.models import BATCH, DELIVERY, DISPATCH, SETTLEMENT, BatchState, DispatchState
 from newsletter.delivery.proving import Proof, settle_proved
 from newsletter.feedback.consequences import Rules, draw
 from subscribers import Bounce, Event, record_events
 from subscribers.tables import SUBSCRIBER, among
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
     from typing import Literal
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 # Any number will do, as long as every machine asks PostgreSQL for the same one.
 _ONE_AT_A_TIME = 6_273_808
+_ENDED = (DispatchState.FINISHED, DispatchState.CANCELLED)
 
 
 @dataclass(frozen=True)
@@ -71,9 +72,9 @@ def take_in(connection: Connection, occurrences: Sequence[Occurrence], rules: Ru
         # Two who take in events of the same people, each in another order, would wait for each other.
         connection.execute(text(f"SELECT pg_advisory_xact_lock({_ONE_AT_A_TIME})"))
     whom = _find(connection, occurrences)
-    ours = [each for each in occurrences if each.key in whom]
-    new = record_events(connection, (_event(each, whom[each.key]) for each in ours if each.kind is not None))
-    proofs = [Proof(each.delivery_id, each.how, each.request) for each in ours if each.delivery_id]
+    ours = [(each, who) for each in occurrences if (who := _of(whom, each)) is not None]
+    new = record_events(connection, (_event(each, who) for each, who in ours if each.kind is not None))
+    proofs = [Proof(each.delivery_id, each.how, each.request) for each, _ in ours if each.delivery_id]
     return Taken(
         new=len(new),
         known=len(ours) - len(new),
@@ -83,6 +84,10 @@ def take_in(connection: Connection, occurrences: Sequence[Occurrence], rules: Ru
         bounces=Counter(event.bounce.value for event in new if event.bounce),
         effects=draw(connection, new, rules, now),
     )
+
+
+def _of(whom: Mapping[str, _Whom], occurrence: Occurrence) -> _Whom | None:
+    return whom.get(occurrence.delivery_id) or whom.get(occurrence.public_id)
 
 
 def _event(occurrence: Occurrence, whom: _Whom) -> Event:
@@ -131,6 +136,8 @@ def _find(connection: Connection, occurrences: Sequence[Occurrence]) -> dict[str
             batches[each.dispatch].add(each.batch)
     for dispatch, numbers in batches.items():
         found.update(_find_waiting(connection, dispatch, numbers, wanted))
+    if missing := wanted - found.keys():
+        found.update(_find_open(connection, missing))
     public = [each.public_id for each in occurrences if each.public_id]
     if public:
         people = select(SUBSCRIBER.c.public_id, SUBSCRIBER.c.id, SUBSCRIBER.c.email_key)
@@ -144,17 +151,45 @@ def _find_waiting(
 ) -> dict[str, _Whom]:
     """Those of *wanted* who are in these batches of a dispatch: nobody has written down their outcome yet."""
     rows = connection.execute(
-        select(DISPATCH.c.slug, DISPATCH.c.secret, BATCH.c.ids)
+        select(DISPATCH.c.name, DISPATCH.c.slug, DISPATCH.c.secret, BATCH.c.ids)
         .join(BATCH, BATCH.c.dispatch_id == DISPATCH.c.id)
         .where(DISPATCH.c.name == dispatch, among(connection, BATCH.c.number, numbers))
     )
-    found: dict[int, tuple[str, str]] = {}
-    for slug, secret, ids in rows:
-        for who in json.loads(ids):
-            name = delivery_id(bytes(secret), who)
-            if name in wanted:
-                found[who] = (name, slug)
-    people = connection.execute(
-        select(SUBSCRIBER.c.id, SUBSCRIBER.c.email_key).where(among(connection, SUBSCRIBER.c.id, found))
+    return _named(connection, ((row, json.loads(row.ids)) for row in rows), wanted)
+
+
+def _find_open(connection: Connection, wanted: set[str]) -> dict[str, _Whom]:
+    """Those of *wanted* who were handed over and have no outcome on record, wherever they are.
+
+    Their process died before it wrote the outcome, or a person put them back to be tried again. Nobody else
+    without an outcome can be in an event.
+    """
+    dispatch = (DISPATCH.c.name, DISPATCH.c.slug, DISPATCH.c.secret)
+    called = connection.execute(
+        select(*dispatch, BATCH.c.ids, BATCH.c.called)
+        .join(BATCH, BATCH.c.dispatch_id == DISPATCH.c.id)
+        .where(BATCH.c.state == BatchState.LEASED, BATCH.c.called > 0)
     )
-    return {found[row.id][0]: _Whom(row.id, found[row.id][1], dispatch, row.email_key) for row in people}
+    found = _named(connection, ((row, json.loads(row.ids)[: row.called]) for row in called), wanted)
+    again = connection.execute(
+        select(*dispatch, SETTLEMENT.c.subscriber_id)
+        .join(SETTLEMENT, SETTLEMENT.c.dispatch_id == DISPATCH.c.id)
+        .where(SETTLEMENT.c.after == "pending", DISPATCH.c.state.not_in(_ENDED))
+    )
+    return {**found, **_named(connection, ((row, [row.subscriber_id]) for row in again), wanted)}
+
+
+def _named(
+    connection: Connection, groups: Iterable[tuple[Any, list[int]]], wanted: set[str]
+) -> dict[str, _Whom]:
+    """Those of *wanted* among recipients of dispatches, given by their rows."""
+    found: dict[str, tuple[int, str, str]] = {}
+    for row, people in groups:
+        for name, who in zip(delivery_ids(bytes(row.secret), people), people, strict=True):
+            if name in wanted:
+                found[name] = who, row.slug, row.name
+    numbers = {who for who, _, _ in found.values()}
+    query = select(SUBSCRIBER.c.id, SUBSCRIBER.c.email_key)
+    known = connection.execute(query.where(among(connection, SUBSCRIBER.c.id, numbers)))
+    keys = {row.id: row.email_key for row in known}
+    return {name: _Whom(*told, keys[told[0]]) for name, told in found.items() if told[0] in keys}

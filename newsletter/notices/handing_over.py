@@ -97,6 +97,7 @@ def nameless(text: str) -> str:
 def _hand_over(desk: Desk, provider: Provider, worker: str, notices: list[Claimed]) -> Counter[str]:
     told = Counter[str]()
     open_ones = {notice.name: notice for notice in notices}
+    called: set[str] = set()
 
     def settle(outcome: Outcome) -> None:
         told[str(_record(desk, worker, open_ones.pop(outcome.delivery_id), outcome))] += 1
@@ -110,12 +111,19 @@ def _hand_over(desk: Desk, provider: Provider, worker: str, notices: list[Claime
                 for message in messages:
                     # One by one: a provider may take those of one call for the same text with other values,
                     # and each notice has a text, and a link, of its own.
+                    called.add(message.delivery_id)
                     for outcome in connection.send([message]):
                         settle(outcome)
     except ProviderError as error:
         # What has no outcome by now was not handed over.
         for name in list(open_ones):
             settle(Outcome(name, Verdict.DEFERRED, error.what))
+        raise
+    except Exception as error:
+        # A theme that cannot be read, or a fault of the program: who was not called for is tried again.
+        for name in list(open_ones):
+            verdict = Verdict.UNCERTAIN if name in called else Verdict.DEFERRED
+            settle(Outcome(name, verdict, f"{type(error).__name__} before the answer"))
         raise
     return told
 

@@ -97,6 +97,15 @@ class Provider(Protocol):
 
 
 @runtime_checkable
+class Parting(Protocol):
+    """A connection that needs several requests for messages that differ in more than values."""
+
+    def parts(self, messages: Sequence[Message]) -> Sequence[Sequence[Message]]:
+        """The messages as they may go together; each part is in doubt by itself, should a process die."""
+        ...
+
+
+@runtime_checkable
 class Rehearsable(Protocol):
     """A provider that can check messages without mailing them."""
 

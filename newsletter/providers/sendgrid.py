@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from newsletter.config import SendgridSettings
-    from newsletter.messages import Message
+    from newsletter.messages import Composer, Message
     from newsletter.providers.sendgrid_payload import Request
 
 #: After so many requests in a row that were refused for one recipient or another, it is not about them.
@@ -121,16 +121,23 @@ class SendgridConnection:
         """
         if not messages:
             return
-        if self._payload is None or self._payload.composer is not messages[0].composer:
+        for request in self._payload_of(messages[0].composer).requests(messages):
+            yield from self._settle(request)
+
+    def parts(self, messages: Sequence[Message]) -> Sequence[Sequence[Message]]:
+        """The messages by their texts: those of different texts are in different requests."""
+        return self._payload_of(messages[0].composer).groups(messages) if messages else []
+
+    def _payload_of(self, composer: Composer) -> Payload:
+        if self._payload is None or self._payload.composer is not composer:
             provider = self._provider
             self._payload = Payload(
-                messages[0].composer,
+                composer,
                 self._dispatch,
                 categories=provider.settings.categories,
                 sandbox=provider.rehearsal,
             )
-        for request in self._payload.requests(messages):
-            yield from self._settle(request)
+        return self._payload
 
     def _settle(self, request: Request, refusals: int = 0) -> Iterator[Outcome]:
         """Make the request, and others in its place, until each of its recipients has an outcome."""

@@ -133,14 +133,18 @@ class Payload:
 
         No address is in one request twice: SendGrid would refuse it whole.
         """
+        for group in self.groups(messages):
+            for part in _unique(group):
+                for start in range(0, len(part), MOST_RECIPIENTS):
+                    yield from self._requests(part[start : start + MOST_RECIPIENTS])
+
+    def groups(self, messages: Sequence[Message]) -> list[list[Message]]:
+        """The messages parted by what cannot be in one request: each group has one text."""
         groups: dict[object, list[Message]] = {}
         for message in messages:
             key = (message.batch, message.tracked, self._branches(message))
             groups.setdefault(key, []).append(message)
-        for group in groups.values():
-            for part in _unique(group):
-                for start in range(0, len(part), MOST_RECIPIENTS):
-                    yield from self._requests(part[start : start + MOST_RECIPIENTS])
+        return list(groups.values())
 
     def _branches(self, message: Message) -> tuple[int, ...]:
         """Which branch of each conditional a recipient gets."""

@@ -97,14 +97,14 @@ def test_greylisting_is_waited_out(engine: Engine) -> None:
         return "450 4.7.1 Greylisted, come back later"
 
     clock = Clock()
-    clock.now = datetime.now(UTC) + timedelta(hours=1)
+    begun = clock.now = datetime.now(UTC) + timedelta(hours=1)
     with smtp_server(script) as server:
         provider = SmtpProvider(SmtpSettings(port=server.port, connections=1), sender="news@example.com")
         plan(engine, provider)
         run_dispatch(means(engine, provider, clock=clock), "issue-1", pause=clock.wait)
 
     assert those_in(engine, "accepted") == names(1, 2)
-    assert sum(clock.waits) == pytest.approx(300, abs=1)
+    assert clock.now - begun >= timedelta(minutes=5)
 
 
 def test_refusals_of_policy_stop_their_domain(engine: Engine) -> None:

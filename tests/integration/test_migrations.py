@@ -28,9 +28,10 @@ from sqlmodel import SQLModel
 from newsletter import migrations
 from newsletter.config import Publication, Settings
 from newsletter.errors import ConfigError
-from subscribers import SubscriberStore, SuppressionReason
+from subscribers import Consent, SubscriberStore, SuppressionReason
 from subscribers.database import altering, open_engine, writing
-from subscribers.models import Subscriber
+from subscribers.models import Subscriber, TrackingConsent
+from subscribers.tracking import set_tracking
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -305,6 +306,28 @@ def test_who_left_a_topic_does_not_have_it_after_a_downgrade(engine: Engine) -> 
     ann = store.find("ann@example.com")
     assert ann is not None
     assert (ann.topics, ann.status, ann.consent[-1].status) == (("web",), "active", "active")
+
+
+def test_who_refused_to_be_tracked_refuses_after_a_downgrade_and_back(engine: Engine) -> None:
+    """The older version has no place for it but the log; what was said last counts."""
+    store = SubscriberStore(engine)
+    said = {
+        "ann@example.com": ["granted", "denied"],
+        "bob@example.com": ["denied", "granted"],
+        "cyn@example.com": [],
+    }
+    for email, words in said.items():
+        store.add(email)
+        for word in words:
+            person = store.find(email)
+            assert person is not None
+            set_tracking(store, person.id, TrackingConsent(word), Consent(source="test"))
+
+    migrations.downgrade(engine, "0006_pacing")
+    migrations.upgrade(engine)
+
+    told = {profile.email: profile.tracking for profile in store.list()}
+    assert told == {"ann@example.com": "denied", "bob@example.com": "granted", "cyn@example.com": ""}
 
 
 def test_the_log_of_an_older_version_tells_statuses_and_is_held_from_then_on(engine: Engine) -> None:

@@ -14,8 +14,8 @@ from pydantic import SecretStr
 from sqlalchemy import select, update
 
 from newsletter.config import SendgridSettings, SmtpSettings
-from newsletter.errors import ProviderError
-from newsletter.notices import Forgetting
+from newsletter.errors import ProviderError, ThemeError
+from newsletter.notices import Forgetting, handing_over
 from newsletter.notices.handing_over import Desk
 from newsletter.notices.postman import postman
 from newsletter.notices.queue import LEASE, claim, count_notices
@@ -101,6 +101,34 @@ def test_no_notice_has_an_address_in_it(service):
 
     assert "example.com" not in str(rows(service))
     assert rows(service)[0].reason == "said of <(address)>"
+
+
+def test_a_theme_that_cannot_be_read_loses_no_notice(service, monkeypatch):
+    join(service, ADA, BOB)
+
+    def broken(*_):
+        raise ThemeError("a tag is not closed", where="notice.mjml.j2")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(handing_over, "write_notice", broken)
+        with pytest.raises(ThemeError):
+            service.deliver(Provider())
+    assert states(service) == ["waiting", "waiting"]
+
+    service.later(minutes=2)
+    assert service.deliver(Provider()) == {"accepted": 2}
+
+
+def test_a_fault_while_one_is_handed_over_leaves_that_one_in_doubt_and_no_other(service):
+    class Faulty(Provider):
+        def send(self, messages):
+            raise ValueError("a fault of the program")
+
+    join(service, ADA, BOB)
+    with pytest.raises(ValueError, match="fault"):
+        service.deliver(Faulty())
+
+    assert states(service) == ["uncertain", "waiting"]
 
 
 def test_what_is_not_taken_for_now_is_tried_again_later_and_not_for_ever(service):

@@ -17,7 +17,7 @@ from sqlalchemy import delete, select, update
 from webclient import WebClient
 
 from newsletter.config import Publication, Settings, TrackingSettings
-from newsletter.delivery import Extent, clicks_by_link, engagement, fold_events
+from newsletter.delivery import Extent, clicks_by_link, engagement, fold_events, status
 from newsletter.delivery.models import BATCH, DELIVERY, DISPATCH
 from newsletter.delivery.tracking import COUNT, TRACKED, freeze_extent
 from newsletter.editions.links import find_links
@@ -29,6 +29,7 @@ from subscribers import Consent, SubscriberStore, parse_segment, writing
 from subscribers.engagement import EVENT
 from subscribers.keys import add_key
 from subscribers.models import KeyPurpose, TrackingConsent
+from subscribers.retention import Policy, expire
 from subscribers.tables import CONSENT_EVENT
 from subscribers.tracking import set_tracking
 from subscribers.transfer import export_person
@@ -371,6 +372,37 @@ def test_old_opens_and_clicks_become_numbers_and_nobody_is_counted_twice(world):
     assert (gone, again, world.events()) == (4, 0, [])
     assert (reach.people, reach.anonymous, reach.anonymous_machines) == (0, 3, 1)
     assert engagement(world.engine, "issue-1").opens.anonymous == 1
+
+
+def test_events_that_are_kept_no_longer_leave_their_numbers(world):
+    """Also one that is exactly as old as may be; and what is no open or click is forgotten without."""
+    world.send()
+    for who in (1, 2):
+        world.get(world.links(who)[0])
+        world.get(world.picture(who))
+    moment = datetime.now(UTC)
+    with writing(world.engine) as connection:
+        connection.execute(update(EVENT).values(at=moment - timedelta(days=90)))
+    world.store.clock = lambda: moment
+    before = engagement(world.engine, "issue-1")
+
+    expired = expire(world.store, Policy(event_days=90), fold=fold_events)
+    after = engagement(world.engine, "issue-1")
+
+    assert (expired.events, world.events()) == (4, [])
+    assert (before.opens.people, before.clicks.people) == (2, 2)
+    assert (after.opens.anonymous, after.clicks.anonymous) == (2, 2)
+    assert after.links[0].clicks.anonymous == 2
+    assert expire(world.store, Policy(event_days=90), fold=fold_events).events == 0
+    assert engagement(world.engine, "issue-1") == after
+
+
+def test_the_status_counts_everybody_who_opened_once(world):
+    world.send()
+    for who in (1, 2, 2):
+        world.get(world.picture(who))
+
+    assert status(world.engine, "issue-1").events == {"opened": 2}
 
 
 def test_links_that_are_not_where_they_were_are_left_alone(world):

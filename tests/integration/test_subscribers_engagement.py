@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from subscribers import (
     Event,
@@ -213,6 +214,32 @@ def test_the_planner_answers_from_an_index(
 
     assert index in str(plan)
     assert "Seq Scan on event" not in str(plan)
+
+
+def test_who_is_being_erased_gets_no_event(postgres_engine: Engine) -> None:
+    """Whoever records waits for the erasure, and finds nobody; what servers say often holds the address."""
+    engine, recording = postgres_engine, []
+    store = SubscriberStore(engine)
+    who = store.add("ann@example.com")[0].id
+
+    def record() -> list[Event]:
+        with writing(engine) as connection:
+            return record_events(connection, [event(1, EventKind.BOUNCED, who, reason="<ann@example.com>")])
+
+    def waits() -> bool:
+        with engine.connect() as connection:
+            return bool(connection.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
+
+    with ThreadPoolExecutor(1) as pool:
+
+        def along(*_: object) -> None:
+            recording.append(pool.submit(record))
+            while not waits():
+                assert not recording[0].done()
+
+        store.erase("ann@example.com", along=along)
+
+        assert recording[0].result() == []
 
 
 def test_events_that_are_too_old_are_forgotten_and_only_they(

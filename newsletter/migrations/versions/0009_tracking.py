@@ -20,6 +20,7 @@ TEXTS = (("subscriber", "tracking_consent"), ("event", "machine"))
 def upgrade() -> None:
     for table, column in TEXTS:
         op.add_column(table, sa.Column(column, sa.Text(), server_default="", nullable=False))
+    _restore_consent()
     op.add_column("event", sa.Column("link", NUMBER, nullable=True))
     op.create_table(
         "tracked_dispatch",
@@ -41,6 +42,24 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("dispatch_id", "kind", "link", "by_machine", name="pk_tracking_count"),
         sqlite_with_rowid=False,
     )
+
+
+def _restore_consent() -> None:
+    """What people said is in the log, which a downgrade keeps: who refused must not be asked by silence."""
+    texts = [sa.column(name, sa.Text()) for name in ("status", "tracking_consent")]
+    person = sa.table("subscriber", sa.column("id", NUMBER), *texts)
+    log = sa.table(
+        "consent_event",
+        sa.column("id", NUMBER),
+        sa.column("subscriber_id", NUMBER),
+        sa.column("kind", sa.Text()),
+    )
+    for kind, said in (("tracking_allowed", "granted"), ("tracking_denied", "denied")):
+        about = log.c.kind.in_(["tracking_allowed", "tracking_denied"])
+        last = sa.select(sa.func.max(log.c.id)).where(about).group_by(log.c.subscriber_id)
+        people = sa.select(log.c.subscriber_id).where(log.c.id.in_(last), log.c.kind == kind)
+        listed = person.update().where(person.c.id.in_(people), person.c.status != "erased")
+        op.execute(listed.values(tracking_consent=said))
 
 
 def downgrade() -> None:

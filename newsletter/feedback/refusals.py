@@ -1,0 +1,87 @@
+"""Refusals while a message was handed over, taken in as what they are: bounces that came at once."""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import exists, literal, select
+
+from newsletter.delivery.models import DELIVERY, DISPATCH, DeliveryState
+from newsletter.feedback.codes import classify, code_of
+from newsletter.feedback.occurrences import Occurrence
+from newsletter.feedback.taking_in import take_in
+from subscribers import Bounce, EventKind, now, writing
+from subscribers.engagement import EVENT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    from sqlalchemy import Engine, Row
+
+    from newsletter.feedback.consequences import Rules
+
+#: The provider whose refusals are the words of a mail server. SendGrid's are about its requests.
+PROVIDER = "smtp"
+#: What the ids of these events begin with; the delivery comes after it.
+REFUSED = "refused "
+#: What a server says begins with its code; what does not is said by us, such as how large a message is.
+_REPLY = re.compile(r"[45]\d\d(?: |$)")
+#: So many are taken in together.
+_AT_A_TIME = 1_000
+
+
+def take_refusals(engine: Engine, dispatch: str, rules: Rules, clock: Callable[[], datetime] = now) -> int:
+    """Take in who was rejected when a dispatch was handed over by SMTP; how many were new.
+
+    The server that we authenticated said it in our own dialogue with it, so it is proved. A refusal of us is
+    left to the circuit, and one without a reply is our own, such as of an address that cannot be written.
+    Whoever was taken in before is passed over: call it again after a crash.
+    """
+    told = _refused(engine, dispatch)
+    new = 0
+    while some := list(islice(told, _AT_A_TIME)):
+        with writing(engine) as connection:
+            new += take_in(connection, some, rules, clock()).new
+    return new
+
+
+def _refused(engine: Engine, dispatch: str) -> Iterator[Occurrence]:
+    known = exists().where(
+        EVENT.c.provider == PROVIDER, EVENT.c.event_id == literal(REFUSED).concat(DELIVERY.c.delivery_id)
+    )
+    query = (
+        select(DELIVERY.c.delivery_id, DELIVERY.c.reason, DELIVERY.c.at)
+        .join(DISPATCH, DISPATCH.c.id == DELIVERY.c.dispatch_id)
+        .where(
+            DISPATCH.c.name == dispatch,
+            DISPATCH.c.provider == PROVIDER,
+            DELIVERY.c.state == DeliveryState.REJECTED,
+            ~known,
+        )
+    )
+    with engine.connect() as connection:
+        rows = connection.execute(query).all()
+    return (found for row in rows if (found := _occurrence(row)) is not None)
+
+
+def _occurrence(row: Row[Any, Any, Any]) -> Occurrence | None:
+    if not _REPLY.match(row.reason):
+        return None
+    code = code_of("", row.reason)
+    bounce = classify(code, row.reason)
+    if bounce is Bounce.POLICY:
+        return None
+    name = row.delivery_id
+    return Occurrence(
+        PROVIDER,
+        REFUSED + name,
+        EventKind.BOUNCED,
+        name,
+        row.at,
+        code=code,
+        bounce=bounce,
+        reason=row.reason,
+    )
