@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse, Response
 from markupsafe import Markup
 
 from newsletter.public.feed import ATOM_TYPE, XML_TYPE, atom, robots, sitemap
-from newsletter.public.heads import Head, picture_of
+from newsletter.public.heads import INDEXED, Head, picture_of
 from newsletter.public.search import LONGEST_QUERY, Search
 from newsletter.public.shelf import Published, Shelf
 from newsletter.public.web_version import web_version
@@ -33,8 +33,6 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'none'; img-src 'self' https: http: data:; font-src https: data:; "
     "style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
-#: These pages are made to be found; all others tell robots to forget them.
-INDEXED = {"x-robots-tag": "all"}
 ISSUE_HEADERS = {**INDEXED, "content-security-policy": CONTENT_SECURITY_POLICY}
 
 
@@ -147,7 +145,9 @@ class _Archive:
 
     def sitemap(self) -> Kept:
         entries = self._shelf.entries()
-        return Kept(sitemap(self._settings, entries).encode(), XML_TYPE, _newest(entries))
+        signup = self._desk.publication.settings.signup.enabled
+        text = sitemap(self._settings, entries, signup=signup)
+        return Kept(text.encode(), XML_TYPE, _newest(entries))
 
     def _made(self, slug: str, published: Published) -> Kept:
         version = self._shelf.version(published.dispatch)
