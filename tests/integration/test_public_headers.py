@@ -21,6 +21,7 @@ PUBLIC = {
     "/feed.xml",
     "/sitemap.xml",
     "/robots.txt",
+    "/subscribe.js",
     "/assets/{digest}/{name}",
     "/media/{name}",
 }
@@ -208,6 +209,8 @@ def test_a_flood_of_one_network_is_slowed_down_but_no_wish_is_refused(tmp_path, 
     assert statuses == [404] * 10 + [429] * 2
     refused = client.get("/", headers=far)
     assert (refused.status_code, refused.headers["retry-after"].isdigit()) == (429, True)
+    assert refused.headers["cache-control"] == "no-store"
+    assert refused.headers["referrer-policy"] == "no-referrer"
     assert client.post(wish, headers=far, data={"List-Unsubscribe": "One-Click"}).status_code == 200
     assert client.post("/webhooks/sendgrid", headers=far).status_code != 429
     assert client.get("/", headers={"x-forwarded-for": "203.0.113.8"}).status_code == 200
