@@ -117,7 +117,7 @@ def test_the_web_version_has_no_link_of_one_subscriber(client, engine, edition):
 
     assert "/unsubscribe/" not in page
     assert "/preferences/" not in page
-    assert f'href="{URL}/"' in page
+    assert f'href="{URL}/preferences"' in page, "where a reader has theirs mailed"
     assert f'href="{URL}/issues/swallow"' in page
 
 
