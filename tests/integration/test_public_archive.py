@@ -111,6 +111,15 @@ def test_the_web_version_is_for_nobody_in_particular(client, engine, edition):
     assert edition.nonce not in page
 
 
+def test_an_issue_on_the_web_leads_on_to_the_archive_and_to_joining(client, engine, edition):
+    """Whoever was led here by a search or a friend has no mail with links in it."""
+    dispatch(engine, edition)
+    bar = client.get("/issues/swallow").text.partition("<nav")[2].partition("</nav>")[0]
+
+    for place in ("/", "/issues/", "/subscribe"):
+        assert f'href="{place}"' in bar
+
+
 def test_the_web_version_has_no_link_of_one_subscriber(client, engine, edition):
     dispatch(engine, edition)
     page = client.get("/issues/swallow").text
