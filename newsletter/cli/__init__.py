@@ -147,6 +147,13 @@ def _usage(error: click.ClickException) -> int:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         error.show()
         return error.exit_code
-    command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "newsletter"
-    output.error(error.format_message().rstrip("."), hint=f"see `{command} --help`")
+    output.error(error.format_message().rstrip("."), hint=f"see `{_command_of(error)} --help`")
     return error.exit_code
+
+
+def _command_of(error: click.ClickException) -> str:
+    """Which command was used wrongly; click does not tell it where an option lacks its value."""
+    if isinstance(error, click.UsageError) and error.ctx and error.ctx.parent:
+        return error.ctx.command_path
+    named = next((word for word in sys.argv[1:] if word in MODULES), "")
+    return f"newsletter {named}".rstrip()

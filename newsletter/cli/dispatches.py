@@ -24,6 +24,7 @@ from newsletter.delivery.aftermath import POLICY
 from newsletter.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import tzinfo
 
 _COUNTS = ("accepted", "rejected", "failed", "skipped", "uncertain", "pending")
@@ -66,8 +67,7 @@ def status_(
             told = {name: engaged.to_dict()[name] for name in ("opens", "clicks")} if engaged else {}
             output.document({**report_document(standing), **told})
         else:
-            report_table(standing, session.zone)
-            _say_engagement(engaged)
+            report_table(standing, session.zone, engaged)
         return
     after = parse_since(since, datetime.now(UTC), session.zone) if since else None
     every = [
@@ -115,11 +115,11 @@ def cancel_(session: Session, dispatch: str, *, yes: bool) -> None:
     output.say(f"cancelled: {dispatch}")
 
 
-def _say_engagement(found: Engagement | None) -> None:
+def _engagement_rows(found: Engagement | None) -> Iterator[tuple[str, str]]:
     for verb, reach in (("opened", found.opens), ("clicked", found.clicks)) if found else ():
         unknown = f", {reach.anonymous:,} times by nobody knows whom" if reach.anonymous else ""
         machines = f"{reach.machines:,} more by machines only"
-        output.say(f"{verb} by {output.plural(reach.people, 'subscriber')}, {machines}{unknown}")
+        yield verb, f"by {output.plural(reach.people, 'subscriber')}, {machines}{unknown}"
 
 
 def report_document(standing: Status) -> dict[str, object]:
@@ -138,8 +138,8 @@ def report_document(standing: Status) -> dict[str, object]:
     }
 
 
-def report_table(standing: Status, zone: tzinfo) -> None:
-    """How a dispatch stands, in lines."""
+def report_table(standing: Status, zone: tzinfo, engaged: Engagement | None = None) -> None:
+    """How a dispatch stands, in lines, and who opened and clicked where that is known."""
     excluded = ", ".join(f"{count:,} {reason}" for reason, count in sorted(standing.excluded.items()))
     counts = [(name, f"{getattr(standing, name):,}") for name in _COUNTS if getattr(standing, name)]
     events = ", ".join(f"{count:,} {kind}" for kind, count in standing.events.items())
@@ -158,6 +158,7 @@ def report_table(standing: Status, zone: tzinfo) -> None:
             *([("next at", local_time(standing.next_at, zone))] if standing.next_at else []),
             *([("halted", standing.halted)] if standing.halted else []),
             *([("since then", events)] if events else []),
+            *_engagement_rows(engaged),
         ],
     )
     if refused := standing.events.get(POLICY):

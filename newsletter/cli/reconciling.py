@@ -89,6 +89,9 @@ def reconcile(
         raise UsageError(
             "`all` leaves nobody for another option", hint="give one option with `all`, or name everybody"
         )
+    for name in (*accepted, *failed, *again):
+        if name.startswith("-"):
+            raise UsageError(f"`{name}` names nobody", hint="name an address or a delivery id, or say `all`")
     settled = sum(settle_by(session.engine, dispatch, each) for each in evidence)
     for state, who in ((DeliveryState.ACCEPTED, accepted), (DeliveryState.FAILED, failed)):
         if who:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import webbrowser
 
 import click
@@ -17,6 +18,7 @@ from newsletter.studio.access import SHORTEST_TOKEN
 from newsletter.web import Patience, trusting
 from newsletter.web import serve as run_server
 from newsletter.web.guard import LOOPBACK
+from newsletter.web.watching import JsonLines
 
 #: How long a reader's request may take once the service is told to stop, in seconds: a write may wait.
 GRACE = 20
@@ -111,6 +113,9 @@ def serve(session: Session, host: str, port: int) -> None:
 
     web = session.publication.settings.web
     patience = Patience(connections=web.connections, trusts=trusting(web.trusted_proxies), grace=GRACE)
+    if web.log == "json":
+        for handler in logging.getLogger().handlers:
+            handler.setFormatter(JsonLines())
     with postman(Desk(session.publication, session.engine)) as call:
         app = create_app(session.publication, session.engine, hosts=[host], call_postman=call)
         run_server(app, host=host, port=port, patience=patience, on_ready=ready)

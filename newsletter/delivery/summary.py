@@ -125,9 +125,10 @@ def as_document(summary: Summary) -> str:
 def as_markdown(summary: Summary, zone: tzinfo) -> str:
     """The report as Markdown, with the times in *zone*."""
     standing = summary.standing
+    people = "recipient" if standing.recipients == 1 else "recipients"
     lines = [f"# Dispatch {standing.dispatch}", ""]
     lines += [
-        f"{standing.audience}, {standing.recipients:,} recipients by {standing.provider}: {standing.state}."
+        f"{standing.audience}, {standing.recipients:,} {people} by {standing.provider}: {standing.state}."
     ]
     lines += [f"Halted: {_cell(standing.halted)}"] if standing.halted else []
     outcomes = [

@@ -35,7 +35,8 @@ def open_source(path: Path) -> Iterator[Letter]:
         UsageError: there is nothing, or it is none of these.
     """
     if str(path) == "-":
-        return iter([Letter(sys.stdin.buffer.read(LONGEST))])
+        said = sys.stdin.buffer.read(LONGEST)
+        return iter([Letter(said)] if said.strip() else [])
     if (path / "new").is_dir():
         return _maildir(path)
     if path.is_dir():
@@ -86,6 +87,8 @@ def _file(path: Path) -> Iterator[Letter]:
     try:
         with path.open("rb") as file:
             first = file.readline(LONGEST)
+            if not first:
+                return  # a mailbox that was emptied
             if not first.startswith(b"From "):
                 yield Letter(first + file.read(LONGEST))
                 return

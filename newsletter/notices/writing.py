@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -87,11 +88,19 @@ def notice_envelope(publication: PublicationSettings, kind: NoticeKind) -> Envel
 
 
 def moment(at: datetime, language: str) -> str:
-    """The day and the minute of *at* in its own time zone, as one writes them in *language*."""
+    """The day and the minute of *at* in its own time zone, named, as one writes them in *language*."""
     locale = locale_of(language)
     pattern = str(get_datetime_format("long", locale=locale)).replace("'", "")
     day, hour = format_date(at, "long", locale=locale), format_time(at, "short", locale=locale)
-    return pattern.replace("{1}", day).replace("{0}", hour)
+    return pattern.replace("{1}", day).replace("{0}", f"{hour} {_offset(at)}")
+
+
+def _offset(at: datetime) -> str:
+    """How far a clock is from UTC, in letters that every language here knows: ``UTC+5:30``."""
+    minutes = int((at.utcoffset() or timedelta()).total_seconds()) // 60
+    hours, rest = divmod(abs(minutes), 60)
+    far = f"{hours}:{rest:02}" if rest else f"{hours}"
+    return f"UTC{'−' if minutes < 0 else '+'}{far}" if minutes else "UTC"
 
 
 def _context(matter: Matter, publication: PublicationSettings) -> dict[str, Any]:

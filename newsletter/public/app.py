@@ -151,7 +151,9 @@ def _doors(app: FastAPI, desk: Desk, metrics: Metrics | None, hosts: Collection[
     )
     every, posts = Buckets.of(web.rate), Buckets.of(web.post_rate)
     if every is not None or posts is not None:
-        app.add_middleware(Rates, every=every, posts=posts, never=partial(_must_pass, desk))
+        app.add_middleware(
+            Rates, every=every, posts=posts, headers={**HEADERS, **tls}, never=partial(_must_pass, desk)
+        )
     app.add_middleware(Proxies, trusted=web.trusted_proxies)
     log = Log(web.log, web.log_clients).write if web.log != "off" else None
     app.add_middleware(Watch, log=log, metrics=metrics)

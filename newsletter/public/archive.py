@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache, partial
 from math import ceil
 from typing import TYPE_CHECKING
@@ -11,8 +12,9 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse, Response
 from markupsafe import Markup
 
+from newsletter.catalogues import choose
 from newsletter.public.feed import ATOM_TYPE, XML_TYPE, atom, robots, sitemap
-from newsletter.public.heads import Head, picture_of
+from newsletter.public.heads import INDEXED, Head, picture_of
 from newsletter.public.search import LONGEST_QUERY, Search
 from newsletter.public.shelf import Published, Shelf
 from newsletter.public.web_version import web_version
@@ -33,8 +35,8 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'none'; img-src 'self' https: http: data:; font-src https: data:; "
     "style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
-#: These pages are made to be found; all others tell robots to forget them.
-INDEXED = {"x-robots-tag": "all"}
+#: Behind this, an issue of the archive has a line with the ways on, for who was led here by a search.
+_BODY = re.compile(r"<body\b[^>]*>")
 ISSUE_HEADERS = {**INDEXED, "content-security-policy": CONTENT_SECURITY_POLICY}
 
 
@@ -147,7 +149,9 @@ class _Archive:
 
     def sitemap(self) -> Kept:
         entries = self._shelf.entries()
-        return Kept(sitemap(self._settings, entries).encode(), XML_TYPE, _newest(entries))
+        signup = self._desk.publication.settings.signup.enabled
+        text = sitemap(self._settings, entries, signup=signup)
+        return Kept(text.encode(), XML_TYPE, _newest(entries))
 
     def _made(self, slug: str, published: Published) -> Kept:
         version = self._shelf.version(published.dispatch)
@@ -164,7 +168,9 @@ class _Archive:
             language=version.language,
             published=published.first,
         )
-        return Kept(head.put_into(version.html).encode(), modified=published.last)
+        bar = self._desk.pages.render("issue_bar", {}, choose(version.language))
+        html = _BODY.sub(lambda tag: f"{tag[0]}{bar}", version.html, count=1)
+        return Kept(head.put_into(html).encode(), modified=published.last)
 
     def _head(self, path: str, page: int = 1) -> Head:
         settings = self._settings

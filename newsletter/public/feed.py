@@ -68,10 +68,17 @@ def _entry(settings: PublicationSettings, entry: Entry) -> str:
     )
 
 
-def sitemap(settings: PublicationSettings, entries: Sequence[Entry]) -> str:
-    """The pages that search engines should know (https://www.sitemaps.org/protocol.html)."""
+def sitemap(settings: PublicationSettings, entries: Sequence[Entry], *, signup: bool) -> str:
+    """The pages that search engines should know (https://www.sitemaps.org/protocol.html).
+
+    Args:
+        settings: whose they are.
+        entries: the issues of the archive.
+        signup: whether there is a page for joining.
+    """
     newest = max((each.published.last for each in entries), default=None)
     pages = [(f"{settings.url}/", newest), (f"{settings.url}/issues/", newest)]
+    pages += [(f"{settings.url}/subscribe", None)] if signup else []
     pages += [(f"{settings.url}/issues/{quote(each.slug)}", each.published.last) for each in entries]
     lines = [
         '<?xml version="1.0" encoding="utf-8"?>',

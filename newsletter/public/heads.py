@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 _IMAGE = re.compile(r"<img\b[^>]*>", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r'\b(src|width|alt)="([^"]*)"')
+#: Of pages that are made to be found; all others tell robots to forget them.
+INDEXED = {"x-robots-tag": "all"}
 #: A picture that is narrower is an icon or a portrait, and no picture of the issue; in pixels.
 NARROWEST = 200
 _DESCRIBED = 300

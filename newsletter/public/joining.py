@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import JSONResponse, Response
+from markupsafe import Markup
 
 from newsletter.catalogues import phrase
 from newsletter.notices import CONSENT, NoticeKind, enqueue
 from newsletter.public.gate import TRAP, Gate, Pass, Visitor
+from newsletter.public.heads import INDEXED, Head
 from subscribers import AddressError, Consent, ConsentKind, FieldError, writing
 from subscribers.joining import Standing, sign_up, sign_up_entry
 
@@ -76,8 +78,10 @@ def joining(desk: Desk) -> APIRouter:
 
     @router.api_route("/subscribe", methods=["GET", "HEAD"], dependencies=[Depends(enabled)])
     def ask() -> Response:
-        """Show the form."""
-        return _page(desk, gate, Form({}, (), Visitor("", ""), wants_json=False))
+        """Show the form, which search engines may find."""
+        response = _page(desk, gate, Form({}, (), Visitor("", ""), wants_json=False))
+        response.headers.update(INDEXED)
+        return response
 
     @router.post("/subscribe", dependencies=[Depends(enabled)])
     def subscribe(form: SentForm) -> Response:
@@ -196,6 +200,13 @@ def _page(desk: Desk, gate: Gate, form: Form, problem: str = "", status: int = H
         consent=consent_text(desk),
         token=gate.form_token(),
         trap=TRAP,
+        head=Markup(_head(desk).html()),  # noqa: S704 - escaped there
     )
     response.headers["content-security-policy"] = CONTENT_SECURITY_POLICY
     return response
+
+
+def _head(desk: Desk) -> Head:
+    settings = desk.publication.settings.publication
+    url, language = settings.url, desk.pages.language()
+    return Head(f"{url}/subscribe", settings.name, settings.name, f"{url}/feed.xml", language=language)

@@ -21,15 +21,16 @@ class WebVersion:
 def web_version(edition: Edition, url: str, web: str = "") -> WebVersion:
     """Fill the slots of *edition* for nobody in particular.
 
-    A value without default shows as nothing, a condition on a subscriber does not hold, the links that
-    belong to one subscriber lead to the front page, and attached images are loaded from the web.
+    A value without default shows as nothing, a condition on a subscriber does not hold, attached images
+    are loaded from the web, and the links of one subscriber lead to where a reader has theirs mailed.
 
     Args:
         edition: as it was frozen.
         url: where readers reach the publication, without a slash at the end.
         web: the address of this version, if it is not the one in the archive.
     """
-    links = {"unsubscribe": f"{url}/", "preferences": f"{url}/", "web": web or f"{url}/issues/{edition.slug}"}
+    lost = f"{url}/preferences"
+    links = {"unsubscribe": lost, "preferences": lost, "web": web or f"{url}/issues/{edition.slug}"}
     values = Evaluator(edition).values({}, links, missing="")
 
     def filled(text: str, context: Context) -> str:

@@ -13,7 +13,7 @@ from newsletter.web.asgi import SAFE, answer
 from newsletter.web.proxies import network_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from newsletter.web.asgi import App, Receive, Scope, Send
 
@@ -73,6 +73,7 @@ class Rates:
         app: the application behind it.
         every: for all requests of a client network; None for no limit.
         posts: for those that may change something, besides.
+        headers: of the answer, beside when to come again.
         never: whether a request must be answered all the same; asked only when a bucket is empty.
         clock: seconds that only grow.
     """
@@ -83,12 +84,14 @@ class Rates:
         *,
         every: Buckets | None,
         posts: Buckets | None,
+        headers: Mapping[str, str] | None = None,
         never: Callable[[Scope], bool] = lambda _: False,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._app = app
         self._every, self._posts = every, posts
         self._never = never
+        self._headers = headers or {}
         self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -98,7 +101,7 @@ class Rates:
             wait = self._wait(scope)
         if wait and not self._never(scope):
             text = "There were too many requests from your network. Please try again in a moment.\n"
-            await answer(send, 429, text, {"retry-after": str(ceil(wait))})
+            await answer(send, 429, text, {**self._headers, "retry-after": str(ceil(wait))})
             return
         await self._app(scope, receive, send)
 

@@ -75,6 +75,21 @@ class Log:
         self.stream.flush()
 
 
+class JsonLines(logging.Formatter):
+    """What is told beside requests as JSON, too, so that a program can read every line of the log."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line with ``at``, ``level``, ``from`` (a name of the program's parts) and ``text``."""
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        told = {
+            "at": at,
+            "level": record.levelname.lower(),
+            "from": record.name,
+            "text": super().format(record),
+        }
+        return json.dumps(told, ensure_ascii=False)
+
+
 class Watch:
     """ASGI middleware, the outermost: tells of each request, and answers when the application fails.
 

@@ -408,6 +408,9 @@ def test_recipients_in_doubt_are_named_and_settled_by_hand(letter: Letter) -> No
     ).json
     assert (after["accepted"], after["failed"], after["uncertain"]) == (1, 1, 0)
     assert len(server.messages) == 2
+    slipped = letter.run("reconcile", "plain-1", "--accepted", "--json")
+    assert (slipped.code, "`--json` names nobody" in slipped.err) == (2, True)
+    assert "newsletter reconcile --help" in letter.run("reconcile", "plain-1", "--accepted").err
     again = letter.ok("reconcile", "plain-1", "--retry-failed", "--json").json
     assert (again["accepted"], again["failed"], again["pending"]) == (1, 0, 1)
 

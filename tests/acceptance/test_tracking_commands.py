@@ -45,6 +45,7 @@ def test_only_who_agreed_is_tracked_and_the_plan_says_what(letter: Letter) -> No
     assert marked(letter) == {"ann@example.com"}
     assert "opens and 1 link\n" in done.err, "the same in HTML and text is one"
     assert letter.ok("status", "plain-1", "--json").json["opens"] == {"people": 0, "machines": 0}
+    assert "by 0 subscribers, 0 more by machines only" in letter.ok("status", "plain-1").out
     assert letter.ok("report", "plain-1", "--format", "json").json["engagement"]["links"][0] == {
         "place": 1,
         "url": "https://example.com/there",

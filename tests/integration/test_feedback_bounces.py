@@ -265,6 +265,12 @@ class TestSources:
 
         assert reader(handed_over).read(open_source(path)).effects == {"bounced": 1}
 
+    def test_an_empty_mailbox_has_no_message(self, handed_over: Engine, tmp_path: Path) -> None:
+        path = tmp_path / "emptied"
+        path.touch()
+
+        assert list(open_source(path)) == []
+
     def test_what_is_no_source_is_told(self, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="no Maildir"):
             open_source(tmp_path)

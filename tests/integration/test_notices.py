@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from threading import Event
+from zoneinfo import ZoneInfo
 
 import pytest
 from fakes.sendgrid import KEY, sendgrid
@@ -20,6 +22,7 @@ from newsletter.notices.handing_over import Desk
 from newsletter.notices.postman import postman
 from newsletter.notices.queue import LEASE, claim, count_notices
 from newsletter.notices.tables import NOTICE
+from newsletter.notices.writing import moment
 from newsletter.providers import Outcome, Verdict
 from newsletter.providers.sendgrid import SendgridProvider
 from newsletter.providers.smtp import SmtpProvider
@@ -288,6 +291,20 @@ def test_the_mail_of_a_notice_belongs_to_no_list_and_wants_no_answer(quick):
     assert not {"List-Unsubscribe", "List-Id", "Precedence"} & set(mail.keys())
     assert [part.get_content_type() for part in mail.iter_parts()] == ["text/plain", "text/html"]
     assert "1 Example Street" in mail.get_body(("plain",)).get_content()
+
+
+@pytest.mark.parametrize(
+    ("language", "zone", "said"),
+    [
+        ("en", "UTC", "April 11, 2026, 12:00\u202fPM UTC"),
+        ("de", "Europe/Berlin", "11. April 2026, 14:00 UTC+2"),
+        ("fr", "America/New_York", "11 avril 2026, 08:00 UTC\N{MINUS SIGN}4"),
+        ("zh", "Asia/Kolkata", "2026年4月11日 17:30 UTC+5:30"),
+    ],
+)
+def test_a_moment_says_in_which_zone_it_is(language, zone, said):
+    """A reader elsewhere would come hours too late to a link that is over."""
+    assert moment(datetime(2026, 4, 11, 12, tzinfo=UTC).astimezone(ZoneInfo(zone)), language) == said
 
 
 def test_a_pending_reader_who_asks_for_their_link_gets_what_they_need(service):

@@ -111,13 +111,22 @@ def test_the_web_version_is_for_nobody_in_particular(client, engine, edition):
     assert edition.nonce not in page
 
 
+def test_an_issue_on_the_web_leads_on_to_the_archive_and_to_joining(client, engine, edition):
+    """Whoever was led here by a search or a friend has no mail with links in it."""
+    dispatch(engine, edition)
+    bar = client.get("/issues/swallow").text.partition("<nav")[2].partition("</nav>")[0]
+
+    for place in ("/", "/issues/", "/subscribe"):
+        assert f'href="{place}"' in bar
+
+
 def test_the_web_version_has_no_link_of_one_subscriber(client, engine, edition):
     dispatch(engine, edition)
     page = client.get("/issues/swallow").text
 
     assert "/unsubscribe/" not in page
     assert "/preferences/" not in page
-    assert f'href="{URL}/"' in page
+    assert f'href="{URL}/preferences"' in page, "where a reader has theirs mailed"
     assert f'href="{URL}/issues/swallow"' in page
 
 

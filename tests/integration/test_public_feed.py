@@ -98,9 +98,17 @@ def test_the_sitemap_names_every_page_for_everybody(client, issues):
     assert {each.findtext(f"{MAPS}loc"): each.findtext(f"{MAPS}lastmod") for each in urls} == {
         f"{URL}/": "2026-04-12T09:30:00Z",
         f"{URL}/issues/": "2026-04-12T09:30:00Z",
+        f"{URL}/subscribe": None,
         f"{URL}/issues/swallow": "2026-04-12T09:30:00Z",
         f"{URL}/issues/thaw": "2026-04-11T08:00:00Z",
     }
+
+
+def test_where_nobody_can_sign_up_the_sitemap_names_no_page_for_it(tmp_path, engine):
+    said = {"name": "Notes", "from": "Field Notes <notes@example.com>", "url": URL}
+    closed = Publication(tmp_path, Settings(publication=said, signup={"enabled": False}))
+
+    assert "/subscribe" not in WebClient(create_app(closed, engine)).get("/sitemap.xml").text
 
 
 def test_robots_learn_of_the_sitemap_and_of_no_readers_page(client):

@@ -21,9 +21,12 @@ PUBLIC = {
     "/feed.xml",
     "/sitemap.xml",
     "/robots.txt",
+    "/subscribe.js",
     "/assets/{digest}/{name}",
     "/media/{name}",
 }
+#: What search engines may find though it is made anew for everybody, and so kept by no cache.
+INDEXED = {"/subscribe"}
 ALWAYS = {
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
@@ -95,7 +98,8 @@ def test_only_what_everybody_may_see_is_kept_by_caches_or_found_by_robots(servic
             assert answer.headers["cache-control"].startswith("public") or answer.status_code == 404
         else:
             assert answer.headers["cache-control"] == "no-store", route.path
-            assert answer.headers["x-robots-tag"] == "noindex, nofollow", route.path
+            found = "all" if route.path in INDEXED else "noindex, nofollow"
+            assert answer.headers["x-robots-tag"] == found, route.path
             assert "content-encoding" not in answer.headers, route.path
             assert "etag" not in answer.headers, route.path
 
@@ -205,6 +209,8 @@ def test_a_flood_of_one_network_is_slowed_down_but_no_wish_is_refused(tmp_path, 
     assert statuses == [404] * 10 + [429] * 2
     refused = client.get("/", headers=far)
     assert (refused.status_code, refused.headers["retry-after"].isdigit()) == (429, True)
+    assert refused.headers["cache-control"] == "no-store"
+    assert refused.headers["referrer-policy"] == "no-referrer"
     assert client.post(wish, headers=far, data={"List-Unsubscribe": "One-Click"}).status_code == 200
     assert client.post("/webhooks/sendgrid", headers=far).status_code != 429
     assert client.get("/", headers={"x-forwarded-for": "203.0.113.8"}).status_code == 200

@@ -313,6 +313,15 @@ def test_the_address_of_a_page_may_say_its_language(quick):
     assert page.headers["vary"] == "Accept-Language"
 
 
+def test_search_engines_may_find_the_form_and_none_of_its_answers(quick):
+    page = quick.client.get("/subscribe?lang=fr")
+    answer = quick.client.post("/subscribe", data={"email": "nobody"})
+
+    assert page.headers["x-robots-tag"] == "all"
+    assert '<link rel="canonical" href="https://notes.example.com/subscribe">' in page.text
+    assert answer.headers["x-robots-tag"] == "noindex, nofollow"
+
+
 @pytest.mark.parametrize("path", ["/subscribe", "/preferences"])
 def test_the_answer_to_a_form_is_in_the_language_of_the_form(quick, path):
     page = quick.client.get(f"{path}?lang=zh", headers={"accept-language": "de"}).text

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from webclient import WebClient
 
 from newsletter.web.metrics import Metrics
-from newsletter.web.watching import Log, Watch
+from newsletter.web.watching import JsonLines, Log, Watch
 
 TOKEN = "vVekPFtCK-XDvPgdinEcxA.q-Prjvf92sK2coY0nkoWZw"
 
@@ -97,3 +97,17 @@ def test_numbers_are_in_the_format_of_prometheus():
     assert "newsletter_http_requests_in_flight 0" in text
     buckets = [int(line.rpartition(" ")[2]) for line in text.splitlines() if "_bucket{" in line]
     assert buckets == sorted(buckets)
+
+
+def test_a_warning_is_one_line_of_json_too():
+    record = logging.LogRecord(
+        "newsletter.public.hooks", logging.WARNING, "", 0, "%s\n“twice”", ("once",), None
+    )
+    line = JsonLines().format(record)
+
+    assert "\n" not in line
+    assert {name: json.loads(line)[name] for name in ("level", "from", "text")} == {
+        "level": "warning",
+        "from": "newsletter.public.hooks",
+        "text": "once\n“twice”",
+    }
