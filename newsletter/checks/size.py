@@ -91,7 +91,7 @@ def clipped(subject: Subject) -> Iterator[Finding]:
         return
     size = len(largest_html(subject.edition).encode())
     if size >= min(CLIP_WARNS, limit):
-        heavy = ", ".join(f"“{name}” {weight / 1024:.0f} KB" for name, weight in section_weights(subject)[:3])
+        heavy = ", ".join(f"“{name}” {weight / 1024:.0f} KB" for name, weight in _heaviest(subject)[:3])
         yield subject.finding(
             GMAIL_CLIP,
             f"the HTML has up to {size:,} bytes; Gmail cuts messages off from about {limit:,} bytes",
@@ -102,16 +102,10 @@ def clipped(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def section_weights(subject: Subject) -> list[tuple[str, int]]:
-    """The title and the bytes of HTML of each section, from its heading to the next, the heaviest first."""
-    html = subject.edition.html
-    starts = [each for each in subject.elements if each.name == "h2"]
-    ends = [*(each.start for each in starts[1:]), len(html)][: len(starts)]
-    weights = [
-        (subject.text(each), len(html[each.start : end].encode()))
-        for each, end in zip(starts, ends, strict=True)
-    ]
-    return sorted(weights, key=lambda section: -section[1])
+def _heaviest(subject: Subject) -> list[tuple[str, int]]:
+    """The title and the bytes of HTML of each section, the heaviest first."""
+    sections = [(each.title, each.size) for each in subject.weights if each.line is not None]
+    return sorted(sections, key=lambda section: -section[1])
 
 
 def attachment_weight(subject: Subject) -> Iterator[Finding]:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from newsletter.checks.finding import Finding
 from newsletter.config.checks import ChecksSettings
-from newsletter.editions import Place, element_places, inner_text, read_elements
+from newsletter.editions import Place, element_places, inner_text, read_elements, weigh
 
 if TYPE_CHECKING:
     from newsletter.checks.finding import Severity
     from newsletter.checks.rule import Rule
-    from newsletter.config import PublicationSettings
-    from newsletter.editions import Edition, Element, Image, Theme
+    from newsletter.config import PublicationSettings, Settings
+    from newsletter.editions import Edition, Element, Image, Pressed, Theme, Weight
     from newsletter.issues import Document, Issue
 
 
@@ -34,6 +34,20 @@ class Subject:
     images: tuple[Image, ...] = ()
     provider: str = ""
 
+    @classmethod
+    def of(cls, pressed: Pressed, settings: Settings) -> Subject:
+        """An issue that was read and compiled, with all settings of its publication."""
+        return cls(
+            pressed.issue,
+            pressed.document,
+            pressed.edition,
+            settings.publication,
+            pressed.theme,
+            settings.checks,
+            pressed.images,
+            settings.delivery.provider,
+        )
+
     @property
     def file(self) -> str:
         """The issue's file, for findings."""
@@ -50,6 +64,11 @@ class Subject:
         if self.theme is None:
             return (Place(),) * len(self.elements)
         return element_places(self.edition, self.issue, self.theme, self.publication)
+
+    @cached_property
+    def weights(self) -> tuple[Weight, ...]:
+        """What the HTML is made of, and how heavy each part is."""
+        return weigh(self.edition.html, self.document, self.elements, self.places)
 
     def text(self, element: Element) -> str:
         """What *element* says."""

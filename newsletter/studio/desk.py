@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from newsletter.checks import check_pressed
-from newsletter.editions import with_web_images
+from newsletter.editions import render, with_web_images
 from newsletter.errors import NewsletterError
 from newsletter.review import Comment, Review, anchored, read_review
 from newsletter.studio.access import EVERYTHING, Grant
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from newsletter.checks import Finding
     from newsletter.config import PublicationSettings
     from newsletter.studio.readers import Reader, Readers
     from newsletter.studio.trouble import Trouble
@@ -87,7 +85,6 @@ class Desk:
         self.versions = Versions(workbench, engine)
         self._engine = engine
         self._clock = clock
-        self._found: dict[str, list[Finding]] = {}
 
     @property
     def publication(self) -> PublicationSettings:
@@ -128,9 +125,9 @@ class Desk:
         """What the reader of *look* gets of an issue; None if it never compiled."""
         return self._prove(draft, self.reader(look.reader, grant))
 
-    def framed(self, draft: Draft, proof: Proof) -> str:
-        """The HTML of *proof* with the lines that it came from, and with images as the studio has them."""
-        html = draft.marked.spliced(proof.message.values) if draft.marked else proof.html
+    def framed(self, draft: Draft, proof: Proof, *, lines: bool) -> str:
+        """The HTML of *proof* with images as the studio has them, and with the *lines* that it came from."""
+        html = render(draft.pieces, proof.message.values) if lines else proof.html
         return self.with_own_images(html, proof)
 
     def with_own_images(self, html: str, proof: Proof) -> str:
@@ -156,21 +153,6 @@ class Desk:
         pressed = draft.pressed
         return prove(pressed.edition, pressed.contents(), self.publication, reader, self._clock())
 
-    def findings(self, draft: Draft) -> list[Finding]:
-        """What the checks find, worked out once for each version of the issue."""
-        pressed = draft.pressed
-        if pressed is None:
-            return []
-        key = f"{draft.sheet.path} {draft.version}"
-        if key not in self._found:
-            self._found = {
-                each: found
-                for each, found in self._found.items()
-                if not each.startswith(f"{draft.sheet.path} ")
-            }
-            self._found[key] = check_pressed(pressed, self.workbench.publication.settings)
-        return self._found[key]
-
     def review(self, draft: Draft) -> tuple[Review, str]:
         """What was said of an issue; if that cannot be read, nothing, and why."""
         try:
@@ -193,7 +175,7 @@ class Desk:
             "draft": draft,
             "digest": draft.pressed.edition.digest if draft.pressed else "",
             "proof": self._prove(draft, reader),
-            "findings": self.findings(draft),
+            "findings": draft.findings,
             "look": look,
             "views": View,
             "modes": Mode,

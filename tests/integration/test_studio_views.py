@@ -190,7 +190,8 @@ def test_every_mode_has_its_frame_and_says_how_true_it_is(client, mode):
 
 
 def test_elements_of_the_frame_bear_their_lines(client):
-    assert re.search(r'data-line="25"[^>]*>It came early', client.get("/issues/swallow/frame").text)
+    assert re.search(r'data-line="25"[^>]*>It came early', client.get("/issues/swallow/frame?lines=on").text)
+    assert "data-line" not in client.get("/issues/swallow/frame").text
 
 
 # --- changes ------------------------------------------------------------------------------------
