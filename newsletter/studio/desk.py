@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from newsletter.checks import INBOXES
 from newsletter.editions import render, with_web_images
 from newsletter.errors import NewsletterError
 from newsletter.review import Comment, Review, anchored, read_review
@@ -13,7 +14,6 @@ from newsletter.studio.audience import count_seen, segment_names
 from newsletter.studio.differences import compare
 from newsletter.studio.editing import Editor
 from newsletter.studio.frames import SANDBOX
-from newsletter.studio.inbox import CLIENTS
 from newsletter.studio.look import PHONE_WIDTH, WIDTHS, Look, View
 from newsletter.studio.modes import Mode
 from newsletter.studio.proof import CLIP, CLIP_BEGINS, CLIP_NEARS, Proof, prove
@@ -187,7 +187,7 @@ class Desk:
             "found": self.readers.search(look.find) if grant.everything else [],
             "sender": {"name": name, "address": address},
             "limits": {"clip": CLIP, "begins": CLIP_BEGINS, "nears": CLIP_NEARS},
-            "clients": CLIENTS,
+            "clients": INBOXES,
             "source": source,
             "editor": self.editor,
             "grant": grant,
