@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from newsletter.checks import INBOXES
+from newsletter.checks import CLIP, CLIP_WARNS, INBOXES
 from newsletter.editions import render, with_web_images
 from newsletter.errors import NewsletterError
 from newsletter.review import Comment, Review, anchored, read_review
@@ -16,7 +16,7 @@ from newsletter.studio.editing import Editor
 from newsletter.studio.frames import SANDBOX
 from newsletter.studio.look import PHONE_WIDTH, WIDTHS, Look, View
 from newsletter.studio.modes import Mode
-from newsletter.studio.proof import CLIP, CLIP_BEGINS, CLIP_NEARS, Proof, prove
+from newsletter.studio.proof import Proof, prove
 from newsletter.studio.readers import MADE_UP, sender
 from newsletter.studio.trouble import explain
 from newsletter.studio.versions import Versions
@@ -110,7 +110,7 @@ class Desk:
             sheet,
             draft.trouble,
             proof.words if proof else 0,
-            proof.weight if proof else 0,
+            proof.weight + draft.subject.tracking_bytes if proof and draft.subject else 0,
             review.approval(digest) is not None and not draft.trouble,
             len(review.open),
         )
@@ -186,7 +186,7 @@ class Desk:
             "made_up": MADE_UP,
             "found": self.readers.search(look.find) if grant.everything else [],
             "sender": {"name": name, "address": address},
-            "limits": {"clip": CLIP, "begins": CLIP_BEGINS, "nears": CLIP_NEARS},
+            "limits": _limits(self.workbench.publication.settings.checks.html_bytes),
             "clients": INBOXES,
             "source": source,
             "editor": self.editor,
@@ -239,6 +239,11 @@ class Desk:
             "of_subject": compare(before.subject, after.subject),
             "of_preheader": compare(before.preheader, after.preheader),
         }
+
+
+def _limits(begins: int) -> dict[str, int]:
+    """Where Gmail cuts a mail off: when the checks warn, from where it *begins*, and at the latest."""
+    return {"nears": min(CLIP_WARNS, begins), "begins": begins, "clip": max(CLIP, begins)}
 
 
 def _holds(sheet: Sheet, words: Sequence[str]) -> bool:

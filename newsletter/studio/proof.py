@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from newsletter.editions import Edition
     from newsletter.studio.readers import Reader
 
-#: Gmail cuts a message off; the lowest measured cut was at 99,507 bytes of HTML, the usual figure is 102,400.
-CLIP, CLIP_BEGINS, CLIP_NEARS = 102_400, 99_500, 80_000
 #: What stands where a value is missing.
 BLANK = "[no value]"
 
@@ -86,7 +84,7 @@ class Proof:
 
     @property
     def weight(self) -> int:
-        """The size of the HTML in bytes, which decides whether Gmail cuts it off."""
+        """The size of the HTML in bytes, which decides whether Gmail cuts it off; tracking comes on top."""
         return len(self.html.encode())
 
     @property
