@@ -83,7 +83,7 @@ class Desk:
         self.workbench = workbench
         self.readers = readers
         self.versions = Versions(workbench, engine)
-        self._engine = engine
+        self.engine = engine
         self._clock = clock
 
     @property
@@ -203,7 +203,7 @@ class Desk:
         if draft.pressed is None:
             return {}
         if look.view is View.READERS:
-            engine = self._engine if grant.everything else None
+            engine = self.engine if grant.everything else None
             return {
                 "seen": count_seen(engine, draft.pressed, look.among),
                 "segments": segment_names(engine),

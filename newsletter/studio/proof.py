@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from newsletter.editions import Context, Evaluator, MissingValue, render, split
-from newsletter.messages import Composer, Envelope, Message, Recipient
+from newsletter.messages import Composer, Envelope, Message, Recipient, example_links
 from newsletter.studio.inbox import snippet
 
 if TYPE_CHECKING:
@@ -118,11 +118,7 @@ def prove(
         timestamp: its date, in seconds since the epoch.
     """
     composer = Composer(edition, Envelope.of(publication, edition.slug), images)
-    links = {
-        "unsubscribe": f"{publication.url}/unsubscribe/example",
-        "preferences": f"{publication.url}/preferences/example",
-        "web": f"{publication.url}/issues/{edition.slug}",
-    }
+    links = example_links(publication.url, edition.slug)
     recipient = Recipient(reader.email, reader.name, reader.fields, links)
     delivery_id = f"proof-{edition.digest[:16]}"
     try:
