@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,16 @@ def test_every_room_has_a_row() -> None:
     }
 
     assert rooms <= RANK.keys()
+
+
+def test_the_map_of_the_contributors_is_this_one() -> None:
+    """CONTRIBUTING.md draws the rooms in their rows, from the top down."""
+    map_ = (
+        (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("| rooms |")[2].partition("\n\n")[0]
+    )
+    rows = [set(re.findall(r"`(\w+)`", line.split("|")[1])) for line in map_.splitlines()[2:]]
+
+    assert rows == [row - {"__main__"} for row in reversed(ROWS) if row != {"__main__"}]
 
 
 def test_no_module_is_a_drawer_for_anything() -> None:

@@ -196,3 +196,10 @@ def test_links_between_documents_lead_somewhere() -> None:
     ]
 
     assert broken == []
+
+
+def test_the_readme_leads_to_every_page_once() -> None:
+    """The list at the end of the README is the one index of the docs."""
+    listed = re.findall(r"\(docs/(\w+\.md)\)", README.partition("## Read on")[2])
+
+    assert sorted(listed) == sorted(path.name for path in (ROOT / "docs").glob("*.md"))

@@ -55,15 +55,10 @@ def check_edition(
     Raises:
         ConfigError: the settings name a rule or a mail program that does not exist.
     """
-    settings = settings or ChecksSettings()
-    _refuse_unknown(settings)
-    subject = Subject(issue, document, edition, publication, theme, settings, images, provider)
-    found = [finding for look in (*LOOKS, *more) for finding in look(subject)]
-    kept = without_waived(subject, found, RULES, ASKING)
-    return sorted(
-        dict.fromkeys(_set(kept, settings)),
-        key=lambda finding: (_ORDER.index(finding.severity), finding.line or 0, finding.rule),
+    subject = Subject(
+        issue, document, edition, publication, theme, settings or ChecksSettings(), images, provider
     )
+    return check_subject(subject, more)
 
 
 def check_pressed(pressed: Pressed, settings: Settings, more: Iterable[Look] = ()) -> list[Finding]:
@@ -72,16 +67,22 @@ def check_pressed(pressed: Pressed, settings: Settings, more: Iterable[Look] = (
     Raises:
         ConfigError: as `check_edition`.
     """
-    return check_edition(
-        pressed.issue,
-        pressed.document,
-        pressed.edition,
-        settings.publication,
-        pressed.theme,
-        settings=settings.checks,
-        images=pressed.images,
-        provider=settings.delivery.provider,
-        more=more,
+    return check_subject(Subject.of(pressed, settings), more)
+
+
+def check_subject(subject: Subject, more: Iterable[Look] = ()) -> list[Finding]:
+    """What every rule finds in *subject*, the worst first.
+
+    Raises:
+        ConfigError: as `check_edition`.
+    """
+    settings = subject.settings
+    _refuse_unknown(settings)
+    found = [finding for look in (*LOOKS, *more) for finding in look(subject)]
+    kept = without_waived(subject, found, RULES, ASKING)
+    return sorted(
+        dict.fromkeys(_set(kept, settings)),
+        key=lambda finding: (_ORDER.index(finding.severity), finding.line or 0, finding.rule),
     )
 
 

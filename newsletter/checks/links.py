@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections import defaultdict
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from newsletter.checks.body_links import host_of, is_local, links_of, site_of
 from newsletter.checks.finding import Finding, Severity
-from newsletter.checks.raw_html import elements
 from newsletter.checks.reading import LINK_SCHEME
 from newsletter.checks.rule import Rule
 from newsletter.errors import did_you_mean
-from newsletter.issues import SCHEMES, forgotten_scheme, iter_inlines, scheme_of
+from newsletter.issues import SCHEMES, forgotten_scheme, scheme_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from newsletter.checks.body_links import Link
     from newsletter.checks.subject import Subject
 
 _URL = "https://url.spec.whatwg.org/#url-writing"
@@ -166,18 +165,6 @@ _DOMAIN = re.compile(
     r"|(?:[a-z0-9-]+\.)+(?:com|org|net|edu|gov|info|de|fr|uk|eu|nl|it|es|ch|at))(?:/\S*)?"
 )
 _ANCHOR = re.compile(r"(?:<[^>]*?\sid|<a\s[^>]*?\bname)=\"([^\"]+)\"")
-_BREAKS = frozenset({"softbreak", "hardbreak"})
-_LOCAL = re.compile(r"(?:.*\.)?(?:localhost|local|internal|lan|home\.arpa|intranet)")
-
-
-@dataclass(frozen=True)
-class Link:
-    """A link of the body: its line, its text and its target; of a link in raw HTML, no text."""
-
-    line: int
-    text: str
-    href: str
-    cited: bool = False
 
 
 def link_targets(subject: Subject) -> Iterator[Finding]:
@@ -227,34 +214,11 @@ def link_texts(subject: Subject) -> Iterator[Finding]:
             )
 
 
-def links_of(subject: Subject) -> Iterator[Link]:
-    """Each link of the body; the links of the list of sources are ``cited``."""
-    for found in elements(subject):
-        if found.name == "a" and (target := found.attributes.get("href")) is not None:
-            yield Link(found.line, "", target.strip())
-    sources = {id(source.content) for source in subject.document.sources}
-    for first, inline in iter_inlines(subject.document):
-        line = first
-        href: str | None = None
-        text = ""
-        for token in inline:
-            line += token.type in _BREAKS
-            if token.type == "link_open":
-                href, text = str(token.attrGet("href") or ""), ""
-            elif token.type == "link_close" and href is not None:
-                yield Link(line, text, href, id(inline) in sources)
-                href = None
-            elif token.type in _BREAKS:
-                text += " "
-            else:
-                text += token.content
-
-
 def _mismatch(subject: Subject, link: Link) -> Iterator[Finding]:
     shown = _DOMAIN.fullmatch(link.text.strip())
-    host = _host(link.href)
-    said = _host(shown[0] if "://" in shown[0] else f"https://{shown[0]}") if shown else ""
-    if said and host and _site(said) != _site(host):
+    host = host_of(link.href)
+    said = host_of(shown[0] if "://" in shown[0] else f"https://{shown[0]}") if shown else ""
+    if said and host and site_of(said) != site_of(host):
         yield subject.finding(
             LINK_MISMATCH,
             f"the link shows {said} and leads to {host}",
@@ -298,7 +262,7 @@ def _scheme(subject: Subject, line: int, href: str, scheme: str, *, shown: bool)
 
 
 def _web_link(subject: Subject, line: int, href: str) -> Iterator[Finding]:
-    host = _host(href)
+    host = host_of(href)
     if not host:
         yield subject.finding(LINK_SYNTAX, f"`{href}` is no web address", line=line)
         return
@@ -327,29 +291,6 @@ def _web_link(subject: Subject, line: int, href: str) -> Iterator[Finding]:
             hint=f"take `{'`, `'.join(personal)}` out of the address",
             line=line,
         )
-
-
-def is_local(host: str) -> bool:
-    """Whether *host* names this machine or a private network (RFC 6761, RFC 6762, RFC 1918)."""
-    if _LOCAL.fullmatch(host.lower()):
-        return True
-    try:
-        return not ipaddress.ip_address(host).is_global
-    except ValueError:
-        return False
-
-
-def _site(host: str) -> str:
-    """The part of a host by which readers know a site: its last two labels, without ``www``."""
-    labels = host.lower().split(".")
-    return ".".join(labels[-3:] if len(labels) > 2 and len(labels[-2]) <= 3 else labels[-2:])
-
-
-def _host(href: str) -> str:
-    try:
-        return urlsplit(href).hostname or ""
-    except ValueError:
-        return ""
 
 
 RULES = (

@@ -19,8 +19,8 @@ from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
+from newsletter.checks.body_links import links_of
 from newsletter.checks.finding import Finding, Severity
-from newsletter.checks.links import links_of
 from newsletter.checks.rule import Rule
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from newsletter.checks.body_links import is_local
 from newsletter.checks.finding import Finding, Severity
-from newsletter.checks.links import is_local
 from newsletter.checks.rule import Rule
 from newsletter.checks.size import CLIP_BEGINS
 from newsletter.config import split_mailbox

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from newsletter.checks.finding import Finding, Severity
 from newsletter.checks.rule import Rule
 from newsletter.checks.stylesheets import read_css
-from newsletter.checks.worst import largest_html
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
     from newsletter.checks.subject import Subject
 
 #: Gmail cuts a message off; the lowest measured cut was at 99,507 bytes of HTML, the usual figure is 102,400.
-CLIP_BEGINS = 99_500
-CLIP_WARNS = 80_000
+CLIP, CLIP_BEGINS, CLIP_WARNS = 102_400, 99_500, 80_000
 #: In bytes of the whole message, images encoded.
 ATTACHED_WARNS = 1_000_000
 #: In bytes: Gmail drops style elements from here on.
@@ -87,14 +85,15 @@ _INVISIBLE = re.compile("(?<=[A-Za-z])[\u200b\u2060\ufeff\u00ad]+(?=[A-Za-z])|[\
 def clipped(subject: Subject) -> Iterator[Finding]:
     """The bytes of the largest personal message, against where Gmail cuts; and which section weighs most."""
     limit = subject.settings.html_bytes
-    if len(subject.edition.html) * 3 + 20_000 < min(CLIP_WARNS, limit):
+    if len(subject.edition.html) * 3 + 20_000 + subject.tracking_bytes < min(CLIP_WARNS, limit):
         return
-    size = len(largest_html(subject.edition).encode())
+    size = subject.most_bytes
     if size >= min(CLIP_WARNS, limit):
-        heavy = ", ".join(f"“{name}” {weight / 1024:.0f} KB" for name, weight in section_weights(subject)[:3])
+        heavy = ", ".join(f"“{name}” {weight / 1024:.0f} KB" for name, weight in _heaviest(subject)[:3])
+        marks = f", {subject.tracking_bytes:,} of them for tracking" if subject.tracking_bytes else ""
         yield subject.finding(
             GMAIL_CLIP,
-            f"the HTML has up to {size:,} bytes; Gmail cuts messages off from about {limit:,} bytes",
+            f"the HTML has up to {size:,} bytes{marks}; Gmail cuts messages off from about {limit:,} bytes",
             severity=Severity.ERROR if size >= limit else Severity.WARNING,
             hint="shorten the issue, or link to the longer parts"
             + (f"; the heaviest: {heavy}" if heavy else ""),
@@ -102,16 +101,10 @@ def clipped(subject: Subject) -> Iterator[Finding]:
         )
 
 
-def section_weights(subject: Subject) -> list[tuple[str, int]]:
-    """The title and the bytes of HTML of each section, from its heading to the next, the heaviest first."""
-    html = subject.edition.html
-    starts = [each for each in subject.elements if each.name == "h2"]
-    ends = [*(each.start for each in starts[1:]), len(html)][: len(starts)]
-    weights = [
-        (subject.text(each), len(html[each.start : end].encode()))
-        for each, end in zip(starts, ends, strict=True)
-    ]
-    return sorted(weights, key=lambda section: -section[1])
+def _heaviest(subject: Subject) -> list[tuple[str, int]]:
+    """The title and the bytes of HTML of each section, the heaviest first."""
+    sections = [(each.title, each.size) for each in subject.weights if each.line is not None]
+    return sorted(sections, key=lambda section: -section[1])
 
 
 def attachment_weight(subject: Subject) -> Iterator[Finding]:

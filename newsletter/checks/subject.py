@@ -7,14 +7,17 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from newsletter.checks.finding import Finding
+from newsletter.checks.worst import largest_html
+from newsletter.config import TrackingSettings
 from newsletter.config.checks import ChecksSettings
-from newsletter.editions import Place, element_places, inner_text, read_elements
+from newsletter.editions import Place, element_places, inner_text, read_elements, weigh
+from newsletter.editions.links import added_bytes, tracking_of
 
 if TYPE_CHECKING:
     from newsletter.checks.finding import Severity
     from newsletter.checks.rule import Rule
-    from newsletter.config import PublicationSettings
-    from newsletter.editions import Edition, Element, Image, Theme
+    from newsletter.config import PublicationSettings, Settings
+    from newsletter.editions import Edition, Element, Image, Pressed, Theme, Weight
     from newsletter.issues import Document, Issue
 
 
@@ -22,7 +25,8 @@ if TYPE_CHECKING:
 class Subject:
     """An issue, its document, its edition, its publication, its theme and its images.
 
-    ``provider`` is who will get the messages, empty if that is not known.
+    ``provider`` is who will get the messages, empty if that is not known, and ``tracking`` what is learned of
+    opens and clicks.
     """
 
     issue: Issue
@@ -33,6 +37,22 @@ class Subject:
     settings: ChecksSettings = field(default_factory=ChecksSettings)
     images: tuple[Image, ...] = ()
     provider: str = ""
+    tracking: TrackingSettings = field(default_factory=TrackingSettings)
+
+    @classmethod
+    def of(cls, pressed: Pressed, settings: Settings) -> Subject:
+        """An issue that was read and compiled, with all settings of its publication."""
+        return cls(
+            pressed.issue,
+            pressed.document,
+            pressed.edition,
+            settings.publication,
+            pressed.theme,
+            settings.checks,
+            pressed.images,
+            settings.delivery.provider,
+            settings.tracking,
+        )
 
     @property
     def file(self) -> str:
@@ -50,6 +70,25 @@ class Subject:
         if self.theme is None:
             return (Place(),) * len(self.elements)
         return element_places(self.edition, self.issue, self.theme, self.publication)
+
+    @cached_property
+    def weights(self) -> tuple[Weight, ...]:
+        """What the HTML is made of, and how heavy each part is."""
+        return weigh(self.edition.html, self.document, self.elements, self.places)
+
+    @cached_property
+    def tracking_bytes(self) -> int:
+        """By how many bytes the HTML of those is longer of whom opens or clicks are learned."""
+        wanted = tracking_of(self.tracking, self.issue)
+        if wanted is None:
+            return 0
+        url = self.publication.url
+        return max(0, added_bytes(self.edition, url, opens=wanted.opens, clicks=wanted.clicks))
+
+    @cached_property
+    def most_bytes(self) -> int:
+        """The size of the largest HTML that anybody gets, tracked if anybody is."""
+        return len(largest_html(self.edition).encode()) + self.tracking_bytes
 
     def text(self, element: Element) -> str:
         """What *element* says."""

@@ -28,10 +28,10 @@ from newsletter.delivery import (
     process_began,
     status,
 )
-from newsletter.delivery.trial import hand_over_tests
-from newsletter.editions import publish, read_attached
+from newsletter.delivery.trial import hand_over_tests, trial_composer
+from newsletter.editions import publish
 from newsletter.errors import DeliveryError, UsageError
-from newsletter.messages import Composer, Recipient
+from newsletter.messages import Recipient
 from newsletter.providers import PROVIDERS, Provider, Verdict, make_provider
 
 if TYPE_CHECKING:
@@ -66,16 +66,14 @@ def test(
       newsletter test issues/2026-04-11.md me@example.com
     """
     pressed = session.press(issue)
-    edition = pressed.edition
     provider = _provider(session, provider_name)
-    sample = session.recipient(reader, edition, pressed.issue.topic or "")
+    sample = session.recipient(reader, pressed.edition, pressed.issue.topic or "")
     recipients = [
         Recipient(session.address(address), sample.name if reader else "", sample.fields, sample.links)
         for address in addresses
     ]
-    publish(pressed.images, session.publication.media)
-    images = read_attached(edition, session.publication.media)
-    composer = Composer(edition, session.envelope(edition.slug, test=True), images)
+    engine = session.engine if session.has_database else None
+    composer = trial_composer(session.publication, pressed, engine)
     refused = False
     for email, outcome in hand_over_tests(provider, composer, recipients, time.time()):
         refused |= outcome.verdict is not Verdict.ACCEPTED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
@@ -15,12 +15,10 @@ from newsletter.config import Publication, load_publication
 from newsletter.editions import find_issue, press
 from newsletter.errors import NewsletterError, UsageError
 from newsletter.measures import find_zone
-from newsletter.messages import Composer, Envelope, Message, Recipient, personal_links
+from newsletter.messages import Composer, Envelope, Message, Recipient, example_links, personal_links
 from newsletter.messages.return_path import ReturnPath
 from newsletter.migrations import open_database
 from subscribers import SubscriberStore, Tokens, normalise
-from subscribers.keys import secret_keys
-from subscribers.models import KeyPurpose
 from subscribers.topics import count_topics
 
 if TYPE_CHECKING:
@@ -148,24 +146,22 @@ class Session:
         """What a dispatch about *topic* would know of *reader*; without one, somebody quite unknown."""
         url = self.publication.settings.publication.url
         if reader is None:
-            places = {name: f"{url}/{name}/example" for name in ("unsubscribe", "preferences")}
-            return Recipient(SAMPLE, "", {"email": SAMPLE}, {**places, "web": f"{url}/issues/{edition.slug}"})
+            return Recipient(SAMPLE, "", {"email": SAMPLE}, example_links(url, edition.slug))
         profile = self.profile(reader)
         with self.engine.connect() as connection:
             person = self.store.addressees(connection, [profile.id])[profile.id]
         links = personal_links(url, self.tokens, person.public_id, edition.slug, topic)
         return Recipient(person.email, str(person.fields.get("name", "")), person.fields, links)
 
-    def envelope(self, slug: str, *, test: bool = False) -> Envelope:
+    def envelope(self, slug: str) -> Envelope:
         """Who messages of an issue are from, and where their bounces go."""
-        envelope = Envelope.of(self.publication.settings.publication, slug, test=test)
-        return envelope if self.return_path is None else replace(envelope, bounces=self.return_path)
+        return Envelope.of(self.publication.settings.publication, slug, bounces=self.return_path)
 
     @property
     def return_path(self) -> ReturnPath | None:
         """What writes and reads the addresses of bounces; None if they have none of their own."""
-        address = self.publication.settings.smtp.return_path
-        return ReturnPath(address, secret_keys(self.engine, KeyPurpose.BOUNCES)) if address else None
+        smtp = self.publication.settings.smtp
+        return ReturnPath.of(smtp, self.engine) if smtp.return_path else None
 
     def sample(self, pressed: Pressed, reader: str | None) -> Message:
         """The message that *reader* gets, or one for nobody in particular, whose missing values are dots."""

@@ -30,8 +30,8 @@ _COLUMNS = EVENT.c
 def counts(connection: Connection, dispatch: str) -> dict[str, int]:
     """Of how many deliveries of a dispatch each kind of event is known, and how many met a policy.
 
-    What nobody proved is not among them; nor is what machines opened and followed. A subscriber has one
-    delivery in a dispatch, and not all events name it: those of our own tracking know the subscriber.
+    What nobody proved is not among them; nor is what machines opened and followed. A dispatch mails nobody
+    twice, so its recipients are counted: an event of our own links names no delivery.
     """
     rows = connection.execute(
         select(_COLUMNS.kind, func.count(_COLUMNS.subscriber_id.distinct()))

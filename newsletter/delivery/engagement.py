@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import case, func, literal_column, select
 
 from newsletter.delivery.report import find
 from newsletter.delivery.tracking import COUNT, frozen_extent
@@ -16,7 +16,7 @@ from subscribers.engagement import EVENT
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import ColumnElement, Connection, Engine
 
     from newsletter.delivery.tracking import Extent
 
@@ -88,7 +88,7 @@ def engagement(engine: Engine, dispatch: str) -> Engagement | None:
     with engine.connect() as connection:
         row = find(connection, dispatch)
         extent = frozen_extent(connection, row.id)
-        tally = _Tally(connection, row.id, row.slug, row.name)
+        tally = _Tally(connection, row.id, row.name)
     if extent is None and not tally.seen:
         return None
     links = extent.links if extent else ()
@@ -114,49 +114,53 @@ def clicks_by_link(engine: Engine, dispatch: str) -> tuple[LinkClicks, ...]:
 
 
 class _Tally:
-    """Reads the events and the numbers of one dispatch, once."""
+    """What the database counts of one dispatch: of its events, and of the numbers without names."""
 
-    def __init__(self, connection: Connection, dispatch_id: int, slug: str, name: str) -> None:
-        self._people: defaultdict[object, set[int]] = defaultdict(set)
-        self._machines: defaultdict[object, set[int]] = defaultdict(set)
+    def __init__(self, connection: Connection, dispatch_id: int, name: str) -> None:
+        self._people: dict[object, int] = {}
+        self._machines: dict[object, int] = {}
         self._numbers: defaultdict[object, int] = defaultdict(int)
-        self.rules: defaultdict[str, int] = defaultdict(int)
+        #: How many events which rule took for a machine's.
+        self.rules: Mapping[str, int] = {}
         #: Addresses that were followed, nobody knows at which place.
         self.without_place: set[str] = set()
-        self.seen = False
-        self._read_events(connection, slug, name)
+        mine = (EVENT.c.dispatch == name) & EVENT.c.kind.in_([EventKind.OPENED, EventKind.CLICKED])
+        self._count_people(connection, mine)
+        self._count_machines(connection, mine)
         self._read_numbers(connection, dispatch_id)
 
-    def _read_events(self, connection: Connection, slug: str, name: str) -> None:
+    @property
+    def seen(self) -> bool:
+        """Whether anything is known."""
+        return bool(self._people or self._numbers)
+
+    def _count_people(self, connection: Connection, mine: ColumnElement[bool]) -> None:
         columns = EVENT.c
-        query = select(
-            columns.kind,
-            columns.subscriber_id,
-            columns.by_machine,
-            columns.machine,
-            columns.link,
-            columns.url,
-        ).where(
-            columns.issue == slug,
-            columns.kind.in_([EventKind.OPENED, EventKind.CLICKED]),
-            columns.dispatch == name,
-        )
-        for kind, who, by_machine, rule, link, url in connection.execute(query):
-            self.seen = True
-            ours = self._machines if by_machine else self._people
-            place = link if link is not None else url
-            ours[kind].add(who)
-            if kind == EventKind.CLICKED:
-                ours[kind, place].add(who)
-                self.without_place |= {url} if link is None else set()
-            if by_machine:
-                self.rules[rule or "provider"] += 1
+        link, url = columns.link, case((columns.link.is_(None), columns.url), else_=literal_column("''"))
+        who = columns.subscriber_id
+        people = func.count(case((columns.by_machine.is_(False), who)).distinct())
+        counted = (people, func.count(who.distinct()))
+        for kind, some, all_ in connection.execute(
+            select(columns.kind, *counted).where(mine).group_by(columns.kind)
+        ):
+            self._people[kind], self._machines[kind] = some, all_ - some
+        clicks = mine & (columns.kind == EventKind.CLICKED)
+        for number, address, some, all_ in connection.execute(
+            select(link, url, *counted).where(clicks).group_by(link, url)
+        ):
+            key = EventKind.CLICKED.value, number if number is not None else address
+            self._people[key], self._machines[key] = some, all_ - some
+            self.without_place |= {address} if number is None else set()
+
+    def _count_machines(self, connection: Connection, mine: ColumnElement[bool]) -> None:
+        rule = EVENT.c.machine
+        query = select(rule, func.count()).where(mine, EVENT.c.by_machine.is_(True)).group_by(rule)
+        self.rules = {name or "provider": count for name, count in connection.execute(query)}
 
     def _read_numbers(self, connection: Connection, dispatch_id: int) -> None:
         columns = (COUNT.c[name] for name in ("kind", "link", "by_machine", "count"))
         rows = connection.execute(select(*columns).where(COUNT.c.dispatch_id == dispatch_id))
         for kind, link, by_machine, count in rows:
-            self.seen = True
             self._numbers[kind, by_machine] += count
             if kind == EventKind.CLICKED:
                 self._numbers[(kind, link), by_machine] += count
@@ -164,10 +168,9 @@ class _Tally:
     def reach(self, kind: EventKind, place: int | str | None = None) -> Reach:
         """How many did *kind*, or followed the link at *place*."""
         key: object = kind.value if place is None else (kind.value, place)
-        people = self._people[key]
         return Reach(
-            len(people),
-            len(self._machines[key] - people),
+            self._people.get(key, 0),
+            self._machines.get(key, 0),
             self._numbers[key, False],
             self._numbers[key, True],
         )

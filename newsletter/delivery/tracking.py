@@ -14,7 +14,7 @@ from sqlalchemy import Boolean, Column, Text, select
 from sqlmodel import Field, SQLModel
 
 from newsletter.delivery.models import DISPATCH
-from newsletter.editions.links import Link, find_links, track
+from newsletter.editions.links import Link, find_links, track, tracking_of
 from newsletter.messages.marks import MOST_PLACES, Marks
 from subscribers.columns import RowId
 from subscribers.tables import insert
@@ -91,9 +91,9 @@ class Extent:
 
 
 def extent_of(settings: TrackingSettings, issue: Issue, edition: Edition, base: str) -> Extent | None:
-    """What is to be tracked of an issue: what the settings say for its topic, unless the issue says no."""
-    wanted = settings.about(issue.topic or "")
-    if not wanted.on or issue.tracking is False:
+    """What is to be tracked of an issue, as it is frozen; None if nothing is."""
+    wanted = tracking_of(settings, issue)
+    if wanted is None:
         return None
     links = find_links(edition, base)[:MOST_PLACES] if wanted.clicks else ()
     return Extent(wanted.opens, wanted.clicks, wanted.anonymous, tuple(link.frozen for link in links))

@@ -5,14 +5,37 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
+from newsletter.editions import publish, read_attached
+from newsletter.messages import Composer, Envelope
+from newsletter.messages.return_path import ReturnPath
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from newsletter.messages import Composer, Recipient
+    from sqlalchemy import Engine
+
+    from newsletter.config import Publication
+    from newsletter.editions import Pressed
+    from newsletter.messages import Recipient
     from newsletter.providers import Outcome, Provider
 
 #: What stands in a test message where a value is missing.
 MISSING = "…"
+
+
+def trial_composer(publication: Publication, pressed: Pressed, engine: Engine | None) -> Composer:
+    """What makes test messages of an issue, whose images it publishes.
+
+    Args:
+        publication: who they are from.
+        pressed: the issue.
+        engine: the database; None when there is none yet.
+    """
+    settings, edition = publication.settings, pressed.edition
+    publish(pressed.images, publication.media)
+    bounces = ReturnPath.of(settings.smtp, engine)
+    envelope = Envelope.of(settings.publication, edition.slug, test=True, bounces=bounces)
+    return Composer(edition, envelope, read_attached(edition, publication.media))
 
 
 def hand_over_tests(

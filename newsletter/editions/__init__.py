@@ -24,6 +24,7 @@ from newsletter.editions.press import Pressed, find_issue, press
 from newsletter.editions.slots import LINKS, STANDARD_FIELDS
 from newsletter.editions.theme import SETTINGS_FILE, Theme, load_theme, theme_names
 from newsletter.editions.theme_settings import line_of
+from newsletter.editions.weights import Weight, weigh
 
 __all__ = [
     "ENOUGH",
@@ -45,6 +46,7 @@ __all__ = [
     "Slot",
     "Theme",
     "Value",
+    "Weight",
     "chosen",
     "compile_issue",
     "compile_mjml",
@@ -64,6 +66,7 @@ __all__ = [
     "render",
     "split",
     "theme_names",
+    "weigh",
     "with_lines",
     "with_web_images",
 ]

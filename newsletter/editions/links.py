@@ -18,8 +18,10 @@ from newsletter.editions.merge import Choice, Context, Value, split
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
+    from newsletter.config import TrackingSettings
     from newsletter.editions.edition import Edition
     from newsletter.editions.merge import Piece
+    from newsletter.issues import Issue
 
 _ANCHOR = re.compile(r"<(?:a|area)\s(?:\"[^\"]*\"|'[^']*'|[^<>\"'])*>", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r"([^\s\"'<>/=]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
@@ -142,6 +144,12 @@ def track(edition: Edition, base: str, links: Iterable[Link], *, opens: bool) ->
     whole = replace(edition, slots=(*edition.slots, *slots))
     pieces = split(html, whole, Context.HTML), split(text, whole, Context.TEXT)
     return Tracked(_opaque(pieces[0], marks), _opaque(pieces[1], marks), marks)
+
+
+def tracking_of(settings: TrackingSettings, issue: Issue) -> TrackingSettings | None:
+    """What is to be tracked of an issue: what is set for its topic, unless the issue says no; or None."""
+    wanted = settings.about(issue.topic or "")
+    return wanted if wanted.on and issue.tracking is not False else None
 
 
 def added_bytes(edition: Edition, base: str, *, opens: bool, clicks: bool) -> int:

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from newsletter.issues import Issue
 
 _NUMBER = "data-place"
+#: What nobody reads between the elements in another: comments, and the tokens of conditionals.
+_SILENT = re.compile(r"<!--.*?-->|<[^>]*>|LP[0-9a-f]{8}[a-z]\d+z|\s+", re.DOTALL)
 #: MJML keeps no attributes but its own; a class comes through, in Outlook's comments too.
 _CLASS = re.compile(r"\s*\bLM(\d+)z(?:-outlook)?\b")
 _CSS_CLASS = re.compile(r'(\scss-class=")')
@@ -94,10 +96,10 @@ def element_places(
 
 
 def with_lines(html: str, places: Sequence[Place]) -> str:
-    """*html*, an edition's or one made of it, with ``data-line`` on each element that has one in the issue.
+    """*html*, an edition's, with ``data-line`` on what says something that stands on a line of the issue.
 
-    For looking at an edition: a click on an element tells its line. Slots stay as they are, so that a copy of
-    the edition with this HTML can be composed for any reader.
+    For looking at an edition: a click tells a line, and a line what to show. So neither what only frames
+    something bears one, nor what is on the line of the thing that it is in. Slots stay as they are.
 
     Args:
         html: the HTML that *places* belong to.
@@ -105,13 +107,38 @@ def with_lines(html: str, places: Sequence[Place]) -> str:
     """
     parts: list[str] = []
     position = 0
-    for element, place in zip(read_elements(html), places, strict=True):
-        if place.line is not None:
+    shown: dict[int, int | None] = {}
+    elements = read_elements(html)
+    speaking = _speaking(html, elements)
+    for element, place in zip(elements, places, strict=True):
+        above = shown[element.parent.number] if element.parent else None
+        shown[element.number] = above
+        if place.line is not None and place.line != above and element.number in speaking:
             end = element.start + 1 + len(element.name)
             parts += (html[position:end], f' data-line="{place.line}"')
             position = end
+            shown[element.number] = place.line
     parts.append(html[position:])
     return "".join(parts)
+
+
+def _speaking(html: str, elements: Sequence[Element]) -> set[int]:
+    """The numbers of the elements with text of their own, not only of elements in them, and of images."""
+    found = {element.number for element in elements if element.name == "img"}
+    seen = [element.inner for element in elements]  # up to where the text of each was looked at
+    for element in elements:
+        if element.parent is not None:
+            above = element.parent.number
+            if _SILENT.sub("", html[seen[above] : element.start]):
+                found.add(above)
+            end = element.end
+            seen[above] = html.find(">", end) + 1 if html.startswith("</", end) else end
+    for element in elements:
+        rest = html[seen[element.number] : element.end]
+        # A conditional stands between blocks; what has no element in it says even what is only a merge tag.
+        if rest.strip() if seen[element.number] == element.inner else _SILENT.sub("", rest):
+            found.add(element.number)
+    return found
 
 
 def _numbered(

@@ -7,20 +7,20 @@ import sys
 import traceback
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import FunctionLoader, StrictUndefined, TemplateError, TemplateSyntaxError
-from jinja2.sandbox import SandboxedEnvironment
+from jinja2 import TemplateError, TemplateSyntaxError
 from markupsafe import Markup, escape
 
 from newsletter.editions.attaching import attaches
 from newsletter.editions.bidi import turning
+from newsletter.editions.environment import environment
 from newsletter.editions.expressions import ExpressionError
 from newsletter.editions.highlighting import highlighted
 from newsletter.editions.language import has_italics, may_be_spaced
 from newsletter.editions.markup import InlineRenderer, Links, clean_html
-from newsletter.editions.sourcemap import BEGINS, ENDS, GOES_ON, MarkPlaces, SourceMap, issue_mark
+from newsletter.editions.sourcemap import BEGINS, ENDS, GOES_ON, SourceMap, issue_mark
 from newsletter.editions.theme import MAIN_FILE
 from newsletter.errors import IssueError, ThemeError, at, did_you_mean
 from newsletter.issues import Cards, Conditional, Heading, Html, iter_inlines, outline, text_of
@@ -351,29 +351,3 @@ def _bounded(chunks: Iterator[str]) -> Iterator[str]:
         if size > _LARGEST:
             raise MemoryError
         yield chunk
-
-
-@lru_cache(maxsize=8)
-def environment(theme: Theme, *, marked: bool = False) -> SandboxedEnvironment:
-    """The Jinja environment of *theme*: its files and nothing else, values escaped, unknown names refused.
-
-    Args:
-        theme: gives the files.
-        marked: put marks into their text, for a `SourceMap`.
-    """
-
-    def load(name: str) -> tuple[str, str, None] | None:
-        return (theme.files[name], name, None) if name in theme.files else None
-
-    made = SandboxedEnvironment(
-        loader=FunctionLoader(load),
-        autoescape=lambda name: name is None or ".css" not in name,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,
-    )
-    if marked:
-        made.add_extension(MarkPlaces)
-        made.extend(marked_files=theme.files)
-    return made

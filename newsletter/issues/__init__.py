@@ -8,10 +8,7 @@ from newsletter.issues.digest_text import read_digest_text
 from newsletter.issues.document import parse_document
 from newsletter.issues.emphasis import is_wide
 from newsletter.issues.images import iter_images
-from newsletter.issues.loader import load_issue, parse_issue
-from newsletter.issues.merge_tags import ROOTS, fields, roots
-from newsletter.issues.model import (
-    Author,
+from newsletter.issues.kinds import (
     Block,
     Branch,
     Button,
@@ -22,24 +19,21 @@ from newsletter.issues.model import (
     Conditional,
     Contents,
     Divider,
-    Document,
     Embed,
     Footnote,
     Footnotes,
     Heading,
     Html,
     Inline,
-    Issue,
     Listing,
-    MergeTag,
     Paragraph,
     Picture,
     Quote,
-    Section,
-    Source,
-    Story,
     Table,
 )
+from newsletter.issues.loader import load_issue, parse_issue
+from newsletter.issues.merge_tags import ROOTS, fields, roots
+from newsletter.issues.model import Author, Document, Issue, MergeTag, Section, Source, Story
 from newsletter.issues.observations import Observation, observations
 from newsletter.issues.scaffold import create_issue, create_publication
 from newsletter.issues.slugs import slugify

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from newsletter.errors import IssueError, at
 from newsletter.issues.conditions import Control, fold
-from newsletter.issues.model import (
+from newsletter.issues.kinds import (
     ALERTS,
     Callout,
     Card,
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     from markdown_it.token import Token
 
+    from newsletter.issues.kinds import Block, Inline
     from newsletter.issues.merge_tags import TagMarker
-    from newsletter.issues.model import Block, Inline
     from newsletter.issues.slugs import Anchors
 
 #: A kind, perhaps the sign with which some editors fold it, and perhaps a title of its own.

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from newsletter.errors import IssueError, at
-from newsletter.issues.model import Branch, Conditional
+from newsletter.issues.kinds import Branch, Conditional
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from newsletter.issues.model import Block, MergeTag
+    from newsletter.issues.kinds import Block
+    from newsletter.issues.model import MergeTag
 
 
 @dataclass(frozen=True)

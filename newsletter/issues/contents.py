@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from newsletter.issues.model import Document, Inline
+    from newsletter.issues.kinds import Inline
+    from newsletter.issues.model import Document
 
 #: What a title has that an entry, itself a link, must not have.
 _LEFT_OUT = frozenset({"link_open", "link_close", "citation", "footnote_ref", "image", "html_inline"})

@@ -15,9 +15,10 @@ from newsletter.issues.footnotes import (
     read_footnotes,
     split_footnotes,
 )
+from newsletter.issues.kinds import Contents, Heading
 from newsletter.issues.markdown import parse_markdown
 from newsletter.issues.merge_tags import TagMarker, check_tag, make_nonce
-from newsletter.issues.model import Contents, Document, Heading, Section, Source, Story
+from newsletter.issues.model import Document, Section, Source, Story
 from newsletter.issues.settle import settle_tags
 from newsletter.issues.slugs import Anchors
 
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
     from newsletter.issues.citations import SourceList
-    from newsletter.issues.model import Block, Inline, Issue
+    from newsletter.issues.kinds import Block, Inline
+    from newsletter.issues.model import Issue
 
 
 def parse_document(issue: Issue) -> Document:

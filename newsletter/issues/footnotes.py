@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from newsletter.issues.model import Branch, Conditional, Footnote, Footnotes
+from newsletter.issues.kinds import Branch, Conditional, Footnote, Footnotes
 from newsletter.issues.walk import children, inlines_of
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from markdown_it.token import Token
 
-    from newsletter.issues.model import Block, Inline
+    from newsletter.issues.kinds import Block, Inline
 
 #: The conditionals around a mark, from the outermost, each with the number of the branch.
 _Chain = tuple[tuple[Conditional, int], ...]

@@ -6,7 +6,7 @@ import re
 from html import unescape
 from typing import TYPE_CHECKING
 
-from newsletter.issues.model import Html, Picture
+from newsletter.issues.kinds import Html, Picture
 from newsletter.issues.walk import iter_blocks, iter_inlines
 
 if TYPE_CHECKING:

@@ -8,14 +8,15 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from newsletter.issues.citations import CITATION
+from newsletter.issues.kinds import Code, Footnote, Html
 from newsletter.issues.merge_tags import ROOTS, is_rooted
-from newsletter.issues.model import Code, Footnote, Html
 from newsletter.issues.walk import iter_blocks, iter_inlines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from newsletter.issues.model import Document, Inline, Issue
+    from newsletter.issues.kinds import Inline
+    from newsletter.issues.model import Document, Issue
 
 _BRACES = re.compile(r"\{\{[^\n{}]*(?:\}\})?")
 _CONTROL = re.compile(r"\{%[^\n{}]*%\}")

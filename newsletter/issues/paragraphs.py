@@ -10,11 +10,11 @@ from markdown_it.token import Token
 
 from newsletter.issues.attributes import BUTTON, WIDTH
 from newsletter.issues.embeds import place_of
-from newsletter.issues.model import Button, Callout, Contents, Embed, Paragraph, Picture
+from newsletter.issues.kinds import Button, Callout, Contents, Embed, Paragraph, Picture
 from newsletter.issues.walk import text_of
 
 if TYPE_CHECKING:
-    from newsletter.issues.model import Block, Inline
+    from newsletter.issues.kinds import Block, Inline
 
 #: A colon, and the one of Chinese and Japanese.
 _COLONS = (":", "：")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from newsletter.issues.model import (
+from newsletter.issues.kinds import (
     Button,
     Callout,
     Cards,
@@ -24,7 +24,8 @@ from newsletter.issues.model import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from newsletter.issues.model import Block, Document, Inline
+    from newsletter.issues.kinds import Block, Inline
+    from newsletter.issues.model import Document
 
 _TOKEN = re.compile(r"LP[0-9a-f]{8}m\d+z")
 

@@ -36,7 +36,14 @@ class Envelope:
         return headers.ascii_address(split_mailbox(self.sender)[1]).rpartition("@")[2]
 
     @classmethod
-    def of(cls, publication: PublicationSettings, slug: str, *, test: bool = False) -> Envelope:
+    def of(
+        cls,
+        publication: PublicationSettings,
+        slug: str,
+        *,
+        test: bool = False,
+        bounces: ReturnPath | None = None,
+    ) -> Envelope:
         """The envelope of a publication's issue; a test message says so in its subject."""
         name, address = split_mailbox(publication.sender)
         domain = headers.ascii_address(address).rpartition("@")[2]
@@ -51,4 +58,5 @@ class Envelope:
             list_id=f"{headers.clean(name or publication.name)} <{label or 'newsletter'}.{domain}>",
             feedback_id=f"{slug}:{'test' if test else 'issue'}:{sender_id}",
             subject_prefix="[Test] " if test else "",
+            bounces=bounces,
         )

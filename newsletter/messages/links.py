@@ -30,6 +30,12 @@ def personal_links(
     }
 
 
+def example_links(url: str, slug: str) -> Mapping[str, str]:
+    """The same as examples, for what is looked at: with none of them can anybody be unsubscribed."""
+    places = {name: f"{url}/{name}/example" for name in ("unsubscribe", "preferences")}
+    return {**places, "web": f"{url}/issues/{slug}"}
+
+
 def unlisted_link(url: str, tokens: Tokens, slug: str, dispatch: str) -> str:
     """Where an issue is read online that the archive does not show: who has the mail has the address."""
     return f"{url}/issues/{slug}/{tokens.sign('issue', dispatch)}"

@@ -7,8 +7,15 @@ import re
 from base64 import b32encode
 from typing import TYPE_CHECKING
 
+from subscribers.keys import secret_keys
+from subscribers.models import KeyPurpose
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from sqlalchemy import Engine
+
+    from newsletter.config import SmtpSettings
 
 #: Bytes of the signature: 80 bits, which leave the local part within 64 octets (RFC 5321, 4.5.3.1.1).
 _SIGNED = 10
@@ -28,6 +35,16 @@ class ReturnPath:
     def __init__(self, address: str, keys: Sequence[bytes]) -> None:
         self._local, _, self._domain = address.rpartition("@")
         self._keys = tuple(keys)
+
+    @classmethod
+    def of(cls, smtp: SmtpSettings, engine: Engine | None) -> ReturnPath | None:
+        """The return paths of a publication; None if it has none of its own.
+
+        Without a database there are no deliveries, and nothing is signed.
+        """
+        if not smtp.return_path:
+            return None
+        return cls(smtp.return_path, secret_keys(engine, KeyPurpose.BOUNCES) if engine is not None else ())
 
     def address(self, delivery_id: str) -> str:
         """The return path of one delivery; for names that are no delivery's, such as tests, the mailbox."""

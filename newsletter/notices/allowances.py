@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING
 
 from sqlalchemy import case, delete, select
@@ -26,17 +25,6 @@ class Limit:
     what: str
     most: int
     span: timedelta
-
-
-def network_of(address: str) -> str:
-    """The network of an address, as floods are counted: /24 of IPv4, /64 of IPv6; what is none stays."""
-    try:
-        parsed = ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(parsed, IPv6Address):
-        parsed = parsed.ipv4_mapped or parsed
-    return str(ip_network(f"{parsed}/{64 if parsed.version == 6 else 24}", strict=False))
 
 
 def exhausted(connection: Connection, secret: bytes, limits: Iterable[Limit], at: datetime) -> set[str]:

@@ -8,8 +8,9 @@ from enum import Enum, auto
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from newsletter.notices.allowances import Limit, exhausted, network_of, spend
+from newsletter.notices.allowances import Limit, exhausted, spend
 from newsletter.public.proof import LIFE, make_challenge, solved
+from newsletter.web.proxies import network_of
 from subscribers.keys import secret_keys
 from subscribers.models import KeyPurpose
 
@@ -109,7 +110,7 @@ class Gate:
         return secret_keys(self._desk.engine, KeyPurpose.FORMS)
 
     def _shared_limits(self, visitor: Visitor, way: Pass) -> list[Limit]:
-        network, most = network_of(visitor.ip), self._settings.per_network
+        network, most = network_of(visitor.ip, ipv4_bits=24), self._settings.per_network
         limits = [Limit("all", self._settings.per_hour, _HOUR), Limit(f"network {network}", most, _HOUR)]
         if way is Pass.READ and self._settings.proof_of_work:
             share = max(1, most // _SHARE_WITHOUT_PROOF)

@@ -12,25 +12,23 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from hashlib import sha256
 from http.cookies import CookieError, SimpleCookie
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from starlette.responses import PlainTextResponse, RedirectResponse
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, MutableMapping
+from newsletter.web.asgi import SAFE
 
-    Scope = MutableMapping[str, Any]
-    Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-    Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-    App = Callable[[Scope, Receive, Send], Awaitable[None]]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from newsletter.web.asgi import App, Receive, Scope, Send
 
 #: A token is guessed at over a network, so it must be long.
 SHORTEST_TOKEN = 16
 #: How long a cookie for the token lasts, in seconds, and the longest that a share link may.
 SIGNED_IN, LONGEST_SHARE = 12 * 3600, 30 * 24 * 3600
 COOKIE = "studio"
-_SAFE = frozenset({"GET", "HEAD"})
 #: What anybody may ask for: how to get in, and what that page is drawn with.
 _OPEN = ("/sign-in", "/shared/", "/assets/")
 #: What a share link opens beside its issue.
@@ -118,12 +116,12 @@ class Gate:
         fields = {name: value.decode("latin-1") for name, value in scope["headers"]}
         grant = self._grant(fields)
         answer: PlainTextResponse | RedirectResponse | None = None
-        if scope["method"] not in _SAFE and not _own(fields):
+        if scope["method"] not in SAFE and not _own(fields):
             answer = PlainTextResponse("This form is not one of the studio's own.\n", 403)
         elif grant is None and not scope["path"].startswith(_OPEN):
             answer = (
                 RedirectResponse("/sign-in", 303)
-                if scope["method"] in _SAFE
+                if scope["method"] in SAFE
                 else PlainTextResponse("Sign in first.\n", 401)
             )
         elif grant is not None and not _within(grant, scope):
@@ -134,7 +132,7 @@ class Gate:
         scope.setdefault("state", {})["grant"] = grant or Grant("")
         await self._app(scope, receive, send)
 
-    def _grant(self, fields: MutableMapping[bytes, str]) -> Grant | None:
+    def _grant(self, fields: Mapping[bytes, str]) -> Grant | None:
         if not self._access.remote:
             return EVERYTHING
         try:
@@ -144,7 +142,7 @@ class Gate:
         return self._access.grant(unquote(cookie.value)) if cookie else None
 
 
-def _own(fields: MutableMapping[bytes, str]) -> bool:
+def _own(fields: Mapping[bytes, str]) -> bool:
     """Whether a form comes from the host that is asked; programs that are no browsers send no Origin."""
     origin = fields.get(b"origin")
     if origin is None:
@@ -160,4 +158,4 @@ def _within(grant: Grant, scope: Scope) -> bool:
     if grant.everything or path.startswith(_OPEN):
         return True
     place = f"/issues/{grant.issue}"
-    return scope["method"] in _SAFE and (path == place or path.startswith((f"{place}/", *_WITH_SHARE)))
+    return scope["method"] in SAFE and (path == place or path.startswith((f"{place}/", *_WITH_SHARE)))

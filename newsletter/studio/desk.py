@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from newsletter.checks import check_pressed
-from newsletter.editions import with_web_images
+from newsletter.checks import CLIP, CLIP_WARNS, INBOXES
+from newsletter.editions import render, with_web_images
 from newsletter.errors import NewsletterError
 from newsletter.review import Comment, Review, anchored, read_review
 from newsletter.studio.access import EVERYTHING, Grant
@@ -14,10 +14,9 @@ from newsletter.studio.audience import count_seen, segment_names
 from newsletter.studio.differences import compare
 from newsletter.studio.editing import Editor
 from newsletter.studio.frames import SANDBOX
-from newsletter.studio.inbox import CLIENTS
 from newsletter.studio.look import PHONE_WIDTH, WIDTHS, Look, View
 from newsletter.studio.modes import Mode
-from newsletter.studio.proof import CLIP, CLIP_BEGINS, CLIP_NEARS, Proof, prove
+from newsletter.studio.proof import Proof, prove
 from newsletter.studio.readers import MADE_UP, sender
 from newsletter.studio.trouble import explain
 from newsletter.studio.versions import Versions
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from newsletter.checks import Finding
     from newsletter.config import PublicationSettings
     from newsletter.studio.readers import Reader, Readers
     from newsletter.studio.trouble import Trouble
@@ -87,9 +85,8 @@ class Desk:
         self.workbench = workbench
         self.readers = readers
         self.versions = Versions(workbench, engine)
-        self._engine = engine
+        self.engine = engine
         self._clock = clock
-        self._found: dict[str, list[Finding]] = {}
 
     @property
     def publication(self) -> PublicationSettings:
@@ -115,7 +112,7 @@ class Desk:
             sheet,
             draft.trouble,
             proof.words if proof else 0,
-            proof.weight if proof else 0,
+            proof.weight + draft.subject.tracking_bytes if proof and draft.subject else 0,
             approved and not draft.trouble,
             not approved and review.latest is not None,
             len(review.open),
@@ -131,9 +128,9 @@ class Desk:
         """What the reader of *look* gets of an issue; None if it never compiled."""
         return self._prove(draft, self.reader(look.reader, grant))
 
-    def framed(self, draft: Draft, proof: Proof) -> str:
-        """The HTML of *proof* with the lines that it came from, and with images as the studio has them."""
-        html = draft.marked.spliced(proof.message.values) if draft.marked else proof.html
+    def framed(self, draft: Draft, proof: Proof, *, lines: bool) -> str:
+        """The HTML of *proof* with images as the studio has them, and with the *lines* that it came from."""
+        html = render(draft.pieces, proof.message.values) if lines else proof.html
         return self.with_own_images(html, proof)
 
     def with_own_images(self, html: str, proof: Proof) -> str:
@@ -159,21 +156,6 @@ class Desk:
         pressed = draft.pressed
         return prove(pressed.edition, pressed.contents(), self.publication, reader, self._clock())
 
-    def findings(self, draft: Draft) -> list[Finding]:
-        """What the checks find, worked out once for each version of the issue."""
-        pressed = draft.pressed
-        if pressed is None:
-            return []
-        key = f"{draft.sheet.path} {draft.version}"
-        if key not in self._found:
-            self._found = {
-                each: found
-                for each, found in self._found.items()
-                if not each.startswith(f"{draft.sheet.path} ")
-            }
-            self._found[key] = check_pressed(pressed, self.workbench.publication.settings)
-        return self._found[key]
-
     def review(self, draft: Draft) -> tuple[Review, str]:
         """What was said of an issue; if that cannot be read, nothing, and why."""
         try:
@@ -196,7 +178,7 @@ class Desk:
             "draft": draft,
             "digest": draft.pressed.edition.digest if draft.pressed else "",
             "proof": self._prove(draft, reader),
-            "findings": self.findings(draft),
+            "findings": draft.findings,
             "look": look,
             "views": View,
             "modes": Mode,
@@ -207,8 +189,8 @@ class Desk:
             "made_up": MADE_UP,
             "found": self.readers.search(look.find) if grant.everything else [],
             "sender": {"name": name, "address": address},
-            "limits": {"clip": CLIP, "begins": CLIP_BEGINS, "nears": CLIP_NEARS},
-            "clients": CLIENTS,
+            "limits": _limits(self.workbench.publication.settings.checks.html_bytes),
+            "clients": INBOXES,
             "source": source,
             "editor": self.editor,
             "grant": grant,
@@ -224,7 +206,7 @@ class Desk:
         if draft.pressed is None:
             return {}
         if look.view is View.READERS:
-            engine = self._engine if grant.everything else None
+            engine = self.engine if grant.everything else None
             return {
                 "seen": count_seen(engine, draft.pressed, look.among),
                 "segments": segment_names(engine),
@@ -260,6 +242,11 @@ class Desk:
             "of_subject": compare(before.subject, after.subject),
             "of_preheader": compare(before.preheader, after.preheader),
         }
+
+
+def _limits(begins: int) -> dict[str, int]:
+    """Where Gmail cuts a mail off: when the checks warn, from where it *begins*, and at the latest."""
+    return {"nears": min(CLIP_WARNS, begins), "begins": begins, "clip": max(CLIP, begins)}
 
 
 def _holds(sheet: Sheet, words: Sequence[str]) -> bool:

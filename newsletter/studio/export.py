@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from newsletter.checks import INBOXES
 from newsletter.editions import with_web_images
 from newsletter.resources import builtin_templates
 from newsletter.studio.frames import SANDBOX, frame
-from newsletter.studio.inbox import CLIENTS
 from newsletter.studio.modes import Mode
 from newsletter.studio.readers import sender
 from newsletter.studio.trouble import with_code
@@ -64,7 +64,7 @@ def static_copy(
             modes=modes,
             without=without,
             sandbox=_SANDBOX,
-            clients=CLIENTS,
+            clients=INBOXES,
             sender={"name": name, "address": address},
             css=_css(),
         )

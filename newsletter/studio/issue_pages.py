@@ -38,7 +38,8 @@ def add_issue_pages(app: FastAPI, desk: Desk, pages: Pages) -> None:
         proof = desk.proof(draft, look, granted(request))
         if proof is None:
             raise HTTPException(404)
-        return HTMLResponse(frame(desk.framed(draft, proof), look.mode), headers=FRAME_HEADERS[look.images])
+        html = desk.framed(draft, proof, lines="lines" in request.query_params)
+        return HTMLResponse(frame(html, look.mode), headers=FRAME_HEADERS[look.images])
 
     @app.get("/issues/{slug}/earlier")
     def earlier(slug: str, request: Request) -> HTMLResponse:
@@ -67,7 +68,7 @@ def add_issue_pages(app: FastAPI, desk: Desk, pages: Pages) -> None:
         proof = desk.proof(draft, Look.of(request.query_params), granted(request))
         if proof is None or draft.pressed is None:
             raise HTTPException(404)
-        html = static_copy(draft.pressed, proof, desk.findings(draft), desk.publication)
+        html = static_copy(draft.pressed, proof, draft.findings, desk.publication)
         return Response(
             html, media_type="text/html", headers=attachment(f"{draft.pressed.edition.slug}-preview.html")
         )

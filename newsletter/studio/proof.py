@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from newsletter.editions import Context, Evaluator, MissingValue, render, split
-from newsletter.messages import Composer, Envelope, Message, Recipient
+from newsletter.messages import Composer, Envelope, Message, Recipient, example_links
 from newsletter.studio.inbox import snippet
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from newsletter.editions import Edition
     from newsletter.studio.readers import Reader
 
-#: Gmail cuts a message off; the lowest measured cut was at 99,507 bytes of HTML, the usual figure is 102,400.
-CLIP, CLIP_BEGINS, CLIP_NEARS = 102_400, 99_500, 80_000
 #: What stands where a value is missing.
 BLANK = "[no value]"
 
@@ -86,7 +84,7 @@ class Proof:
 
     @property
     def weight(self) -> int:
-        """The size of the HTML in bytes, which decides whether Gmail cuts it off."""
+        """The size of the HTML in bytes, which decides whether Gmail cuts it off; tracking comes on top."""
         return len(self.html.encode())
 
     @property
@@ -120,11 +118,7 @@ def prove(
         timestamp: its date, in seconds since the epoch.
     """
     composer = Composer(edition, Envelope.of(publication, edition.slug), images)
-    links = {
-        "unsubscribe": f"{publication.url}/unsubscribe/example",
-        "preferences": f"{publication.url}/preferences/example",
-        "web": f"{publication.url}/issues/{edition.slug}",
-    }
+    links = example_links(publication.url, edition.slug)
     recipient = Recipient(reader.email, reader.name, reader.fields, links)
     delivery_id = f"proof-{edition.digest[:16]}"
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from html import escape, unescape
+from html import unescape
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, HTTPException
@@ -14,18 +14,20 @@ from newsletter.studio.charts import as_csv
 from newsletter.studio.frames import FRAME_HEADERS, frame
 from newsletter.studio.issue_pages import attachment
 from newsletter.studio.modes import Mode
+from newsletter.studio.reports import PLACE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
+    from newsletter.delivery import LinkClicks, Reach
     from newsletter.studio.reports import Reports
     from newsletter.studio.watch import Watch
     from newsletter.web import Pages
-    from subscribers.reactions import Reactions
 
 #: How often a page about a running dispatch looks at the ledger, in seconds.
 LOOKS_EVERY = 1.0
 _LINK = re.compile(r"(<a\b[^>]*\bhref=\"([^\"]*)\"[^>]*>)(.*?)(</a>)", re.DOTALL | re.IGNORECASE)
+_PLACE = re.compile(rf"\s{PLACE}=\"(\d+)\"")
 #: How a link's number looks in the edition; the mail's own styles must not reach it.
 _BADGE = (
     "all:initial;display:inline-block;margin:0 2px;padding:1px 6px;border-radius:9px;background:#1c1d20;"
@@ -56,8 +58,8 @@ def add_report_pages(app: FastAPI, reports: Reports, pages: Pages, watch: Watch)
         shown = reports.clicked(name)
         if shown is None:
             raise HTTPException(404)
-        proof, did = shown
-        html = with_clicks(reports.shown(proof), did)
+        proof, links = shown
+        html = with_clicks(reports.shown(proof), links)
         return HTMLResponse(
             frame(html, Mode(mode) if mode in set(Mode) else Mode.LIGHT), headers=FRAME_HEADERS[True]
         )
@@ -102,14 +104,27 @@ async def _changes(reports: Reports, name: str, watch: Watch) -> AsyncIterator[s
     yield "event: end\ndata:\n\n"
 
 
-def with_clicks(html: str, did: Reactions) -> str:
-    """*html* with the number of people who followed each link, behind it."""
+def with_clicks(html: str, links: Sequence[LinkClicks]) -> str:
+    """*html* with the number of people who followed each link, behind it.
+
+    A link is known by its place (`PLACE`); what a provider tells, by its address.
+    """
+    counts: dict[object, Reach] = {each.place or each.url: each.clicks for each in links}
 
     def one(match: re.Match[str]) -> str:
-        count = did.links.get(unescape(match[2]))
-        if count is None or not (count.people or count.machines):
-            return match[0]
-        told = escape(f"followed by {count.people:,} people, and {count.machines:,} machines")
-        return f'{match[1]}{match[3]}<span style="{_BADGE}" title="{told}">{count.people:,}</span>{match[4]}'
+        place = _PLACE.search(match[1])
+        for key in (int(place[1]) if place else None, unescape(match[2])):
+            did = counts.get(key)
+            if did is not None and any(did.to_dict().values()):
+                return f"{match[1]}{match[3]}{_badge(did)}{match[4]}"
+        return match[0]
 
     return _LINK.sub(one, html)
+
+
+def _badge(did: Reach) -> str:
+    told = f"followed by {did.people:,} people, and {did.machines:,} machines"
+    if did.anonymous:
+        told += f"; {did.anonymous:,} times by nobody knows whom"
+    number = did.people or did.anonymous
+    return f'<span style="{_BADGE}" title="{told}">{number:,}</span>'

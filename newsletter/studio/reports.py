@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from newsletter.delivery import STATES, DispatchState, Status, status, statuses
+from newsletter.delivery import STATES, DispatchState, Status, engagement, status, statuses
 from newsletter.delivery.summary import summarise
 from newsletter.delivery.timeline import timeline
+from newsletter.editions.links import find_links
 from newsletter.errors import DeliveryError
 from newsletter.measures import find_zone
 from newsletter.studio.charts import Chart, Series
@@ -16,7 +17,6 @@ from newsletter.studio.proof import prove
 from newsletter.studio.readers import MADE_UP
 from newsletter.studio.versions import frozen_edition
 from subscribers import EventKind
-from subscribers.reactions import Reactions, reactions
 from subscribers.statistics import statistics
 
 if TYPE_CHECKING:
@@ -25,27 +25,32 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
+    from newsletter.delivery import Extent, LinkClicks
     from newsletter.delivery.summary import Summary
     from newsletter.delivery.timeline import Timeline
+    from newsletter.editions import Edition
     from newsletter.studio.desk import Desk
     from newsletter.studio.proof import Proof
 
 #: So many dispatches are listed and compared.
 COMPARED = 30
 MONTHS = 12
+#: What is told with people and machines apart, and not among what else was learned.
+TRACKED = (EventKind.OPENED, EventKind.CLICKED)
+#: The attribute with the place of a link.
+PLACE = "data-place"
 
 
 @dataclass(frozen=True)
 class Compared:
-    """One dispatch in the comparison of issues: its outcomes, and what people did."""
+    """One dispatch in the comparison of issues."""
 
     standing: Status
-    reactions: Reactions
 
     def share(self, kind: str) -> float | None:
         """Of those whose message was accepted, the share of whom *kind* is known; None where nothing is."""
-        count = self.reactions.kinds.get(EventKind(kind))
-        return count.people / self.standing.accepted if count and self.standing.accepted else None
+        count = self.standing.events.get(kind)
+        return count / self.standing.accepted if count and self.standing.accepted else None
 
 
 class Reports:
@@ -69,7 +74,7 @@ class Reports:
     def dispatches(self) -> dict[str, Any]:
         """All dispatches, the newest first, and how they compare."""
         standings = statuses(self._engine)[:COMPARED] if self._engine is not None else []
-        rows = [Compared(each, self._reactions(each)) for each in standings]
+        rows = [Compared(each) for each in standings]
         return {"rows": rows, "chart": _comparison(list(reversed(rows))), "zone": self.zone}
 
     def standing(self, name: str) -> Status | None:
@@ -94,21 +99,29 @@ class Reports:
             "outcomes": {state: getattr(standing, state) for state in STATES},
             "states": [state for state in STATES if any(c.get(state) for c in summary.domains.values())],
             "chart": outcomes_chart(over_time, self.zone),
-            "reactions": self._reactions(standing),
-            "kinds": EventKind,
+            "later": [(kind, count) for kind, count in standing.events.items() if kind not in TRACKED],
+            "engaged": summary.engagement,
+            "followed": _most_followed(summary),
             "zone": self.zone,
             "live": standing.state in (DispatchState.PLANNED, DispatchState.RUNNING),
             "drawable": frozen_edition(self._engine, name) is not None,
         }
 
-    def clicked(self, name: str) -> tuple[Proof, Reactions] | None:
-        """The edition of a dispatch as the example reader got it, and what people did with it."""
+    def clicked(self, name: str) -> tuple[Proof, tuple[LinkClicks, ...]] | None:
+        """The edition of a dispatch as the example reader got it, and who followed its links.
+
+        Each link bears its place, if it has one, as `PLACE`.
+        """
         edition, standing = frozen_edition(self._engine, name), self.standing(name)
-        if edition is None or standing is None:
+        if self._engine is None or edition is None or standing is None:
             return None
+        found = engagement(self._engine, name)
+        publication = self._desk.publication
+        if found and found.extent:
+            edition = _with_places(edition, found.extent, publication.url)
         nothing = {each.name: b"" for each in edition.attachments}
-        proof = prove(edition, nothing, self._desk.publication, MADE_UP[0], standing.created_at.timestamp())
-        return proof, self._reactions(standing)
+        proof = prove(edition, nothing, publication, MADE_UP[0], standing.created_at.timestamp())
+        return proof, found.links if found else ()
 
     def shown(self, proof: Proof) -> str:
         """The HTML of *proof* with images as the studio has them."""
@@ -163,10 +176,14 @@ class Reports:
                 *((line.email, line.message_id, line.at) for line in summary.uncertain),
             ]
         if table == "clicks":
-            links = shown["reactions"].links.items()
+            links = summary.engagement.links if summary.engagement else ()
             return [
-                ("url", "people", "machines"),
-                *((url, count.people, count.machines) for url, count in links),
+                ("place", "url", "part", "people", "machines", "anonymous"),
+                *(
+                    (each.place or "", each.url, each.part, did.people, did.machines, did.anonymous)
+                    for each in links
+                    for did in (each.clicks,)
+                ),
             ]
         return None
 
@@ -177,12 +194,29 @@ class Reports:
         known = self._known.get(name)
         if known is None or known[0] != key:
             self._known[name] = known = (key, summarise(engine, name))
-        return known[1]
+            return known[1]
+        return replace(known[1], standing=standing, engagement=engagement(engine, name))
 
-    def _reactions(self, standing: Status) -> Reactions:
-        if self._engine is None:
-            return Reactions({}, {})
-        return reactions(self._engine, standing.dispatch, standing.issue)
+
+def _most_followed(summary: Summary) -> list[LinkClicks]:
+    """The links of a dispatch, those first that most people followed."""
+    links = summary.engagement.links if summary.engagement else ()
+    return sorted(
+        links, key=lambda link: (-link.clicks.people, -link.clicks.anonymous, -link.clicks.machines)
+    )
+
+
+def _with_places(edition: Edition, extent: Extent, base: str) -> Edition:
+    """*edition* with its place on each tracked link; as it is if its links are not those that were frozen."""
+    links = find_links(edition, base)[: len(extent.links)]
+    if tuple(link.frozen for link in links) != extent.links:
+        return edition
+    parts, end = [], 0
+    for place, link in enumerate(links, 1):
+        if link.part == "html":
+            parts += [edition.html[end : link.end + 1], f' {PLACE}="{place}"']  # behind the quotation mark
+            end = link.end + 1
+    return replace(edition, html="".join((*parts, edition.html[end:])))
 
 
 def outcomes_chart(over_time: Timeline, zone: ZoneInfo) -> Chart:

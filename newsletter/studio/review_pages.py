@@ -114,7 +114,8 @@ def _passing_on(app: FastAPI, forms: _Forms, access: Access) -> None:
     def test(request: Request, slug: str, to: Text = "") -> HTMLResponse:
         def act(draft: Draft) -> Said:
             reader = desk.reader(Look.of(request.query_params).reader, granted(request))
-            return Said(mail_test(desk.workbench.publication, draft, reader, to, remote=access.remote))
+            publication = desk.workbench.publication
+            return Said(mail_test(publication, desk.engine, draft, reader, to, remote=access.remote))
 
         return forms.answered(request, slug, act)
 

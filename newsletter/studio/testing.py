@@ -6,20 +6,23 @@ import time
 from typing import TYPE_CHECKING
 
 from newsletter.config import split_mailbox
-from newsletter.delivery.trial import hand_over_tests
-from newsletter.editions import publish, read_attached
+from newsletter.delivery.trial import hand_over_tests, trial_composer
 from newsletter.errors import NewsletterError, UsageError
-from newsletter.messages import Composer, Envelope, Recipient
+from newsletter.messages import Recipient, example_links
 from newsletter.providers import Verdict, make_provider
 from subscribers import normalise
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
     from newsletter.config import Publication
     from newsletter.studio.readers import Reader
     from newsletter.studio.workbench import Draft
 
 
-def mail_test(publication: Publication, draft: Draft, reader: Reader, to: str, *, remote: bool) -> str:
+def mail_test(
+    publication: Publication, engine: Engine | None, draft: Draft, reader: Reader, to: str, *, remote: bool
+) -> str:
     """Hand one test message over for *to*, with the values of *reader*; what came of it, in words.
 
     From another machine, only the addresses of ``[studio] test_addresses`` may be mailed: the token of a
@@ -41,12 +44,8 @@ def mail_test(publication: Publication, draft: Draft, reader: Reader, to: str, *
         )
     pressed = draft.pressed
     provider = make_provider(publication.settings.delivery.provider, publication)
-    publish(pressed.images, publication.media)
-    envelope = Envelope.of(publication.settings.publication, pressed.edition.slug, test=True)
-    composer = Composer(pressed.edition, envelope, read_attached(pressed.edition, publication.media))
-    url = publication.settings.publication.url
-    links = {name: f"{url}/{name}/example" for name in ("unsubscribe", "preferences")}
-    links["web"] = f"{url}/issues/{pressed.edition.slug}"
+    composer = trial_composer(publication, pressed, engine)
+    links = example_links(publication.settings.publication.url, pressed.edition.slug)
     recipient = Recipient(address, reader.name, reader.fields, links)
     ((_, outcome),) = hand_over_tests(provider, composer, [recipient], time.time())
     if outcome.verdict is not Verdict.ACCEPTED:

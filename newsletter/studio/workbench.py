@@ -9,12 +9,13 @@ from threading import RLock
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from newsletter.checks import Subject, check_subject
 from newsletter.config import FILE_NAME, load_publication
+from newsletter.editions import Context, split, with_lines
 from newsletter.editions.media import SUFFIXES
 from newsletter.editions.press import Pressed, press
 from newsletter.errors import NewsletterError
 from newsletter.issues import load_issue
-from newsletter.studio.places import Marked
 from newsletter.studio.trouble import Trouble, explain
 
 if TYPE_CHECKING:
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
+    from newsletter.checks import Finding
     from newsletter.config import Publication
+    from newsletter.editions import Piece
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,8 @@ class Draft:
     """An issue file as it was last compiled.
 
     ``pressed`` is what the file gives or, while there is ``trouble``, what it gave when it last compiled;
-    None if it never did. ``version`` differs whenever anything that the edition depends on differs.
+    None if it never did; ``subject`` is the same for the checks. ``version`` differs whenever anything that
+    the edition depends on differs.
     """
 
     sheet: Sheet
@@ -50,11 +54,24 @@ class Draft:
     version: str
     #: How long reading and compiling took, in seconds.
     seconds: float = 0.0
+    subject: Subject | None = None
 
     @cached_property
-    def marked(self) -> Marked | None:
-        """The edition's HTML with the lines that it came from; None if the issue never compiled."""
-        return Marked(self.pressed) if self.pressed else None
+    def findings(self) -> list[Finding]:
+        """What the checks find; nothing if the issue never compiled.
+
+        Raises:
+            ConfigError: the settings name a rule that does not exist.
+        """
+        return check_subject(self.subject) if self.subject else []
+
+    @cached_property
+    def pieces(self) -> tuple[Piece, ...]:
+        """The edition's HTML with the lines of the issue that it came from, to be filled in for a reader."""
+        if self.subject is None:
+            return ()
+        edition = self.subject.edition
+        return split(with_lines(edition.html, self.subject.places), edition, Context.HTML)
 
 
 class Workbench:
@@ -113,7 +130,7 @@ class Workbench:
             )
             known = self._drafts.get(sheet.path)
             if known is None or known.version != version:
-                known = self._compiled(sheet, version, attributes, known.pressed if known else None)
+                known = self._compiled(sheet, version, attributes, known)
                 self._drafts[sheet.path] = known
             return known
 
@@ -122,16 +139,18 @@ class Workbench:
         return sorted(path for path in self.publication.issues.rglob("*") if path.suffix.lower() in SUFFIXES)
 
     def _compiled(
-        self, sheet: Sheet, version: str, attributes: Collection[str] | None, last: Pressed | None
+        self, sheet: Sheet, version: str, attributes: Collection[str] | None, last: Draft | None
     ) -> Draft:
+        pressed, subject = (last.pressed, last.subject) if last else (None, None)
         if self._settings_trouble:
-            return Draft(sheet, last, self._settings_trouble, version)
+            return Draft(sheet, pressed, self._settings_trouble, version, subject=subject)
         begun = perf_counter()
         try:
             pressed = press(self.publication, sheet.path, attributes)
-            return Draft(sheet, pressed, None, version, perf_counter() - begun)
         except NewsletterError as error:
-            return Draft(sheet, last, explain(error, self.publication.root), version)
+            return Draft(sheet, pressed, explain(error, self.publication.root), version, subject=subject)
+        subject = Subject.of(pressed, self.publication.settings)
+        return Draft(sheet, pressed, None, version, perf_counter() - begun, subject)
 
     def _sheet(self, path: Path) -> Sheet:
         """Read a file, unless it was read already; one that breaks keeps the slug that it had."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from ipaddress import IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from ipaddress import IPv4Address, IPv4Network
+    from ipaddress import IPv4Address
 
     from newsletter.web.asgi import App, Receive, Scope, Send
 
@@ -90,18 +90,16 @@ def is_loopback(client: str) -> bool:
     return parsed is not None and parsed.is_loopback
 
 
-def network_of(client: str) -> str:
-    """The network that a client is counted as: its IPv4 address, or the /64 of its IPv6 address.
+def network_of(client: str, *, ipv4_bits: int = 32) -> str:
+    """The network that a client is counted as: of an IPv4 address so many bits, of an IPv6 address the /64.
 
     A provider gives each customer a /64 or more (RFC 6177 section 2), so one address of it says nothing.
     """
     parsed = parse_address(client)
     if parsed is None:
         return "unknown"
-    if isinstance(parsed, IPv6Address):
-        network: IPv4Network | IPv6Network = IPv6Network((int(parsed) >> 64 << 64, 64))
-        return str(network)
-    return str(parsed)
+    bits = 64 if isinstance(parsed, IPv6Address) else ipv4_bits
+    return str(parsed) if bits == 32 else str(ip_network(f"{parsed}/{bits}", strict=False))
 
 
 def _told(scope: Scope) -> tuple[list[str], str]:

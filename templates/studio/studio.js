@@ -54,8 +54,11 @@ function watch(frame) {
   if (inner.studioListens) return;
   inner.studioListens = true;
   inner.addEventListener("click", (event) => {
-    const place = event.target.closest?.("[data-line]");
-    if (place && !event.target.closest("a[href]")) reveal(Number(place.dataset.line), { scroll: false });
+    if (event.target.closest?.("a[href]")) return;
+    knowLines(frame).then(() => {
+      const place = event.target.closest?.("[data-line]");
+      if (place) reveal(Number(place.dataset.line), { scroll: false });
+    });
   });
   inner.addEventListener("keydown", pressed);
 }
@@ -247,11 +250,27 @@ const here = () => location.pathname + location.search;
 
 let line = 0;
 
+/** Let the elements of a frame bear their lines. Asked for when first needed: what is typed is shown sooner. */
+function knowLines(frame) {
+  const inner = frame.contentDocument;
+  inner.studioLines ??= (async () => {
+    const address = new URL(frame.src);
+    address.searchParams.set("lines", "on");
+    const answer = await fetch(address);
+    if (!answer.ok) return;
+    const told = all("*", parser.parseFromString(await answer.text(), "text/html"));
+    const ours = all("*", inner);
+    if (told.length !== ours.length) return; // the issue changed meanwhile: another document is on its way
+    told.forEach((element, index) => { if (element.dataset?.line) ours[index].dataset.line = element.dataset.line; });
+  })();
+  return inner.studioLines;
+}
+
 function nearest(root, wanted) {
   let best = null;
   for (const element of all("[data-line]", root)) {
     const at = Number(element.dataset.line);
-    if (at <= wanted && (!best || at >= Number(best.dataset.line))) best = element;
+    if (at <= wanted && (!best || at > Number(best.dataset.line))) best = element;
   }
   return best;
 }
@@ -270,9 +289,11 @@ function reveal(wanted, { scroll = true } = {}) {
   if (editor) editor.href = editor.dataset.editor.replace("987654321", wanted);
   const number = one("[data-editor-line]");
   if (number) number.value = wanted;
-  all(".stage iframe:not(.coming)").forEach((frame, index) => {
+  all(".stage iframe:not(.coming)").forEach(async (frame, index) => {
     const inner = frame.contentDocument;
     if (!inner?.body) return;
+    await knowLines(frame);
+    if (line !== wanted) return; // another was asked for since
     all("[data-studio-shown]", inner).forEach((element) => { element.style.outline = ""; element.style.outlineOffset = ""; delete element.dataset.studioShown; });
     const place = nearest(inner, wanted);
     if (!place) return;

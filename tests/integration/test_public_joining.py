@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from joining import NOON, Service, solve
 from sqlalchemy import event
 
-from newsletter.notices.allowances import network_of
 from newsletter.public.proof import solved
 from subscribers import Consent, ConsentKind, Status, SuppressionReason, Tokens, import_file
 from subscribers.topics import add_topic
@@ -476,20 +475,6 @@ def test_counters_outlive_the_process_and_hold_no_address(tmp_path, engine):
         names = str(connection.exec_driver_sql("SELECT name FROM allowance").all())
     assert "example" not in names
     assert "127.0" not in names
-
-
-@pytest.mark.parametrize(
-    ("address", "network"),
-    [
-        ("203.0.113.77", "203.0.113.0/24"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("::ffff:203.0.113.77", "203.0.113.0/24"),
-        ("fe80::1%eth0", "fe80::/64"),
-        ("testclient", "testclient"),
-    ],
-)
-def test_neighbours_are_counted_together(address, network):
-    assert network_of(address) == network
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from webclient import WebClient
 
 from newsletter.config import load_publication
-from newsletter.delivery import status
+from newsletter.delivery import LinkClicks, Reach, status
 from newsletter.delivery.models import DELIVERY
 from newsletter.delivery.timeline import timeline
 from newsletter.providers import Verdict
@@ -25,7 +25,6 @@ from newsletter.studio.reports import Reports
 from newsletter.studio.watch import Watch
 from newsletter.studio.workbench import Workbench
 from subscribers import Event, EventKind, record_events, writing
-from subscribers.reactions import Count, Reactions, reactions
 
 SETTINGS = '[publication]\nname = "N"\nfrom = "n@example.com"\nurl = "https://n.example.com"\n'
 START = datetime(2026, 4, 11, 6, 0, tzinfo=UTC)
@@ -64,7 +63,7 @@ def happened(engine):
             event(1, EventKind.OPENED, ids[2]), event(2, EventKind.OPENED, ids[2]), event(3, EventKind.OPENED, ids[3]),
             event(4, EventKind.OPENED, ids[4], machine=True),
             event(5, EventKind.CLICKED, ids[2], url="https://a.example/"),
-            event(6, EventKind.CLICKED, ids[3], url="https://a.example/", dispatch=""),
+            event(6, EventKind.CLICKED, ids[3], url="https://a.example/"),
             event(7, EventKind.CLICKED, ids[4], machine=True, url="https://b.example/"),
             event(8, EventKind.CLICKED, ids[4], url="https://c.example/", dispatch="other-1"),
         ])  # fmt: skip
@@ -89,18 +88,6 @@ def test_a_dispatch_without_outcomes_has_no_moments(engine):
     plan(engine, ScriptedProvider())
 
     assert timeline(engine, "issue-1").moments == ()
-
-
-def test_people_and_machines_are_counted_apart(sent):
-    happened(sent)
-    found = reactions(sent, "issue-1", "issue")
-
-    assert found.kinds[EventKind.OPENED] == Count(people=2, by_people=3, machines=1, by_machines=1)
-    assert found.links == {
-        "https://a.example/": Count(people=2, by_people=2),
-        "https://b.example/": Count(machines=1, by_machines=1),
-    }
-    assert not reactions(sent, "none-1")
 
 
 def test_the_page_of_a_dispatch_tells_all(folder, sent):
@@ -134,7 +121,7 @@ def test_dispatches_are_compared(folder, sent):
         ("outcomes", "accepted,4"),
         ("domains", "example.com,4,1,1"),
         ("uncertain", "reader2@example.com,"),
-        ("clicks", "https://a.example/,2,0"),
+        ("clicks", ",https://a.example/,html,2,0,0"),
         ("time", "06:00:00"),
         ("reasons", "rejected,"),
     ],
@@ -170,15 +157,21 @@ def test_the_list_is_told_by_month(folder, engine):
 
 
 def test_clicks_are_drawn_behind_their_links():
-    did = Reactions(
-        {EventKind.CLICKED: Count(people=3)}, {"https://a.example/?x=1&y=2": Count(people=3, machines=9)}
+    told = (
+        LinkClicks(0, "https://a.example/?x=1&y=2", "html", Reach(people=3, machines=9)),
+        LinkClicks(2, "https://c.example/", "html", Reach(people=5, anonymous=7)),
     )
-    html = '<a class="b" href="https://a.example/?x=1&amp;y=2">A <b>link</b></a><a href="https://c.example/">C</a>'
-    drawn = with_clicks(html, did)
+    html = (
+        '<a class="b" href="https://a.example/?x=1&amp;y=2">A <b>link</b></a>'
+        '<a href="https://c.example/" data-place="1">C</a><a href="https://c.example/" data-place="2">C</a>'
+    )
+    drawn = with_clicks(html, told)
 
     assert ">3</span></a>" in drawn
     assert "followed by 3 people, and 9 machines" in drawn
-    assert drawn.endswith('<a href="https://c.example/">C</a>')
+    assert '<a href="https://c.example/" data-place="1">C</a>' in drawn
+    assert ">5</span></a>" in drawn
+    assert "7 times by nobody knows whom" in drawn
 
 
 def test_clicks_are_shown_on_the_edition_as_it_was_frozen(folder, sent):

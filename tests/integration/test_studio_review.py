@@ -11,6 +11,8 @@ import pytest
 from webclient import WebClient
 
 from newsletter.config import load_publication
+from newsletter.delivery.trial import trial_composer
+from newsletter.editions import press
 from newsletter.review import read_review
 from newsletter.studio import create_studio
 from subscribers import SubscriberStore
@@ -125,6 +127,23 @@ def test_a_test_is_handed_over_as_the_chosen_reader(client, folder):
         "[Test] The first swallow",
     )
     assert "Good morning Alex." in message.get_body(("plain",)).get_content()
+
+
+def test_a_bounced_test_comes_back_to_the_same_mailbox_as_one_from_the_command_line(folder, sqlite_engine):
+    """The envelope of a studio's test is made by the same part as that of `newsletter test`."""
+    (folder / "newsletter.toml").write_text(
+        SETTINGS + '[smtp]\nreturn_path = "bounce@bounces.example.com"\n', encoding="utf-8"
+    )
+    publication = load_publication(folder)
+    pressed = press(publication, folder / "issues" / "swallow.md")
+    for engine in (None, sqlite_engine):
+        bounces = trial_composer(publication, pressed, engine).envelope.bounces
+        assert bounces is not None
+        assert bounces.address("test-1") == "bounce@bounces.example.com"
+        client = studio(folder, engine)
+        assert (
+            client.post("/issues/swallow/test?as=example", data={"to": "me@example.com"}).status_code == 200
+        )
 
 
 @pytest.mark.parametrize("to", ["", "nobody", "a@b@c", "me@example.com\r\nBcc: you@example.com"])

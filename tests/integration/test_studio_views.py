@@ -11,9 +11,11 @@ import pytest
 from fakes.providers import ScriptedProvider
 from webclient import WebClient
 
+from newsletter.checks import INBOXES
 from newsletter.config import load_publication
 from newsletter.delivery import Audience, plan_dispatch
 from newsletter.editions import press
+from newsletter.resources import builtin_templates
 from newsletter.studio import create_studio
 from newsletter.studio.audience import count_seen
 from subscribers import SubscriberStore
@@ -136,16 +138,29 @@ def test_the_inbox_row_is_shown_as_six_programs_do(client):
     page = client.get("/issues/swallow?view=inbox&as=example").text
 
     for name in (
-        "Gmail, web",
-        "Gmail, phone",
-        "Apple Mail, iPhone",
-        "Apple Mail, Mac",
+        "Gmail (web)",
+        "Gmail (phone)",
+        "Apple Mail (iPhone)",
+        "Apple Mail (Mac)",
         "Outlook",
-        "Yahoo Mail, web",
+        "Yahoo Mail (web)",
     ):
         assert name in page
     assert page.count("Alex, the first swallow") >= 6
     assert page.count("One bird, seen on the ridge.") >= 6
+
+
+@pytest.mark.parametrize("inbox", INBOXES, ids=lambda inbox: inbox.key)
+def test_the_rows_are_as_wide_as_the_checks_say(inbox):
+    """What the sheet of styles gives a row is its texts' room, its edges, and what stands beside them."""
+    css = (builtin_templates() / "studio" / "studio.css").read_text(encoding="utf-8")
+    row = int(re.search(rf"\.{inbox.key} \.row \{{[^}}]*\bwidth: (\d+)px", css)[1])
+    edges, gap, face = 2 * (1 + 12), 16, 40
+    room = {"line": inbox.sender + gap + inbox.line, "stack": inbox.room, "face": face + gap + inbox.room}
+    size = re.search(rf"\.{inbox.key} \.row \{{[^}}]*font-size: (\d+)px", css)[1]
+
+    assert (row, int(size)) == (edges + room[inbox.form], inbox.size)
+    assert not inbox.sender or f".{inbox.key} .from {{ flex: 0 0 {inbox.sender}px; }}" in css
 
 
 def test_without_a_preheader_the_inbox_shows_how_the_issue_begins(client, folder):
@@ -190,7 +205,8 @@ def test_every_mode_has_its_frame_and_says_how_true_it_is(client, mode):
 
 
 def test_elements_of_the_frame_bear_their_lines(client):
-    assert re.search(r'data-line="25"[^>]*>It came early', client.get("/issues/swallow/frame").text)
+    assert re.search(r'data-line="25"[^>]*>It came early', client.get("/issues/swallow/frame?lines=on").text)
+    assert "data-line" not in client.get("/issues/swallow/frame").text
 
 
 # --- changes ------------------------------------------------------------------------------------
@@ -284,7 +300,7 @@ def test_the_static_copy_holds_every_mode_and_loads_nothing(client, folder):
 
     assert answer.headers["content-disposition"] == 'attachment; filename="swallow-preview.html"'
     assert page.count("<iframe") == 10
-    for word in ("Dark, part inverted", "Gmail, web", "It came early this year.", "List-Unsubscribe"):
+    for word in ("Dark, part inverted", "Gmail (web)", "It came early this year.", "List-Unsubscribe"):
         assert word in page
     assert "<script" not in page
     assert "img.example.org" not in page.replace("&#34;", '"')

@@ -9,9 +9,9 @@ import pytest
 
 from newsletter.config import PublicationSettings
 from newsletter.editions import compile_issue, load_theme
+from newsletter.editions.environment import environment
 from newsletter.editions.mjml import MjmlError
 from newsletter.editions.sourcemap import SourceMap
-from newsletter.editions.templating import environment
 from newsletter.editions.theme import Theme
 from newsletter.errors import ThemeError
 from newsletter.issues import load_issue

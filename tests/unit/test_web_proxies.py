@@ -76,3 +76,18 @@ def test_a_network_is_one_ipv4_address_or_a_64_of_ipv6():
     assert network_of("::ffff:203.0.113.7") == "203.0.113.7"
     assert network_of("2001:db8:1:2:3::4") == network_of("2001:db8:1:2::9") == "2001:db8:1:2::/64"
     assert network_of("not an address") == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("203.0.113.77", "203.0.113.0/24"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("::ffff:203.0.113.77", "203.0.113.0/24"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("testclient", "unknown"),
+    ],
+)
+def test_neighbours_are_counted_together(address: str, network: str) -> None:
+    """Where a form makes us mail somebody, an IPv4 address counts as its /24."""
+    assert network_of(address, ipv4_bits=24) == network
