@@ -81,6 +81,7 @@ def data_date() -> str:
     return str(_data()["last_update_date"])[:10]
 
 
+@lru_cache(maxsize=1)
 def known_clients() -> frozenset[str]:
     """Every mail program in the data, such as ``gmail.ios``."""
     return frozenset(key for feature in features().values() for key in feature.verdicts)
@@ -105,6 +106,8 @@ def latest(series: Mapping[str, str]) -> str:
     return max(series, key=_age)
 
 
+# Twelve thousand series name a few hundred versions.
+@lru_cache(maxsize=1024)
 def _age(version: str) -> tuple[bool, tuple[int, ...], str]:
     numbers = tuple(int(number) for number in re.findall(r"\d+", version))
     return (_DATE.fullmatch(version) is not None, numbers, version)

@@ -15,7 +15,6 @@ from functools import lru_cache
 from struct import iter_unpack
 from typing import TYPE_CHECKING, NamedTuple
 
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from sqlalchemy import Engine
 
 from newsletter.editions.links import LETTERS
@@ -24,6 +23,8 @@ from subscribers.models import KeyPurpose
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from cryptography.hazmat.primitives.ciphers import Cipher, modes
 
 _PURPOSE = b"tracked links\0"
 _BLOCK = 16
@@ -98,6 +99,9 @@ def _ends(places: tuple[int, ...]) -> tuple[bytes, ...]:
 
 
 def _cipher(key: bytes) -> Cipher[modes.ECB]:
+    # Loaded by who tracks: every command would wait for it otherwise, and most have nothing to encipher.
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
     # What the same keys sign elsewhere must not be a mark here: a key of its own is derived.
     derived = hmac.digest(key, _PURPOSE, "sha256")[:_BLOCK]
     return Cipher(algorithms.AES(derived), modes.ECB())  # noqa: S305 - one block is a permutation, not a text
