@@ -276,7 +276,10 @@ def _serve_plainly(app: FastAPI, ready: Callable[[str], None]) -> None:
 
     import uvicorn
 
-    listener = socket.create_server(("127.0.0.1", 0))
+    # As `newsletter serve` makes its own: asyncio holds nothing back on a socket that names its protocol.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(128)
     ready(f"http://127.0.0.1:{listener.getsockname()[1]}")
     uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False)).run(sockets=[listener])
 

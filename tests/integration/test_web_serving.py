@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import closing
 from urllib.request import urlopen
 
 import pytest
@@ -13,6 +14,7 @@ from fastapi import FastAPI
 
 from newsletter.errors import NewsletterError
 from newsletter.web import serve
+from newsletter.web.serving import _listen
 
 PROGRAM = """
 import asyncio
@@ -64,6 +66,16 @@ def test_port_0_takes_a_free_port_and_tells_it_once_it_answers(service):
 
     with urlopen(url) as answer:
         assert answer.read() == b'"here"'
+
+
+def test_an_answer_does_not_wait_for_an_acknowledgement():
+    """asyncio sends at once only on sockets that name their protocol; accepted ones are as the listener is."""
+    with (
+        closing(_listen("127.0.0.1", 0)) as listener,
+        socket.create_connection(listener.getsockname()),
+        closing(listener.accept()[0]) as accepted,
+    ):
+        assert accepted.proto == socket.IPPROTO_TCP
 
 
 def test_a_taken_port_is_one_line_with_a_hint():
