@@ -168,9 +168,7 @@ def send(
     with looking(session, audience.segment):
         foreseen = plan(dry=True, look=foresight)
     if foreseen.state is DispatchState.FINISHED:
-        output.say(f"{foreseen.dispatch} is finished; `--again` would begin anew")
-        if joined := _planned(lambda: plan(dry=True, newcomers=True)):
-            output.say(f"{output.plural(joined, 'subscriber')} joined since; `--newcomers` mails only them")
+        _finished_before(foreseen, _planned(lambda: plan(dry=True, newcomers=True)))
         finish(status(session.engine, foreseen.dispatch), as_json=as_json, session=session)
         return
     if foresight is not None:
@@ -189,6 +187,13 @@ def send(
         _detached(status(session.engine, planned), as_json=as_json)
         return
     run(session, planned, provider, as_json=as_json)
+
+
+def _finished_before(before: Plan, joined: int) -> None:
+    """Say that the issue went to this audience already, and how many have joined it since."""
+    output.say(f"{before.dispatch} is finished; `--again` would begin anew")
+    if joined:
+        output.say(f"{output.plural(joined, 'subscriber')} joined since; `--newcomers` mails only them")
 
 
 def _end_dry(document: dict[str, object], *, as_json: bool) -> None:

@@ -30,7 +30,7 @@ class Hole:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class PlainHole:
     """Where a value stands that is written as it is, in every encoding: a mark in a tracked link."""
 
     token: str
@@ -43,7 +43,7 @@ class Fork:
     branches: tuple[tuple[str | None, tuple[Part, ...]], ...]
 
 
-Part = bytes | Hole | Mark | Fork
+Part = bytes | Hole | PlainHole | Fork
 #: RFC 2045 section 6.8: at most 76 characters on an encoded line.
 _LINE = 76
 
@@ -104,7 +104,7 @@ def _parts(pieces: Sequence[Piece]) -> Iterator[Part]:
         yield SOFT_BREAK
         if isinstance(piece, Value):
             opaque = piece.context is Context.OPAQUE
-            yield Mark(piece.token) if opaque else Hole(piece.token, piece.context.writer)
+            yield PlainHole(piece.token) if opaque else Hole(piece.token, piece.context.writer)
         else:
             yield Fork(tuple((token, encode(branch)) for token, branch in piece.branches))
         yield SOFT_BREAK
@@ -115,7 +115,7 @@ def fill(parts: Sequence[Part], values: Mapping[str, str | bool], out: list[byte
     for part in parts:
         if part.__class__ is bytes:
             out.append(part)
-        elif part.__class__ is Mark:
+        elif part.__class__ is PlainHole:
             out.append(values[part.token].encode("ascii"))  # type: ignore[union-attr]
         elif part.__class__ is Hole:
             out.append(encode_value(part.write(str(values[part.token]))))
