@@ -80,7 +80,10 @@ def rules(rule: str | None, *, as_json: bool) -> None:
       newsletter rules contrast-dark
     """
     if rule and rule not in RULES:
-        raise UsageError(f"there is no rule `{rule}`", hint=did_you_mean(rule, RULES))
+        raise UsageError(
+            f"there is no rule `{rule}`",
+            hint=did_you_mean(rule, RULES, otherwise="`newsletter rules` lists them"),
+        )
     if as_json:
         chosen = [RULES[rule]] if rule else list(RULES.values())
         output.document({"rules": [_document(each) for each in chosen]})
