@@ -13,22 +13,22 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from email_validator import EmailNotValidError, validate_email
-from email_validator.rfc_constants import (
-    CASE_INSENSITIVE_MAILBOX_NAMES,
-    EMAIL_MAX_LENGTH,
-    LOCAL_PART_MAX_LENGTH,
-)
-
 from subscribers.errors import AddressError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from email_validator import ValidatedEmail
+
 # RFC 5322 section 3.2.3, dot-atom-text, at most 64 octets (RFC 5321 section 4.5.3.1.1).
-_PLAIN_LOCAL = re.compile(
-    rf"(?=.{{1,{LOCAL_PART_MAX_LENGTH}}}\Z)[\w!#$%&'*+\-/=?^`{{|}}~]+(?:\.[\w!#$%&'*+\-/=?^`{{|}}~]+)*\Z",
-    re.ASCII,
+_PLAIN_LOCAL = re.compile(r"(?=.{1,64}\Z)[\w!#$%&'*+\-/=?^`{|}~]+(?:\.[\w!#$%&'*+\-/=?^`{|}~]+)*\Z", re.ASCII)
+#: RFC 5321 section 4.5.3.1.3 gives a path 256 octets, two of which are its brackets.
+_LONGEST = 254
+#: The mailboxes that every domain may have (RFC 2142, and those of old): email-validator writes them small.
+_WELL_KNOWN = re.compile(
+    "(?:abuse|ftp|hostmaster|info|marketing|news|noc|postmaster|sales|security|support|usenet|uucp"
+    r"|webmaster|www)\Z",
+    re.IGNORECASE,
 )
 _PLAIN_DOMAIN = re.compile(r"[A-Za-z0-9.\-]+\Z")
 # RFC 5321 section 4.1.2 advises against such addresses, and most servers and services refuse them.
@@ -87,8 +87,8 @@ def normalise_all(addresses: Sequence[str], fail: Callable[[int, str], None]) ->
 def _is_plain(local: str, domain: str) -> bool:
     return (
         _PLAIN_LOCAL.match(local) is not None
-        and local.lower() not in CASE_INSENSITIVE_MAILBOX_NAMES
-        and len(local) + 1 + len(domain) <= EMAIL_MAX_LENGTH
+        and _WELL_KNOWN.match(local) is None
+        and len(local) + 1 + len(domain) <= _LONGEST
         and _PLAIN_DOMAIN.match(domain) is not None
     )
 
@@ -97,8 +97,8 @@ def _is_plain(local: str, domain: str) -> bool:
 def _plain_domain(domain: str) -> str | None:
     """The domain in lower case if it is valid and has no other form, else None."""
     try:
-        answer = validate_email(f"a@{domain}", check_deliverability=False)
-    except EmailNotValidError:
+        answer = _validated(f"a@{domain}")
+    except ValueError:
         return None
     return answer.ascii_domain if answer.domain == answer.ascii_domain else None
 
@@ -108,8 +108,8 @@ def _ask(address: str) -> Address:
     if "@" not in address:
         raise AddressError("this is no e-mail address: it has no @", where=_shown(address), hint=_HINT)
     try:
-        answer = validate_email(address, check_deliverability=False, allow_quoted_local=True)
-    except EmailNotValidError as error:
+        answer = _validated(address)
+    except ValueError as error:
         reason = " ".join(str(error).split()).rstrip(".")
         raise AddressError(
             f"this is no e-mail address: {reason}", where=_shown(address), hint=_HINT
@@ -117,6 +117,17 @@ def _ask(address: str) -> Address:
     if answer.local_part.startswith('"'):
         raise AddressError(_NEEDS_QUOTES, where=_shown(address), hint=_HINT)
     return Address(answer.normalized, f"{answer.local_part.casefold()}@{answer.ascii_domain.lower()}")
+
+
+def _validated(address: str) -> ValidatedEmail:
+    """What email-validator makes of an address. It is loaded when it is first asked, which takes a while.
+
+    Raises:
+        ValueError: it is none; the library's EmailNotValidError, with the reason.
+    """
+    from email_validator import validate_email
+
+    return validate_email(address, check_deliverability=False, allow_quoted_local=True)
 
 
 def _shown(address: str) -> str:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import gzip
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatch
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -48,14 +48,21 @@ class Verdict:
 class Feature:
     """Something that a mail may use, such as `display:grid`.
 
-    ``tested`` is the day of the last test, ``verdicts`` are by mail program, such as ``outlook.windows``.
+    ``tested`` is the day of the last test, ``results`` what was found, as the data has it: by mail program,
+    such as ``outlook.windows``, and version. ``notes`` are those that the results refer to.
     """
 
     slug: str
     title: str
     link: str
     tested: str
-    verdicts: Mapping[str, Verdict]
+    results: Mapping[str, Mapping[str, str]] = field(repr=False)
+    notes: Mapping[str, str] = field(repr=False)
+
+    @cached_property
+    def verdicts(self) -> Mapping[str, Verdict]:
+        """The verdicts by mail program; of three hundred features an issue uses fifty."""
+        return {client: _verdict(series, self.notes) for client, series in self.results.items()}
 
     def with_status(self, status: str, clients: Iterable[str]) -> tuple[str, ...]:
         """The mail programs among *clients*, which may have wildcards, whose verdict is *status*; by key."""
@@ -84,7 +91,7 @@ def data_date() -> str:
 @lru_cache(maxsize=1)
 def known_clients() -> frozenset[str]:
     """Every mail program in the data, such as ``gmail.ios``."""
-    return frozenset(key for feature in features().values() for key in feature.verdicts)
+    return frozenset(key for feature in features().values() for key in feature.results)
 
 
 def client_name(key: str) -> str:
@@ -114,15 +121,19 @@ def _age(version: str) -> tuple[bool, tuple[int, ...], str]:
 
 
 def _feature(entry: dict[str, Any]) -> Feature:
-    notes = entry.get("notes_by_num") or {}
-    verdicts = {
-        f"{family}.{platform}": _verdict(series, notes)
+    results = {
+        f"{family}.{platform}": series
         for family, platforms in entry["stats"].items()
         for platform, series in platforms.items()
         if series
     }
     return Feature(
-        entry["slug"], entry["title"].strip(), entry["url"], entry.get("last_test_date") or "", verdicts
+        entry["slug"],
+        entry["title"].strip(),
+        entry["url"],
+        entry.get("last_test_date") or "",
+        results,
+        entry.get("notes_by_num") or {},
     )
 
 

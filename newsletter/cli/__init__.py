@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import sys
 import traceback
@@ -12,7 +11,6 @@ from pathlib import Path
 import click
 from sqlalchemy.exc import DBAPIError
 
-from newsletter import __version__
 from newsletter.cli import output
 from newsletter.cli.exits import INTERRUPTED
 from newsletter.cli.session import Session
@@ -87,7 +85,7 @@ class Front(click.Group):
 )
 @click.option("--debug", is_flag=True, expose_value=False, help="Show a traceback when something goes wrong.")
 @click.option("-v", "--verbose", is_flag=True, help="Say more on stderr.")
-@click.version_option(__version__, "-V", "--version", prog_name="newsletter")
+@click.version_option(None, "-V", "--version", package_name="newsletter-press", prog_name="newsletter")
 @click.pass_context
 def newsletter(ctx: click.Context, directory: Path, *, verbose: bool) -> None:
     """Write an issue in Markdown, compile it once, send each subscriber one mail, and know who got it.
@@ -107,9 +105,6 @@ def newsletter(ctx: click.Context, directory: Path, *, verbose: bool) -> None:
 def main() -> None:
     """Run the command line and leave with its exit code."""
     debug = "--debug" in sys.argv
-    # Modules, templates and styles are made once and kept: to look through them for cyclic garbage again and
-    # again takes a tenth of a command's start.
-    gc.set_threshold(50_000, *gc.get_threshold()[1:])
     try:
         code = newsletter.main(standalone_mode=False)
     except click.Abort:

@@ -9,15 +9,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-
-def _console(*, stderr: bool) -> Console:
-    return Console(stderr=stderr, highlight=False, soft_wrap=True, no_color="NO_COLOR" in os.environ or None)
 
 
 def say(text: str) -> None:
@@ -58,12 +52,17 @@ def table(
         for row in rows:
             click.echo("\t".join(_cell(value) for value in row))
         return
+    # It takes a while to load, and programs that read our lines do without.
+    from rich.console import Console
+    from rich.table import Table
+
     grid = Table(box=None, pad_edge=False, header_style="bold", show_header=any(columns))
     for column in columns:
         grid.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
         grid.add_row(*(_cell(value) for value in row))
-    _console(stderr=False).print(grid)
+    no_color = "NO_COLOR" in os.environ or None
+    Console(highlight=False, soft_wrap=True, no_color=no_color).print(grid)
 
 
 def facts(pairs: Iterable[tuple[str, object]]) -> None:

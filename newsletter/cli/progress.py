@@ -11,9 +11,6 @@ from contextlib import contextmanager
 from threading import Event
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
 from newsletter.cli import output
 from newsletter.cli.exits import INTERRUPTED
 
@@ -74,6 +71,10 @@ def showing(dispatch: str) -> Iterator[Callable[[Count], None]]:
 
 @contextmanager
 def _bar(dispatch: str) -> Iterator[Callable[[Count], None]]:
+    # It takes a while to load, and where there is no terminal nothing needs it.
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

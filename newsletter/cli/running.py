@@ -8,7 +8,6 @@ from sqlalchemy.exc import DBAPIError
 from newsletter.cli import output
 from newsletter.cli.dispatches import local_time, report_document, report_table
 from newsletter.cli.exits import INTERRUPTED, TROUBLED
-from newsletter.cli.joining import hand_over_notices
 from newsletter.cli.progress import delivering
 from newsletter.cli.session import Session, confirm, json_option, pass_session
 from newsletter.delivery import (
@@ -89,6 +88,8 @@ def run_due(session: Session, *, as_json: bool) -> None:
     Example:
       * * * * *  newsletter -C /srv/letter run-due
     """
+    from newsletter.cli.joining import hand_over_notices
+
     done: list[Status] = []
     codes: list[int] = []
     try:

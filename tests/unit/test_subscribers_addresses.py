@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from email_validator import EmailNotValidError, validate_email
+from email_validator.rfc_constants import CASE_INSENSITIVE_MAILBOX_NAMES
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -123,3 +124,9 @@ def test_many_at_once_have_the_same_verdict_as_each(texts: list[str]) -> None:
             assert failed[number] == error.what
             expected = ("", "")
         assert (emails[number], keys[number]) == expected
+
+
+@pytest.mark.parametrize("name", [*CASE_INSENSITIVE_MAILBOX_NAMES, "newsletter", "infos", "wwww"])
+def test_well_known_mailboxes_are_written_small_as_email_validator_does(name: str) -> None:
+    shouted = f"{name.upper()}@example.com"
+    assert normalise(shouted).email == validate_email(shouted, check_deliverability=False).normalized
