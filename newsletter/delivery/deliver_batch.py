@@ -50,6 +50,8 @@ _STATES = {
 }
 # To ask the enumeration for each of a thousand recipients takes as long as all the rest of `judge`.
 _POSTPONED, _DEFERRED = Verdict.POSTPONED, Verdict.DEFERRED
+#: Makes a named tuple of its values in half the time that its own call takes.
+_new = tuple.__new__
 
 
 @dataclass(frozen=True)
@@ -197,7 +199,7 @@ def compose(job: Job, ids: Sequence[int], batch: int) -> tuple[dict[int, Message
         person = people.get(subscriber_id)
         barrier = "erased" if person is None else person.barrier
         if person is not None and barrier is None:
-            recipient = Recipient(person.email, person.name, person, links(person.public_id))
+            recipient = _new(Recipient, (person.email, person.name, person, links(person.public_id)))
             try:
                 messages[subscriber_id] = compose_one(
                     recipient, name, timestamp, smtputf8=smtputf8, batch=batch, marks=marks.get(subscriber_id)
@@ -250,7 +252,7 @@ def judge(
         if verdict is _POSTPONED or (verdict is _DEFERRED and not job.backoff.exhausted(tries)):
             later[subscriber_id] = outcome
             continue
-        entries.append(Entry(subscriber_id, name, _STATES[verdict], reason, provider_id, tries))
+        entries.append(_new(Entry, (subscriber_id, name, _STATES[verdict], reason, provider_id, tries)))
     return entries, later
 
 
@@ -284,7 +286,7 @@ def record(
 
 def _counts(lease: ledger.Lease, entries: Sequence[Entry], later: Mapping[int, Outcome]) -> Counter[str]:
     """How many got which outcome, and by how many more or fewer wait to be tried again."""
-    counts: Counter[str] = Counter(entry.state for entry in entries)
+    counts: Counter[str] = Counter([entry.state for entry in entries])
     deferred = [who for who, outcome in later.items() if outcome.verdict is not Verdict.POSTPONED]
     counts[DEFERRED] = sum(lease.tried(who) == 0 for who in deferred)
     if lease.tries:
