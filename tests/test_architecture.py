@@ -36,6 +36,8 @@ DOORS = {
     "premailer": ["newsletter/editions/inlining.py"],
     "sendgrid": ["newsletter/providers/sendgrid.py", "newsletter/providers/sendgrid_webhook.py"],
     "python_http_client": ["newsletter/providers/sendgrid.py"],
+    "procrastinate": ["newsletter/delivery/cluster.py", "newsletter/delivery/calls.py"],
+    "psycopg_pool": ["newsletter/delivery/cluster.py"],
     "pygments": ["newsletter/editions/highlighting.py"],
     "imagesize": ["newsletter/editions/media.py"],
     "nh3": ["newsletter/editions/"],

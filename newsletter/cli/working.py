@@ -10,8 +10,8 @@ from newsletter.cli import output
 from newsletter.cli.progress import showing, stoppable
 from newsletter.cli.running import means_of
 from newsletter.cli.session import Session, pass_session
-from newsletter.delivery import run_dispatch, status, work_on_any
-from newsletter.errors import UsageError
+from newsletter.delivery import run_dispatch, status
+from newsletter.errors import ConfigError, UsageError
 from newsletter.providers import make_provider
 
 if TYPE_CHECKING:
@@ -42,6 +42,14 @@ def worker(session: Session) -> None:
             where=session.publication.database_url,
             hint="name a PostgreSQL database in `[database] url`; here, `newsletter send` needs no worker",
         )
+    try:
+        from newsletter.delivery.cluster import work_on_any
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"workers need the library {error.name}",
+            where="newsletter worker",
+            hint="pip install 'newsletter-press[cluster]'",
+        ) from error
     with stoppable("another worker, or `newsletter resume`, names who is in doubt and goes on") as stop:
         output.say("waiting for dispatches; Ctrl-C ends")
         work_on_any(session.engine, lambda name: _work(session, name, stop), stop=stop, trouble=_say_trouble)

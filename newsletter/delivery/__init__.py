@@ -1,7 +1,6 @@
 """Dispatches: planned once, worked through batch by batch, every recipient with one recorded outcome."""
 
 from newsletter.delivery.audience import Audience
-from newsletter.delivery.cluster import work_on_any
 from newsletter.delivery.control import cancel, pause, resend, settle, settle_by
 from newsletter.delivery.due import due_dispatches, next_due
 from newsletter.delivery.engagement import Engagement, LinkClicks, Reach, clicks_by_link, engagement
@@ -70,5 +69,4 @@ __all__ = [
     "settle_by",
     "status",
     "statuses",
-    "work_on_any",
 ]

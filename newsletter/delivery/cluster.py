@@ -1,43 +1,44 @@
-"""Several machines on one database: who waits for dispatches is called by PostgreSQL, and works on any.
+"""Several machines on one database: Procrastinate gives each worker the dispatches that can be worked on.
 
-Nothing that counts travels this way: a call that is lost costs seconds, since everybody also looks by
-themselves. The ledger alone says who holds which batch.
+Its jobs are calls and no more: which dispatches are open is looked up again and again, and the ledger alone
+says who holds which batch. So a job that is lost costs seconds, and one that is done twice costs nothing.
+https://procrastinate.readthedocs.io/
 """
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import os
+import socket
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select
+from procrastinate import App, PsycopgConnector
+from procrastinate.exceptions import AlreadyEnqueued, ProcrastinateException
+from procrastinate.jobs import Status
+from psycopg_pool import PoolTimeout
 from sqlalchemy.exc import DBAPIError
 
+from newsletter.delivery.calls import call_schema, prepare_calls
 from newsletter.delivery.due import open_dispatches
 from newsletter.errors import DeliveryError, NewsletterError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from threading import Event
-    from types import TracebackType
-    from typing import Self
 
-    from sqlalchemy import Connection, Engine, PoolProxiedConnection
+    from procrastinate.tasks import Task
+    from sqlalchemy import Engine
 
-#: The name under which PostgreSQL passes calls on (NOTIFY).
-CHANNEL = "newsletter_dispatch"
-#: Who waits looks so often by themselves, in seconds.
-LOOK = 5.0
+QUEUE = "dispatches"
+#: A worker looks so often for dispatches that are open, in seconds, and calls for one if nobody has yet.
+LOOK = 2.0
 #: A dispatch with which something is wrong is left alone for so long, in seconds.
 REST = 30.0
 #: So long a signal may go unnoticed, in seconds.
-_SLICE = 0.5
-
-
-def announce(connection: Connection, name: str) -> None:
-    """Call whoever waits for dispatches, when the transaction is committed; on SQLite nobody does."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_notify(CHANNEL, name)))
+_SLICE = 0.25
 
 
 def work_on_any(
@@ -51,79 +52,116 @@ def work_on_any(
 
     Args:
         engine: the PostgreSQL database that the machines share.
-        run: works on the dispatch of that name until there is nothing to be done for the moment.
+        run: works on the dispatch of that name until there is nothing to be done for the moment; it is
+            called from another thread, and for one dispatch at a time.
         stop: set it to end; *run* must mind it, too.
         trouble: is told what is wrong with a dispatch, or (without a name) with the database; the work goes
             on, without that dispatch for a while.
+
+    Raises:
+        DeliveryError: the database's user may not do what is needed.
+        Exception: what *run* raised, if it is none of ours.
     """
-    resting: dict[str, float] = {}
-    with Bell(engine) as bell:
-        while not stop.is_set():
-            try:
-                names = open_dispatches(engine)
-            except DBAPIError as error:
-                reason = str(error.orig).strip().partition("\n")[0]
-                trouble(
-                    "", DeliveryError(f"the database does not answer: {reason}", hint="it is tried again")
-                )
-                stop.wait(LOOK)
-                continue
-            for name in names:
-                if stop.is_set() or resting.get(name, 0.0) > time.monotonic():
-                    continue
-                try:
-                    run(name)
-                except NewsletterError as error:
-                    trouble(name, error)
-                    resting[name] = time.monotonic() + REST
-            bell.wait(LOOK, stop)
+    # What goes wrong is told by us, in a line.
+    logging.getLogger("procrastinate").setLevel(logging.CRITICAL)
+    logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
+    worker = _Worker(engine, run, stop, trouble)
+    while not stop.is_set():
+        reason = "the connection was lost"
+        try:
+            prepare_calls(engine)
+            asyncio.run(worker.work())
+        except DBAPIError as error:
+            reason = str(error.orig)
+        except (ProcrastinateException, PoolTimeout) as error:
+            reason = str(error.__cause__ or error)
+        if worker.fault is not None:
+            raise worker.fault
+        if not stop.is_set():
+            told = reason.strip().partition("\n")[0]
+            trouble("", DeliveryError(f"the database does not answer: {told}", hint="it is tried again"))
+            stop.wait(LOOK)
 
 
-class Bell:
-    """Hears what `announce` calls; while it cannot, it only waits."""
+class _Worker:
+    """One process: takes one job at a time, and sees to it that there are jobs."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._connection: PoolProxiedConnection | None = None
-
-    def __enter__(self) -> Self:
-        self._open()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    def __init__(
+        self,
+        engine: Engine,
+        run: Callable[[str], object],
+        stop: Event,
+        trouble: Callable[[str, NewsletterError], None],
     ) -> None:
-        self._close()
+        self._engine = engine
+        self._run = run
+        self._stop = stop
+        self._trouble = trouble
+        self._resting: dict[str, float] = {}
+        self.fault: BaseException | None = None
 
-    def wait(self, seconds: float, stop: Event) -> bool:
-        """Until somebody calls, *stop* is set, or the seconds are over; whether somebody called."""
-        end = time.monotonic() + seconds
-        while not stop.is_set() and (left := end - time.monotonic()) > 0:
-            if self._connection is None and not self._open():
-                stop.wait(left)
-                return False
-            try:
-                driver: Any = self._connection and self._connection.driver_connection
-                if list(driver.notifies(timeout=min(left, _SLICE), stop_after=1)):
-                    return True
-            except self._engine.dialect.loaded_dbapi.Error:
-                self._close()
-        return False
+    async def work(self) -> None:
+        """Take jobs until told to stop or the database is gone; what is in hand is ended first."""
+        app, task = self._app()
+        async with app.open_async():
+            await _forget_the_dead(app)
+            taking = asyncio.create_task(
+                app.run_worker_async(
+                    queues=[QUEUE],
+                    name=f"{socket.gethostname()}:{os.getpid()}",
+                    fetch_job_polling_interval=LOOK,
+                    delete_jobs="always",
+                    install_signal_handlers=False,
+                )
+            )
+            looking = asyncio.create_task(self._look(task))
+            await asyncio.wait({taking, looking}, return_when=asyncio.FIRST_COMPLETED)
+            for each in (looking, taking):
+                each.cancel()
+            ended = await asyncio.gather(looking, taking, return_exceptions=True)
+        for error in ended:
+            if isinstance(error, Exception):
+                raise error
 
-    def _open(self) -> bool:
-        with suppress(DBAPIError, self._engine.dialect.loaded_dbapi.Error):
-            self._connection = self._engine.raw_connection()
-            driver: Any = self._connection.driver_connection
-            # Within a transaction nothing would be heard.
-            driver.autocommit = True
-            driver.execute(f"LISTEN {CHANNEL}")
-            return True
-        self._close()
-        return False
+    def _app(self) -> tuple[App, Task[[str], None, [str]]]:
+        url = self._engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        options = {"options": f"-c search_path={call_schema()}"}
+        app = App(
+            connector=PsycopgConnector(conninfo=url, kwargs=options, min_size=1, max_size=3, timeout=10)
+        )
+        return app, app.task(name="work_on", queue=QUEUE)(self._work_on)
 
-    def _close(self) -> None:
-        if self._connection is not None:
-            # Not back into the pool: it listens, and is out of transactions.
-            with suppress(self._engine.dialect.loaded_dbapi.Error):
-                self._connection.invalidate()
-            self._connection = None
+    async def _look(self, task: Task[[str], None, [str]]) -> None:
+        """Call for each dispatch that is open, unless a call waits already, until it is time to stop."""
+        while not self._stop.is_set():
+            for name in await asyncio.to_thread(open_dispatches, self._engine):
+                if not self._rests(name):
+                    with suppress(AlreadyEnqueued):
+                        await task.configure(queueing_lock=name).defer_async(name=name)
+            again = time.monotonic() + LOOK
+            while not self._stop.is_set() and time.monotonic() < again:
+                await asyncio.sleep(_SLICE)
+
+    def _work_on(self, name: str) -> None:
+        """The job: work on a dispatch that is still open."""
+        try:
+            if not self._stop.is_set() and not self._rests(name) and name in open_dispatches(self._engine):
+                self._run(name)
+        except NewsletterError as error:
+            self._resting[name] = time.monotonic() + REST
+            self._trouble(name, error)
+        except DBAPIError:
+            pass  # whoever looks for dispatches meets it, too, and tells
+        except BaseException as error:
+            self.fault = error
+            self._stop.set()
+            raise
+
+    def _rests(self, name: str) -> bool:
+        return self._resting.get(name, 0.0) > time.monotonic()
+
+
+async def _forget_the_dead(app: App) -> None:
+    """Delete the jobs of workers that are gone; the dispatches are called for anew."""
+    for job in await app.job_manager.get_stalled_jobs():
+        await app.job_manager.finish_job(job, Status.FAILED, delete_job=True)

@@ -8,7 +8,6 @@ from sqlalchemy import delete, insert, select, update
 
 from newsletter.delivery import circuit
 from newsletter.delivery.batches import append_batch
-from newsletter.delivery.cluster import announce
 from newsletter.delivery.evidence import Evidence, settled_by
 from newsletter.delivery.forgetting import nameless
 from newsletter.delivery.models import (
@@ -66,8 +65,6 @@ def begin(engine: Engine, name: str, provider: str, *, paused: bool = True) -> R
             if row.halted:
                 circuit.close(connection, row.id)
             _set_state(connection, row.id, DispatchState.RUNNING)
-            if row.state != DispatchState.RUNNING:
-                announce(connection, name)
     return row
 
 

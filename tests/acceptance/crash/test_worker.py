@@ -172,3 +172,23 @@ def test_a_worker_needs_a_database_that_machines_can_share(folder: Path) -> None
 
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 2)
     assert "a SQLite file cannot be shared" in done.stderr
+
+
+def test_a_worker_without_its_libraries_says_which_to_install(folder: Path, postgres_engine: Engine) -> None:
+    """As with the extra `[postgres]` alone."""
+    url = postgres_engine.url.render_as_string(hide_password=False)
+    program = "import sys; sys.modules['procrastinate'] = None; from newsletter.__main__ import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "worker"],
+        cwd=folder,
+        env=environment(NEWSLETTER_DATABASE__URL=url),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 3, done.stderr
+    assert done.stderr.splitlines() == [
+        "error: newsletter worker: workers need the library procrastinate",
+        "hint: pip install 'newsletter-press[cluster]'",
+    ]
