@@ -205,9 +205,18 @@ class Press:
         if under is not None:
             self._headings = [(0, under)]
         before, self._room = self._room, self._room if width is None else width
-        written = Markup("\n").join(self._at(block.line, self._block(block)) for block in blocks)
+        written = Markup("\n").join(self._at(block.line, self._placed(block)) for block in blocks)
         self._room = before
         return written
+
+    def _placed(self, block: Block) -> Markup:
+        """*block*; what is wrong within is told with the line of the innermost block that it is in."""
+        try:
+            return self._block(block)
+        except IssueError as error:
+            if error.where not in ("", str(self._path)):
+                raise
+            raise IssueError(error.what, where=at(self._path, block.line), hint=error.hint) from error
 
     def _block(self, block: Block) -> Markup:
         if isinstance(block, Conditional):
@@ -264,10 +273,7 @@ class Press:
         return Markup("\n").join(parts)
 
     def _raw(self, block: Html) -> Markup:
-        try:
-            return Markup(self._with_line_ends(clean_html(block.text, self._links), block))  # noqa: S704
-        except IssueError as error:
-            raise IssueError(error.what, where=at(self._path, block.line), hint=error.hint) from error
+        return Markup(self._with_line_ends(clean_html(block.text, self._links), block))  # noqa: S704 - cleaned
 
     def _with_line_ends(self, html: str, block: Html) -> str:
         """Cleaned *html* with marks at its line ends, if lines are marked and none of its lines was lost."""

@@ -443,3 +443,10 @@ def test_any_body_compiles_or_is_refused_with_a_reason(parts):
     html = render(split(edition.html, edition, Context.HTML), values)
     assert not elements(html).named("script", "iframe")
     assert "LP" + edition.nonce not in html
+
+
+def test_emphasis_that_is_nested_too_deep_is_told_with_its_line() -> None:
+    with pytest.raises(IssueError, match="nested more than 50 deep") as caught:
+        compiled("Text.\n\n> A quotation\n>\n> with " + "<b>" * 60 + "x" + "</b>" * 60)
+
+    assert caught.value.where == "issues/x.md:10"
