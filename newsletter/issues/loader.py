@@ -96,19 +96,6 @@ def parse_issue(text: str, path: Path | None = None, slug: str | None = None) ->
     )
 
 
-def _legible(text: str, path: Path | None) -> str:
-    r"""*text* without a byte order mark, its line ends ``\n``; refused if there is nothing to read in it."""
-    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-    if not text.strip():
-        raise IssueError("the issue is empty", where=at(path), hint="write a `title:` and some text into it")
-    if "\0" in text:
-        line = text[: text.index("\0")].count("\n") + 1
-        raise IssueError(
-            "the issue is no text: it has NUL characters", where=at(path, line), hint="save it as UTF-8 text"
-        )
-    return text
-
-
 @dataclass(frozen=True)
 class _Heading:
     """The first first-level heading of a body: its text and the lines it takes, counted from 0."""
@@ -186,3 +173,16 @@ def _near(path: Path) -> str:
     if near:
         return "did you mean " + " or ".join(f"`{name}`" for name in near) + "?"
     return "make one with `newsletter new TITLE`"
+
+
+def _legible(text: str, path: Path | None) -> str:
+    r"""*text* without a byte order mark, its line ends ``\n``; refused if there is nothing to read in it."""
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    if not text.strip():
+        raise IssueError("the issue is empty", where=at(path), hint="write a `title:` and some text into it")
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise IssueError(
+            "the issue is no text: it has NUL characters", where=at(path, line), hint="save it as UTF-8 text"
+        )
+    return text
