@@ -2,39 +2,28 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
+from fakes.compiling import PUBLICATION, THEME, compiled, personal
 
-from newsletter.config import PublicationSettings
-from newsletter.editions import Edition, Evaluator, compile_issue, load_theme, render, split
+from newsletter.editions import Edition, compile_issue
 from newsletter.errors import IssueError
 from newsletter.issues import parse_issue
 
-THEME = load_theme("letter")
-PUBLICATION = PublicationSettings(
-    name="News", sender="News <news@example.com>", url="https://news.example.com"
-)
-LINKS = {name: f"https://news.example.com/{name}" for name in ("unsubscribe", "preferences", "web")}
-CITY = "title: Hello {{ subscriber.city }}"
-
-
-def compiled(body: str, front: str) -> Edition:
-    issue = parse_issue(f"---\n{front}\n---\n\n{body}\n", Path("issues/x.md"), "x")
-    return compile_issue(issue, THEME, PUBLICATION)
+CITY = "subject: Hello {{ subscriber.city }}"
 
 
 def text(edition: Edition) -> str:
-    values = Evaluator(edition).values({"city": "Bonn"}, LINKS)
-    return render(split(edition.text, edition), values)
+    """What a reader in Bonn reads."""
+    return personal(edition, "text", city="Bonn")
 
 
 def test_a_title_within_a_subject_within_a_preheader_is_read_by_everybody() -> None:
-    front = f'{CITY}\nsubject: "{{{{ issue.title }}}} today"\npreheader: "{{{{ issue.subject }}}}, again"'
+    subject = "{{ issue.title }} from {{ subscriber.city }}"
+    front = f'subject: "{subject}"\npreheader: "{{{{ issue.subject }}}}, again"'
 
     edition = compiled("First {{ issue.preheader }}.", front)
 
-    assert "First Hello Bonn today, again." in text(edition)
+    assert "First A title from Bonn, again." in text(edition)
     assert {slot.expression for slot in edition.slots if "links" not in slot.expression} == {
         "subscriber.city"
     }
@@ -43,8 +32,8 @@ def test_a_title_within_a_subject_within_a_preheader_is_read_by_everybody() -> N
 @pytest.mark.parametrize(
     "front",
     [
-        'title: "{{ issue.title }}"',
-        'title: A\nsubject: "{{ issue.preheader }}"\npreheader: "x {{ issue.subject }}"',
+        'subject: "{{ issue.subject }}"',
+        'subject: "{{ issue.preheader }}"\npreheader: "x {{ issue.subject }}"',
     ],
 )
 def test_a_text_that_is_part_of_itself_is_refused(front: str) -> None:
@@ -54,18 +43,22 @@ def test_a_text_that_is_part_of_itself_is_refused(front: str) -> None:
 
 @pytest.mark.parametrize(
     "expression",
-    ["issue.title | upper", "subscriber.first_name | default(issue.title)", "issue.title | truncate(3)"],
+    [
+        "issue.subject | upper",
+        "subscriber.first_name | default(issue.subject)",
+        "issue.subject | truncate(3)",
+    ],
 )
-def test_nothing_is_made_of_a_title_that_differs_by_reader(expression: str) -> None:
-    """What a filter makes of such a title, or who falls back to it, would read the name of a slot."""
+def test_nothing_is_made_of_a_subject_that_differs_by_reader(expression: str) -> None:
+    """What a filter makes of such a subject, or who falls back to it, would read the name of a slot."""
     with pytest.raises(IssueError, match="made of a text that has merge tags itself") as caught:
         compiled(f"A {{{{ {expression} }}}}.", CITY)
 
-    assert caught.value.where == "issues/x.md:5:3"
+    assert caught.value.where == "issues/x.md:6:3"
 
 
-def test_such_a_title_may_be_asked_for_and_joined() -> None:
-    edition = compiled('{{ "“" ~ issue.title }}\n\n{{ issue.title | default("x") }}!', CITY)
+def test_such_a_subject_may_be_asked_for_and_joined() -> None:
+    edition = compiled('{{ "“" ~ issue.subject }}\n\n{{ issue.subject | default("x") }}!', CITY)
 
     assert "“Hello Bonn\n\nHello Bonn!" in text(edition)
 
