@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import io
+from datetime import UTC, datetime
 
 from sqlalchemy import Engine, delete
 
 from subscribers import ImportReport, Profile, SubscriberStore, export_csv, parse_segment, writing
 from subscribers.tables import SUBSCRIBER
+
+#: When everything happens in a list whose clock stands still.
+MOMENT = datetime(2026, 4, 11, 9, 30, tzinfo=UTC)
 
 
 def rows(text: str) -> io.StringIO:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import csv
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import pytest
 from fakes.lists import counts, exported, forget_everybody, known, rows
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -27,13 +25,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from subscribers import Profile
-
-MOMENT = datetime(2026, 4, 11, 9, 30, tzinfo=UTC)
-
-
-@pytest.fixture
-def store(engine: Engine) -> SubscriberStore:
-    return SubscriberStore(engine, clock=lambda: MOMENT)
 
 
 class TestExport:

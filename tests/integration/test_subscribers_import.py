@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from fakes.lists import counts, exported, forget_everybody, known, rows
+from fakes.lists import MOMENT, counts, exported, forget_everybody, known, rows
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -26,14 +25,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sqlalchemy import Engine
-
-
-MOMENT = datetime(2026, 4, 11, 9, 30, tzinfo=UTC)
-
-
-@pytest.fixture
-def store(engine: Engine) -> SubscriberStore:
-    return SubscriberStore(engine, clock=lambda: MOMENT)
 
 
 class TestImport:

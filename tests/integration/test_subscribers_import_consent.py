@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,14 +15,6 @@ from subscribers import (
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
-
-
-MOMENT = datetime(2026, 4, 11, 9, 30, tzinfo=UTC)
-
-
-@pytest.fixture
-def store(engine: Engine) -> SubscriberStore:
-    return SubscriberStore(engine, clock=lambda: MOMENT)
 
 
 class TestConsentColumns:
