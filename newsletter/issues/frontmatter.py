@@ -29,6 +29,16 @@ _MOST_VALUES = 10_000
 _BAD_SCALAR = (ValueError, KeyError, IndexError, AttributeError, TypeError, OverflowError, RecursionError)
 
 
+class _Loader(yaml.SafeLoader):
+    r"""Reads ``"\ud83d\ude00"`` as JSON does (RFC 8259, section 7): as one character, not as two halves."""
+
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> str:
+        text = str(super().construct_scalar(node))
+        if text.isprintable():  # so it has no surrogates
+            return text
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+
+
 @dataclass(frozen=True)
 class FrontMatter:
     """What stands before the body: values, the line of each key, and where the body begins."""
@@ -76,7 +86,7 @@ def split_front_matter(text: str, path: Path | None, known: Collection[str]) -> 
 def _yaml(text: str, start: int, path: Path | None) -> tuple[dict[str, object], dict[str, int]]:
     """The values of a YAML mapping and the lines of its keys; *start* is the line on which it begins."""
     try:
-        loader = yaml.SafeLoader(text)
+        loader = _Loader(text)
         root = loader.get_single_node()
         size = _size(root, {}) if root else 0
     except yaml.YAMLError as error:

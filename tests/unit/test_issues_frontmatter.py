@@ -159,3 +159,9 @@ def test_a_few_aliases_are_what_they_stand_for() -> None:
     issue = parse_issue("---\ntitle: T\na: &a [x, y]\nb: *a\n---\n\nText.\n", FILE)
 
     assert issue.extra == {"a": ["x", "y"], "b": ["x", "y"]}
+
+
+def test_an_emoji_is_read_as_json_writes_it():
+    """Programs write front matter by `json.dumps`, which YAML takes for two halves of a character."""
+    assert parse_issue('---\ntitle: "A \\ud83d\\ude00"\n---\nText.\n', FILE).title == "A 😀"
+    assert "U+D83D" in refused('---\ntitle: "A \\ud83d"\n---\nText.\n').what
