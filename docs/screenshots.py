@@ -9,21 +9,12 @@ import tempfile
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
+from theme_pictures import ARGUMENTS, PICTURES
 
 HERE = Path(__file__).resolve().parent
 EXAMPLE = HERE.parent / "examples" / "ai-news-digest"
-PICTURES = HERE / "pictures"
 READER = "foteini.nikolaou@example.com"
 NEWSLETTER = str(Path(sys.executable).parent / "newsletter")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--hide-scrollbars",
-]
-
-
 #: The views of the page about the studio.
 VIEWS = (
     ("inverted", "?mode=partly", "light"),

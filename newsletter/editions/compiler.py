@@ -65,7 +65,7 @@ def compile_issue(
     html = _compiled(press, theme)
     html = finish(html, language=frame.language, direction=frame.direction)
     signed = signed_by(issue, theme, publication)
-    text = render_text(document, replace(_text_frame(frame, publication, slots), signed=signed))
+    text = cleaned(render_text(document, replace(_text_frame(frame, publication, slots), signed=signed)))
 
     edition = _edition(issue, document, frame, slots, html, text)
     return replace(edition, attachments=attachments_of((images or {}).values(), edition.html))
@@ -86,9 +86,9 @@ def compile_mjml(issue: Issue, theme: Theme, publication: PublicationSettings) -
 def _edition(issue: Issue, document: Document, frame: Frame, slots: Slots, html: str, text: str) -> Edition:
     html = slots.settle(html, Context.HTML)
     text = slots.settle(text, Context.TEXT)
-    subject = slots.settle(document.subject or document.title, Context.HEADER)
-    preheader = slots.settle(frame.preheader, Context.TEXT)
-    title = slots.settle(document.title, Context.TEXT)
+    subject = cleaned(slots.settle(document.subject or document.title, Context.HEADER))
+    preheader = cleaned(slots.settle(frame.preheader, Context.TEXT))
+    title = cleaned(slots.settle(document.title, Context.TEXT))
     edition = Edition(
         slug=issue.slug,
         title=title,

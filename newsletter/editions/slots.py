@@ -79,6 +79,8 @@ class Slots:
         }
         self._tags = {tag.token: tag for tag in document.tags}
         self._slots = {tag.token: self._slot(tag) for tag in document.tags}
+        for token in self._slots:
+            self._check_end(token, ())
         self._controls: dict[str, Control] = {}
         self._made: dict[str, Slot] = {}
 
@@ -97,19 +99,22 @@ class Slots:
         if expression not in self._made:
             check(expression, self._known)
             token = f"LP{self._nonce}t{len(self._made)}z"
-            folded = fold(expression, self._constants)
-            self._made[expression] = Slot(token, "value", folded, f"{{{{ {expression} }}}}")
+            self._made[expression] = Slot(token, "value", self._folded(expression), f"{{{{ {expression} }}}}")
         return self._made[expression].token
 
     def settle(self, text: str, context: Context) -> str:
         """*text* with the merge tags that are the same for everybody replaced by their values.
 
+        A value may have such merge tags in it again: a subject that names the title, which names the issue.
+
         Raises:
             IssueError: such a merge tag has no value.
         """
         constants = {slot.token: slot for slot in self._values() if is_constant(slot.expression)}
-        parts = scan(text, constants, context)
-        return "".join(self._settled(part) if isinstance(part, Value) else str(part) for part in parts)
+        while any(token in text for token in constants):
+            parts = scan(text, constants, context)
+            text = "".join(self._settled(part) if isinstance(part, Value) else str(part) for part in parts)
+        return text
 
     def used(self, *texts: str) -> tuple[Slot, ...]:
         """The slots whose tokens occur in *texts*: the issue's in their order, then the theme's."""
@@ -120,9 +125,37 @@ class Slots:
     def _slot(self, tag: MergeTag) -> Slot:
         try:
             check(tag.expression, self._known)
+            folded = self._folded(tag.expression)
         except ExpressionError as error:
             raise IssueError(error.what, where=self._where(tag), hint=error.hint) from error
-        return Slot(tag.token, "value", fold(tag.expression, self._constants), tag.source, tag.line)
+        return Slot(tag.token, "value", folded, tag.source, tag.line)
+
+    def _folded(self, expression: str) -> str:
+        """*expression* with constants written out; a title with merge tags in it is one only as it stands."""
+        folded = fold(expression, self._constants)
+        inner = self._within(folded)
+        if inner and not (is_constant(folded) and set(inner) <= set(self._within(str(_constant(folded))))):
+            raise ExpressionError(
+                f"`{expression}` is made of a text that has merge tags itself",
+                hint="put such a text in as it is: `{{ issue.title }}`, without filters and conditions",
+            )
+        return folded
+
+    def _within(self, text: str) -> list[str]:
+        """The tokens of merge tags that *text* has in it."""
+        return [token for token in self._tags if token in text] if f"LP{self._nonce}" in text else []
+
+    def _check_end(self, token: str, within: tuple[str, ...]) -> None:
+        """Refuse a merge tag whose value has itself in it: it would never be worked out."""
+        if token in within:
+            tag = self._tags[token]
+            raise IssueError(
+                f"`{tag.source}` stands for a text that it is part of",
+                where=self._where(tag),
+                hint="write out what is meant",
+            )
+        for inner in self._within(self._slots[token].expression):
+            self._check_end(inner, (*within, token))
 
     def _control_slot(self, token: str, kind: Control) -> Slot:
         if token in self._slots:
@@ -135,7 +168,7 @@ class Slots:
 
     def _settled(self, place: Value) -> str:
         slot = self._slots.get(place.token) or next(s for s in self._made.values() if s.token == place.token)
-        value = evaluate(compiled(slot.expression), issue={}, publication={})
+        value = _constant(slot.expression)
         if value is None or isinstance(value, Missing):
             where = self._where(self._tags[slot.token]) if slot.token in self._tags else ""
             raise IssueError(
@@ -145,6 +178,11 @@ class Slots:
 
     def _where(self, tag: MergeTag) -> str:
         return at(self._path, tag.line, tag.column)
+
+
+def _constant(expression: str) -> object:
+    """What an expression is for everybody; a `Missing` if it has no value."""
+    return evaluate(compiled(expression), issue={}, publication={})
 
 
 def _present(values: Mapping[str, object]) -> dict[str, object]:

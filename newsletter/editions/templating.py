@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import re
-import sys
-import traceback
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import TemplateError, TemplateSyntaxError
 from markupsafe import Markup, escape
 
 from newsletter.editions.attaching import attaches
 from newsletter.editions.bidi import turning
-from newsletter.editions.environment import environment
-from newsletter.editions.expressions import ExpressionError
+from newsletter.editions.environment import environment, run
 from newsletter.editions.highlighting import highlighted
 from newsletter.editions.language import has_italics, may_be_spaced
 from newsletter.editions.markup import InlineRenderer, Links, clean_html
 from newsletter.editions.sourcemap import BEGINS, ENDS, GOES_ON, SourceMap, issue_mark
 from newsletter.editions.theme import MAIN_FILE
-from newsletter.errors import IssueError, ThemeError, at, did_you_mean
+from newsletter.errors import IssueError, ThemeError, at
 from newsletter.issues import Cards, Conditional, Heading, Html, iter_inlines, outline, text_of
 
 if TYPE_CHECKING:
@@ -40,11 +36,7 @@ if TYPE_CHECKING:
 BLOCKS_FILE = "blocks.html.j2"
 STATIC_CSS_FILE = "static.css.j2"
 
-#: What Python says of endless recursion, and of code nested deeper than it compiles.
-_EXHAUSTED = (RecursionError, MemoryError, SyntaxError)
 _TAG_OR_LINE_END = re.compile(r"<[^>]*>|\n")
-#: In characters: what no issue comes near, and no machine fails at.
-_LARGEST = 16_000_000
 
 
 class SlotLinks(Mapping[str, str]):
@@ -205,9 +197,18 @@ class Press:
         if under is not None:
             self._headings = [(0, under)]
         before, self._room = self._room, self._room if width is None else width
-        written = Markup("\n").join(self._at(block.line, self._block(block)) for block in blocks)
+        written = Markup("\n").join(self._at(block.line, self._placed(block)) for block in blocks)
         self._room = before
         return written
+
+    def _placed(self, block: Block) -> Markup:
+        """*block*; what is wrong within is told with the line of the innermost block that it is in."""
+        try:
+            return self._block(block)
+        except IssueError as error:
+            if error.where not in ("", str(self._path)):
+                raise
+            raise IssueError(error.what, where=at(self._path, block.line), hint=error.hint) from error
 
     def _block(self, block: Block) -> Markup:
         if isinstance(block, Conditional):
@@ -264,10 +265,7 @@ class Press:
         return Markup("\n").join(parts)
 
     def _raw(self, block: Html) -> Markup:
-        try:
-            return Markup(self._with_line_ends(clean_html(block.text, self._links), block))  # noqa: S704
-        except IssueError as error:
-            raise IssueError(error.what, where=at(self._path, block.line), hint=error.hint) from error
+        return Markup(self._with_line_ends(clean_html(block.text, self._links), block))  # noqa: S704 - cleaned
 
     def _with_line_ends(self, html: str, block: Html) -> str:
         """Cleaned *html* with marks at its line ends, if lines are marked and none of its lines was lost."""
@@ -283,36 +281,7 @@ class Press:
         return _TAG_OR_LINE_END.sub(mark, html)
 
     def _render(self, file: str) -> str:
-        try:
-            return "".join(_bounded(self._environment.get_template(file).generate(self._context)))
-        except ExpressionError as error:
-            raise ThemeError(error.what, where=self._failing_place(file), hint=error.hint) from error
-        except TemplateSyntaxError as error:
-            place = at(self._theme.place(error.name or file), error.lineno)
-            raise ThemeError(f"this is no Jinja: {error.message}", where=place) from error
-        except _EXHAUSTED as error:
-            raise ThemeError(
-                "the theme never comes to an end, or is nested too deep",
-                where=self._failing_place(file),
-                hint="look for files that include each other, and macros that call each other",
-            ) from error
-        except (TemplateError, TypeError, ValueError, LookupError, ArithmeticError) as error:
-            raise ThemeError(
-                f"the theme fails: {error}", where=self._failing_place(file), hint=self._hint(error)
-            ) from error
-
-    def _failing_place(self, file: str) -> str:
-        """The innermost line of the theme in the exception that is being handled."""
-        frames = traceback.extract_tb(sys.exc_info()[2])
-        lines = [(frame.filename, frame.lineno) for frame in frames if frame.filename in self._theme.files]
-        name, line = lines[-1] if lines else (file, None)
-        return at(self._theme.place(name), line)
-
-    def _hint(self, error: Exception) -> str:
-        name = str(error).split("'")[1] if str(error).startswith("'") else ""
-        return did_you_mean(
-            name, self._context, otherwise="see the built-in theme `digest` for what a theme may use"
-        )
+        return run(self._environment, self._theme, file, self._context)
 
 
 def _lowered(block: Block, above: int) -> Block:
@@ -341,13 +310,3 @@ def _issue(issue: Issue, document: Document, frame: Frame) -> dict[str, object]:
         "italics": has_italics(frame.language),
         "spaced": may_be_spaced(frame.language),
     }
-
-
-def _bounded(chunks: Iterator[str]) -> Iterator[str]:
-    """*chunks* as long as they are not too many."""
-    size = 0
-    for chunk in chunks:
-        size += len(chunk)
-        if size > _LARGEST:
-            raise MemoryError
-        yield chunk

@@ -21,8 +21,22 @@ _PELICAN = re.compile(r"([A-Za-z][A-Za-z0-9_-]*):(?:[ \t]+(.*)|)")
 _TOML_KEY = re.compile(r"""\s*\[?\s*(["']?)([\w-]+)\1\s*[\].=]""")
 _TOML_PLACE = re.compile(r"\(at line (\d+), column (\d+)\)|\(at end of document\)")
 
+#: How many values front matter may have, those counted anew that `*` repeats: a few lines of `&` and `*` can
+#: stand for more than a machine has memory for.
+_MOST_VALUES = 10_000
+
 #: What PyYAML's constructors raise for scalars that look like a date or number and are none.
 _BAD_SCALAR = (ValueError, KeyError, IndexError, AttributeError, TypeError, OverflowError, RecursionError)
+
+
+class _Loader(yaml.SafeLoader):
+    r"""Reads ``"\ud83d\ude00"`` as JSON does (RFC 8259, section 7): as one character, not as two halves."""
+
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> str:
+        text = str(super().construct_scalar(node))
+        if text.isprintable():  # so it has no surrogates
+            return text
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
 
 
 @dataclass(frozen=True)
@@ -72,8 +86,9 @@ def split_front_matter(text: str, path: Path | None, known: Collection[str]) -> 
 def _yaml(text: str, start: int, path: Path | None) -> tuple[dict[str, object], dict[str, int]]:
     """The values of a YAML mapping and the lines of its keys; *start* is the line on which it begins."""
     try:
-        loader = yaml.SafeLoader(text)
+        loader = _Loader(text)
         root = loader.get_single_node()
+        size = _size(root, {}) if root else 0
     except yaml.YAMLError as error:
         raise _yaml_error(error, start, path) from error
     except RecursionError as error:
@@ -84,6 +99,12 @@ def _yaml(text: str, start: int, path: Path | None) -> tuple[dict[str, object], 
     lines: dict[str, int] = {}
     if root is None:
         return values, lines
+    if size > _MOST_VALUES:
+        raise IssueError(
+            f"the front matter has more than {_MOST_VALUES:,} values, those that `*` repeats counted anew",
+            where=at(path, start),
+            hint="write out what is meant, without `&` and `*`",
+        )
     if not isinstance(root, yaml.MappingNode):
         raise IssueError(
             "the front matter is no `key: value` lines", where=at(path, start), hint="write `title: …`"
@@ -100,6 +121,21 @@ def _yaml(text: str, start: int, path: Path | None) -> tuple[dict[str, object], 
             raise IssueError(f"`{name}` is given twice", where=at(path, line), hint=hint)
         values[name], lines[name] = _construct(loader, node, name, line, path), line
     return values, lines
+
+
+def _size(node: yaml.Node, known: dict[int, int]) -> int:
+    """How many values *node* stands for; *known* are the sizes of nodes by their ids."""
+    if isinstance(node, yaml.ScalarNode):
+        return 1
+    if id(node) not in known:
+        known[id(node)] = 0  # while it is counted: what has itself in it is refused when it is made
+        parts = (
+            (part for pair in node.value for part in pair)
+            if isinstance(node, yaml.MappingNode)
+            else node.value
+        )
+        known[id(node)] = 1 + sum(_size(part, known) for part in parts)
+    return known[id(node)]
 
 
 def _construct(loader: yaml.SafeLoader, node: yaml.Node, name: str, line: int, path: Path | None) -> object:

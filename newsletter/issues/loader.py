@@ -54,15 +54,7 @@ def parse_issue(text: str, path: Path | None = None, slug: str | None = None) ->
         IssueError: it is empty, its front matter cannot be read or has a key or value that does not fit, or
             it has no title.
     """
-    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-    if not text.strip():
-        raise IssueError("the issue is empty", where=at(path), hint="write a `title:` and some text into it")
-    if "\0" in text:
-        line = text[: text.index("\0")].count("\n") + 1
-        raise IssueError(
-            "the issue is no text: it has NUL characters", where=at(path, line), hint="save it as UTF-8 text"
-        )
-    matter = split_front_matter(text, path, KNOWN)
+    matter = split_front_matter(_legible(text, path), path, KNOWN)
     fields = Fields(matter, path)
     title, body = fields.text("title"), matter.body
     lines = dict(fields.lines)
@@ -181,3 +173,16 @@ def _near(path: Path) -> str:
     if near:
         return "did you mean " + " or ".join(f"`{name}`" for name in near) + "?"
     return "make one with `newsletter new TITLE`"
+
+
+def _legible(text: str, path: Path | None) -> str:
+    r"""*text* without a byte order mark, its line ends ``\n``; refused if there is nothing to read in it."""
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    if not text.strip():
+        raise IssueError("the issue is empty", where=at(path), hint="write a `title:` and some text into it")
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise IssueError(
+            "the issue is no text: it has NUL characters", where=at(path, line), hint="save it as UTF-8 text"
+        )
+    return text

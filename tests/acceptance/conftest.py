@@ -14,17 +14,10 @@ from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
+from acceptance.crash.publication import SETTINGS
 from fakes.smtp import real_smtp_server
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-
-SETTINGS = """\
-[publication]
-name = "Test Letter"
-from = "Test Letter <letter@example.com>"
-url = "https://news.example.com"
-postal_address = "1 Example Street, Example City"
-"""
 
 ISSUE = """\
 ---
@@ -119,10 +112,7 @@ class Letter:
         return {path.relative_to(self.root).as_posix() for path in self.root.rglob("*") if path.is_file()}
 
 
-@pytest.fixture
-def bare(tmp_path: Path) -> Letter:
-    """A publication with one issue and nobody on its list."""
-    root = tmp_path / "letter"
+def _written(root: Path) -> Letter:
     (root / "issues").mkdir(parents=True)
     (root / "newsletter.toml").write_text(SETTINGS, encoding="utf-8")
     (root / "issues" / "plain.md").write_text(ISSUE, encoding="utf-8")
@@ -130,18 +120,19 @@ def bare(tmp_path: Path) -> Letter:
     return Letter(root)
 
 
+@pytest.fixture
+def bare(tmp_path: Path) -> Letter:
+    """A publication with one issue and nobody on its list."""
+    return _written(tmp_path / "letter")
+
+
 @pytest.fixture(scope="session")
 def _peopled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("peopled")
-    (root / "issues").mkdir()
-    (root / "newsletter.toml").write_text(SETTINGS, encoding="utf-8")
-    (root / "issues" / "plain.md").write_text(ISSUE, encoding="utf-8")
-    (root / "people.csv").write_text(PEOPLE, encoding="utf-8")
-    letter = Letter(root)
+    letter = _written(tmp_path_factory.mktemp("peopled"))
     letter.ok("subscribers", "import", "people.csv", "--consent", "test")
     letter.ok("segments", "add", "everybody", 'status == "active"')
     letter.ok("segments", "add", "german-builders", 'country == "DE" and "builders" in tags')
-    return root
+    return letter.root
 
 
 @pytest.fixture

@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 from fakes.editions import ENVELOPE, edition
+from fakes.providers import ScriptedProvider
 from sqlalchemy import Engine, insert
 
 from newsletter.delivery import Audience, Backoff, Means, Plan, Status, log, plan_dispatch, run_dispatch
 from newsletter.editions.edition import Edition
-from newsletter.providers import Provider
+from newsletter.providers import Provider, Verdict
 from subscribers import SubscriberStore, Tokens, parse_segment, writing
 from subscribers.models import Subscriber
 from subscribers.suppression import suppression_key
@@ -107,6 +108,16 @@ def run(engine: Engine, provider: Provider, name: str = "issue-1", **changes: ob
     kept = ("stop", "progress", "patience", "paused")
     options = {key: changes.pop(key) for key in kept if key in changes}
     return run_dispatch(means(engine, provider, clock=clock, **changes), name, pause=clock.wait, **options)
+
+
+def leave_in_doubt(engine: Engine) -> None:
+    """A dispatch to five readers, of whom nobody knows whether the first four were sent it."""
+    fill(engine, 5)
+    provider = ScriptedProvider(
+        lambda message: Verdict.ACCEPTED if message.email == "reader5@example.com" else Verdict.UNCERTAIN
+    )
+    plan(engine, provider)
+    run(engine, provider)
 
 
 def states(engine: Engine, name: str = "issue-1") -> dict[str, str]:

@@ -219,3 +219,17 @@ class _Dialogue(socketserver.StreamRequestHandler):
 
 class _HungUp(Exception):
     pass
+
+
+class Mailbox:
+    """Keeps what an aiosmtpd server received."""
+
+    def __init__(self) -> None:
+        self.mail: list[tuple[str, list[str], bytes]] = []
+        #: Of each message, whether it came with SMTPUTF8.
+        self.utf8: list[bool] = []
+
+    async def handle_DATA(self, server: object, session: object, envelope: object) -> str:
+        self.mail.append((envelope.mail_from, envelope.rcpt_tos, envelope.original_content))
+        self.utf8.append(bool(envelope.smtp_utf8))
+        return f"250 2.0.0 Ok: queued as 4F{len(self.mail)}"

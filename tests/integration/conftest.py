@@ -6,8 +6,10 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+from fakes.lists import MOMENT
 
 from newsletter import migrations
+from subscribers import SubscriberStore
 from subscribers.database import open_engine
 
 if TYPE_CHECKING:
@@ -63,3 +65,9 @@ def engine(request: pytest.FixtureRequest) -> Engine:
         "sqlite_engine" if request.param == "sqlite" else "postgres_engine"
     )
     return fixture
+
+
+@pytest.fixture
+def store(engine: Engine) -> SubscriberStore:
+    """The list in each database in turn; its clock stands still."""
+    return SubscriberStore(engine, clock=lambda: MOMENT)

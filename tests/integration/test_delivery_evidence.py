@@ -7,8 +7,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from fakes.dispatching import fill, names, plan, run, those_in
-from fakes.providers import ScriptedProvider
+from fakes.dispatching import leave_in_doubt, names, those_in
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
@@ -17,7 +16,6 @@ from newsletter.delivery import log, settle_by
 from newsletter.delivery.evidence import from_list, from_postfix, from_sendgrid, settled_by
 from newsletter.delivery.models import SETTLEMENT
 from newsletter.errors import UsageError
-from newsletter.providers import Verdict
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,12 +40,7 @@ Apr 11 08:00:09 mx postfix/cleanup[12]: 4ABC01: message-id=<someone.elses@exampl
 @pytest.fixture
 def doubt(engine: Engine) -> Engine:
     """A dispatch in which readers 1 to 4 are in doubt and reader 5 is not."""
-    fill(engine, 5)
-    provider = ScriptedProvider(
-        lambda message: Verdict.ACCEPTED if message.email == "reader5@example.com" else Verdict.UNCERTAIN
-    )
-    plan(engine, provider)
-    run(engine, provider)
+    leave_in_doubt(engine)
     return engine
 
 

@@ -9,7 +9,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fakes.dispatching import fill, names, plan, run, states, those_in
+from fakes.dispatching import fill, leave_in_doubt, names, plan, run, states, those_in
 from fakes.feedback import events, standing
 from fakes.providers import ScriptedProvider
 from fakes.sendgrid_hook import BEGAN, as_sent
@@ -54,12 +54,7 @@ def handed_over(engine: Engine) -> Engine:
 @pytest.fixture
 def doubt(engine: Engine) -> Engine:
     """An issue of which nobody knows whether four of the five readers were sent it."""
-    fill(engine, 5)
-    provider = ScriptedProvider(
-        lambda message: Verdict.ACCEPTED if message.email == "reader5@example.com" else Verdict.UNCERTAIN
-    )
-    plan(engine, provider)
-    run(engine, provider)
+    leave_in_doubt(engine)
     return engine
 
 

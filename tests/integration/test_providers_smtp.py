@@ -1,4 +1,4 @@
-"""SMTP against servers that behave, and against servers that do not."""
+"""SMTP with servers that behave: the very bytes, many messages over few connections, addresses of all scripts."""
 
 from __future__ import annotations
 
@@ -10,63 +10,16 @@ from email import policy
 from typing import TYPE_CHECKING
 
 import pytest
-from aiosmtpd.smtp import AuthResult, LoginPassword
-from fakes.certificates import self_signed
 from fakes.editions import ENVELOPE, edition, message, messages
-from fakes.smtp import HANG_UP, SILENCE, real_smtp_server, smtp_server
-from pydantic import SecretStr
+from fakes.smtp import HANG_UP, Mailbox, real_smtp_server, smtp_server
+from fakes.smtp_client import once, provider, send, verdicts
 
-from newsletter.config import SmtpSettings
-from newsletter.errors import ConfigError, CredentialsError, ProviderError
 from newsletter.messages import Composer, Recipient
 from newsletter.messages.return_path import ReturnPath
 from newsletter.providers import Outcome, Verdict
-from newsletter.providers.smtp import Login, SmtpProvider
-from newsletter.providers.smtp_session import trust as trust_file
 
 if TYPE_CHECKING:
-    import ssl
-    from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
-
-    from newsletter.messages import Message
-
-
-def provider(
-    port: int, login: Login | None = None, trust: ssl.SSLContext | None = None, **settings: object
-) -> SmtpProvider:
-    values = {"host": "127.0.0.1", "port": port, "timeout": 5.0, **settings}
-    checked = SmtpSettings.model_validate(values)
-    return SmtpProvider(checked, sender="news@example.com", login=login, tls=trust)
-
-
-def send(to: SmtpProvider, batch: Sequence[Message]) -> dict[str, Outcome]:
-    with to.connect() as connection:
-        return {outcome.delivery_id: outcome for outcome in connection.send(batch)}
-
-
-def verdicts(outcomes: dict[str, Outcome]) -> list[Verdict]:
-    return [outcome.verdict for outcome in outcomes.values()]
-
-
-def once(step: str, reply: str) -> Callable[[str, str], str | None]:
-    """A script that gives *reply* the first time that *step* comes."""
-    left = [reply]
-    return lambda seen, _: left.pop() if seen == step and left else None
-
-
-class Mailbox:
-    """Keeps what an aiosmtpd server received."""
-
-    def __init__(self) -> None:
-        self.mail: list[tuple[str, list[str], bytes]] = []
-        #: Of each message, whether it came with SMTPUTF8.
-        self.utf8: list[bool] = []
-
-    async def handle_DATA(self, server: object, session: object, envelope: object) -> str:
-        self.mail.append((envelope.mail_from, envelope.rcpt_tos, envelope.original_content))
-        self.utf8.append(bool(envelope.smtp_utf8))
-        return f"250 2.0.0 Ok: queued as 4F{len(self.mail)}"
+    from collections.abc import Iterator
 
 
 @pytest.fixture
@@ -149,30 +102,6 @@ def test_a_window_left_in_the_middle_closes_its_connection() -> None:
 
     assert [outcome.verdict for outcome in outcomes] == [Verdict.ACCEPTED]
     assert server.connections == 2
-
-
-def test_what_was_offered_in_the_clear_is_forgotten_once_encrypted(tmp_path: Path) -> None:
-    """RFC 3207, 4.2: PIPELINING is used only where the encrypted server offers it, too."""
-    certificate, trust = self_signed(tmp_path)
-
-    def refuse(step: str, _: str) -> str | None:
-        return "550 5.1.1 no" if step == "RCPT" else None
-
-    with smtp_server(refuse, tls=certificate, offers_encrypted=["8BITMIME"]) as server:
-        outcomes = send(provider(server.port, tls="starttls", trust=trust), messages(1))
-
-    assert verdicts(outcomes) == [Verdict.REJECTED]
-    assert "DATA" not in server.commands
-
-
-def test_pipelining_works_encrypted(tmp_path: Path) -> None:
-    certificate, trust = self_signed(tmp_path)
-    sent = messages(5)
-    with smtp_server(tls=certificate, curious=[each.email for each in sent[:-1]]) as server:
-        outcomes = send(provider(server.port, tls="starttls", trust=trust), sent)
-
-    assert verdicts(outcomes) == [Verdict.ACCEPTED] * 5
-    assert [content for _, content in server.messages] == [each.as_bytes() for each in sent]
 
 
 def test_a_message_too_large_is_rejected_before_it_is_sent() -> None:
@@ -278,216 +207,6 @@ def test_a_connection_is_replaced_after_many_messages() -> None:
     assert server.connections == 3
 
 
-@pytest.mark.parametrize("pipelining", [True, False])
-@pytest.mark.parametrize(
-    ("step", "reply", "verdict"),
-    [
-        ("RCPT", "450 4.2.1 try later", Verdict.DEFERRED),
-        ("RCPT", "550 5.1.1 no such user", Verdict.REJECTED),
-        ("MAIL", "451 4.3.0 not now", Verdict.DEFERRED),
-        ("DATA", "451 4.3.0 not now", Verdict.DEFERRED),
-        (".", "452 4.3.1 disk full", Verdict.DEFERRED),
-        (".", "554 5.7.1 spam", Verdict.REFUSED),
-    ],
-)
-def test_a_refusal_concerns_one_message_only(
-    step: str, reply: str, verdict: Verdict, pipelining: bool
-) -> None:
-    """The reply is the reason; the next message goes over the same connection."""
-    with smtp_server(once(step, reply), pipelining=pipelining) as server:
-        outcomes = send(provider(server.port), messages(3))
-
-    assert outcomes["d1"] == Outcome("d1", verdict, reply)
-    assert verdicts(outcomes)[1:] == [Verdict.ACCEPTED] * 2
-    assert server.connections == 1
-
-
-def test_a_recipient_refused_while_data_is_taken_gets_an_empty_end() -> None:
-    """With pipelining a server may say 354 although it refused the only recipient (RFC 2920, 3.1)."""
-
-    class Careless:
-        def __call__(self, step: str, argument: str) -> str | None:
-            return "550 5.1.1 no" if step == "RCPT" and "reader1@" in argument else None
-
-    with smtp_server(Careless()) as server:
-        outcomes = send(provider(server.port), messages(2))
-
-    assert verdicts(outcomes) == [Verdict.REJECTED, Verdict.ACCEPTED]
-    assert [recipient for recipient, content in server.messages if content] == ["reader2@example.com"]
-
-
-@pytest.mark.parametrize("pipelining", [True, False])
-@pytest.mark.parametrize("step", ["MAIL", "RCPT", "DATA"])
-@pytest.mark.parametrize("fault", [HANG_UP, "421 4.3.2 going down"])
-def test_a_connection_lost_before_the_dot_is_opened_again(step: str, fault: str, pipelining: bool) -> None:
-    """Nothing was handed over, so the same message may be begun again; the server sees its dot once."""
-    with smtp_server(once(step, fault), pipelining=pipelining) as server:
-        outcomes = send(provider(server.port), messages(2))
-
-    assert verdicts(outcomes) == [Verdict.ACCEPTED] * 2
-    assert [recipient for recipient, _ in server.messages] == ["reader1@example.com", "reader2@example.com"]
-    assert server.connections == 2
-
-
-def test_a_message_that_always_loses_the_connection_is_deferred() -> None:
-    with smtp_server(
-        lambda step, argument: HANG_UP if "reader1@" in argument and step == "RCPT" else None
-    ) as server:
-        outcomes = send(provider(server.port), messages(2))
-
-    assert verdicts(outcomes) == [Verdict.DEFERRED, Verdict.ACCEPTED]
-
-
-def test_a_connection_lost_after_the_dot_leaves_doubt() -> None:
-    """The server had the whole message, and nobody knows what it did with it: it is not sent again."""
-    with smtp_server(once(".", HANG_UP)) as server:
-        outcomes = send(provider(server.port), messages(3))
-
-    assert verdicts(outcomes) == [Verdict.UNCERTAIN, Verdict.ACCEPTED, Verdict.ACCEPTED]
-    assert [recipient for recipient, _ in server.messages].count("reader1@example.com") == 1
-
-
-def test_silence_after_the_dot_leaves_doubt() -> None:
-    with smtp_server(once(".", SILENCE)) as server:
-        outcomes = send(provider(server.port, timeout=0.2), messages(2))
-
-        assert verdicts(outcomes) == [Verdict.UNCERTAIN, Verdict.ACCEPTED]
-        assert outcomes["d1"].reason == "handed over, then the connection was lost"
-
-
-def test_silence_before_the_dot_leaves_none() -> None:
-    with smtp_server(once("MAIL", SILENCE)) as server:
-        outcomes = send(provider(server.port, timeout=0.2), messages(1))
-
-        assert verdicts(outcomes) == [Verdict.ACCEPTED]
-
-
-def test_421_to_the_message_defers_it_and_replaces_the_connection() -> None:
-    with smtp_server(once(".", "421 4.3.2 going down")) as server:
-        outcomes = send(provider(server.port), messages(2))
-
-    assert verdicts(outcomes) == [Verdict.DEFERRED, Verdict.ACCEPTED]
-    assert server.connections == 2
-
-
-def test_no_server_is_an_error_with_the_place() -> None:
-    with smtp_server() as server:
-        port = server.port
-
-    with pytest.raises(ProviderError, match="the server does not answer: Connection refused") as caught:
-        send(provider(port), messages(1))
-
-    assert caught.value.where == f"smtp 127.0.0.1:{port}"
-    assert "newsletter.toml" in caught.value.hint
-
-
-def test_a_server_that_goes_away_stops_the_rest() -> None:
-    """What has an outcome keeps it; the rest was not handed over."""
-    banners = iter(["220 ready", "554 no more"])
-
-    def script(step: str, argument: str) -> str | None:
-        if step == "banner":
-            return next(banners)
-        return HANG_UP if step == "MAIL" and len(server.messages) == 2 else None
-
-    outcomes: list[Outcome] = []
-    with smtp_server(script) as server, provider(server.port).connect() as connection:
-        sending = iter(connection.send(messages(5)))
-        outcomes += [next(sending), next(sending)]
-        with pytest.raises(ProviderError, match="refuses to work: 554 no more"):
-            next(sending)
-
-    assert [outcome.verdict for outcome in outcomes] == [Verdict.ACCEPTED] * 2
-    assert len(server.messages) == 2
-
-
-def test_a_sender_refused_for_good_rejects_nobody() -> None:
-    """It would be the same for every recipient, so it is trouble of ours."""
-    with (
-        smtp_server(lambda step, _: "550 5.7.1 not your domain" if step == "MAIL" else None) as server,
-        pytest.raises(ProviderError, match=r"takes no mail from news@example.com: 550 5\.7\.1"),
-    ):
-        send(provider(server.port), messages(1))
-
-
-@pytest.mark.parametrize("step", ["MAIL", "RCPT"])
-def test_a_server_that_wants_a_login_rejects_nobody(step: str) -> None:
-    with (
-        smtp_server(lambda seen, _: "530 5.7.0 Authentication required" if seen == step else None) as server,
-        pytest.raises(CredentialsError) as caught,
-    ):
-        send(provider(server.port), messages(1))
-
-    assert caught.value.exit_code == 3
-
-
-def test_starttls_is_insisted_on() -> None:
-    with smtp_server() as server, pytest.raises(ProviderError, match="STARTTLS extension not supported"):
-        send(provider(server.port, tls="starttls"), messages(1))
-
-
-@pytest.mark.parametrize("tls", ["starttls", "implicit"])
-def test_messages_travel_encrypted(tls: str, tmp_path: Path) -> None:
-    server_side, trust = self_signed(tmp_path)
-    box = Mailbox()
-    starttls = {"tls_context": server_side, "require_starttls": True}
-    options = {"implicit_tls": server_side} if tls == "implicit" else starttls
-    with real_smtp_server(box, **options) as port:
-        outcomes = send(provider(port, tls=tls, trust=trust), messages(2))
-
-    assert verdicts(outcomes) == [Verdict.ACCEPTED] * 2
-    assert len(box.mail) == 2
-
-
-@pytest.mark.parametrize("tls", ["starttls", "implicit"])
-def test_a_certificate_that_nobody_vouches_for_is_refused(tls: str, tmp_path: Path) -> None:
-    server_side, _ = self_signed(tmp_path)
-    box = Mailbox()
-    options = {"implicit_tls": server_side} if tls == "implicit" else {"tls_context": server_side}
-    with (
-        real_smtp_server(box, **options) as port,
-        pytest.raises(ProviderError, match="encryption is not to be trusted"),
-    ):
-        send(provider(port, tls=tls), messages(1))
-
-    assert box.mail == []
-
-
-@pytest.mark.parametrize("tls", ["starttls", "implicit"])
-def test_an_authority_of_ones_own_is_believed_when_it_is_named(tls: str, tmp_path: Path) -> None:
-    """And the error without it says how to name it."""
-    server_side, _ = self_signed(tmp_path)
-    box = Mailbox()
-    options = {"implicit_tls": server_side} if tls == "implicit" else {"tls_context": server_side}
-    with real_smtp_server(box, **options) as port:
-        with pytest.raises(ProviderError, match="self-signed certificate") as caught:
-            send(provider(port, tls=tls), messages(1))
-        outcomes = send(provider(port, tls=tls, trust=trust_file(tmp_path / "server.pem")), messages(1))
-
-    assert "ca_file" in caught.value.hint
-    assert verdicts(outcomes) == [Verdict.ACCEPTED]
-
-
-def test_a_certificate_of_another_name_is_refused(tmp_path: Path) -> None:
-    server_side, trust = self_signed(tmp_path)
-    with (
-        real_smtp_server(Mailbox(), implicit_tls=server_side) as port,
-        pytest.raises(ProviderError, match="not to be trusted") as caught,
-    ):
-        send(provider(port, tls="implicit", trust=trust, host="localhost"), messages(1))
-
-    assert "name that the certificate has" in caught.value.hint
-
-
-def test_a_file_of_authorities_that_is_none_is_told(tmp_path: Path) -> None:
-    (tmp_path / "empty.pem").write_text("nothing")
-
-    with pytest.raises(ConfigError, match="no certificate is in it"):
-        trust_file(tmp_path / "empty.pem")
-    with pytest.raises(ConfigError, match="No such file"):
-        trust_file(tmp_path / "missing.pem")
-
-
 def test_an_address_beyond_ascii_is_rejected_where_smtputf8_is_not_offered() -> None:
     """Nothing is said of it, and whoever comes next gets their message."""
     sent = message("jürgen@example.com", smtputf8=True)
@@ -532,33 +251,3 @@ def test_a_server_that_refuses_one_address_beyond_ascii_takes_the_others() -> No
 
     assert verdicts(outcomes) == [Verdict.REJECTED, Verdict.ACCEPTED]
     assert outcomes["d1"].reason == "550 5.6.7 not here"
-
-
-def authenticator(
-    server: object, session: object, envelope: object, mechanism: str, data: LoginPassword
-) -> AuthResult:
-    return AuthResult(success=data.password == "geheim-ß".encode(), handled=False)
-
-
-@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
-@pytest.mark.parametrize(("password", "good"), [("geheim-ß", True), ("wrong", False)])
-@pytest.mark.parametrize("excluded", ["LOGIN", "PLAIN"])
-def test_a_login_is_used_and_a_wrong_one_named(password: str, good: bool, excluded: str) -> None:
-    """With PLAIN or, where the server does not offer it, LOGIN; in UTF-8."""
-    options = {"authenticator": authenticator, "auth_require_tls": False, "auth_required": True}
-    options["auth_exclude_mechanism"] = [excluded]
-    with real_smtp_server(Mailbox(), **options) as port:
-        to = provider(port, Login("press", SecretStr(password)))
-        if good:
-            assert verdicts(send(to, messages(1))) == [Verdict.ACCEPTED]
-        else:
-            with pytest.raises(CredentialsError, match="refuses the login: 535"):
-                send(to, messages(1))
-
-
-def test_a_server_without_a_login_that_we_know_is_told() -> None:
-    with (
-        smtp_server(offers=["AUTH GSSAPI"]) as server,
-        pytest.raises(CredentialsError, match="no login that we know"),
-    ):
-        send(provider(server.port, Login("press", SecretStr("x"))), messages(1))

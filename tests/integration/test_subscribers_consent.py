@@ -1,13 +1,15 @@
-"""Consent on real databases: a log that can only be added to, double opt-in, topics, pauses, coming back."""
+"""Consent on real databases: a log that can only be added to, double opt-in, coming back."""
 
 from __future__ import annotations
 
 import io
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 import pytest
+from fakes.lists import MOMENT
+from fakes.one_reader import ANN, ASKED, CONFIRMED, barrier, bring_in, log, topics
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, select, text, update
@@ -17,7 +19,6 @@ from subscribers import (
     Consent,
     ConsentError,
     ConsentKind,
-    FieldError,
     Status,
     SubscriberStore,
     SuppressionReason,
@@ -25,46 +26,10 @@ from subscribers import (
 from subscribers.consent import change_status
 from subscribers.database import writing
 from subscribers.tables import CONSENT_EVENT, SUBSCRIBER, SUPPRESSION
-from subscribers.topics import add_topic, count_topics, remove_topic
 from subscribers.transfer import import_file
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
-
-MOMENT = datetime(2026, 4, 11, 9, 30, tzinfo=UTC)
-ASKED = Consent(ConsentKind.OPT_IN, "form", "Send me the digest", "192.0.2.1", "Browser/1", "form-3")
-CONFIRMED = Consent(ConsentKind.CONFIRMED, "link", "Yes, that was me", "192.0.2.1", "Browser/1", "mail-1")
-ANN = "ann@example.com"
-
-
-@pytest.fixture
-def store(engine: Engine) -> SubscriberStore:
-    return SubscriberStore(engine, clock=lambda: MOMENT)
-
-
-def log(store: SubscriberStore, email: str = ANN) -> list[tuple[str, str, str]]:
-    profile = store.find(email)
-    assert profile is not None
-    return [(line.kind.value, line.topic, line.status) for line in profile.consent]
-
-
-def barrier(store: SubscriberStore, topic: str = "") -> str | None:
-    """What stands in the way of the only subscriber: the same when planned and when claimed."""
-    with store.engine.connect() as connection:
-        ((subscriber_id, planned),) = store.candidates(connection, None, topic=topic)
-        person = store.addressees(connection, [subscriber_id], topic=topic)[subscriber_id]
-    assert person.barrier == planned
-    return planned
-
-
-def topics(store: SubscriberStore, email: str = ANN) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    profile = store.find(email)
-    assert profile is not None
-    return profile.topics, profile.left_topics
-
-
-def bring_in(store: SubscriberStore, row: str) -> None:
-    import_file(store, io.BytesIO(f"email,topics\n{row}\n".encode()))
 
 
 class TestTheLog:
@@ -269,129 +234,6 @@ class TestComingBack:
                 store.add(ANN, consent=ASKED, status=status)
 
         assert barrier(store) == how
-
-
-class TestTopics:
-    def test_who_leaves_a_topic_stays_in_the_others(self, store: SubscriberStore) -> None:
-        store.add(ANN, topics=["ai", "web"])
-
-        answers = [store.unsubscribe(ANN, source="page", topic="ai") for _ in range(2)]
-
-        assert answers == [True, False]
-        assert topics(store) == (("web",), ("ai",))
-        assert [barrier(store, topic) for topic in ("ai", "web", "")] == ["left the topic", None, None]
-        assert log(store)[1:] == [("opted_out", "ai", "")]
-
-    def test_nobody_else_gives_them_the_topic_again(self, store: SubscriberStore) -> None:
-        store.add(ANN, topics=["ai"])
-        store.unsubscribe(ANN, source="page", topic="ai")
-
-        store.add(ANN, topics=["ai"])
-        bring_in(store, f"{ANN},ai")
-
-        assert (topics(store), barrier(store, "ai")) == (((), ("ai",)), "left the topic")
-        store.add(ANN, topics=["ai"], consent=ASKED)
-        assert (topics(store), barrier(store, "ai")) == ((("ai",), ()), None)
-
-    def test_a_topic_can_be_left_that_was_never_chosen(self, store: SubscriberStore) -> None:
-        """Who got it all the same will not get it again, whatever an import says."""
-        store.add(ANN)
-        add_topic(store.engine, "ai")
-
-        assert store.unsubscribe(ANN, source="page", topic="ai")
-        bring_in(store, f"{ANN},ai")
-
-        assert barrier(store, "ai") == "left the topic"
-
-    def test_a_topic_that_is_none_cannot_be_left(self, store: SubscriberStore) -> None:
-        store.add(ANN)
-
-        assert not store.unsubscribe(ANN, source="page", topic="nothing")
-        assert len(log(store)) == 1
-
-    def test_preferences_tell_each_topic_that_changed(self, store: SubscriberStore) -> None:
-        profile, _ = store.add(ANN, topics=["ai", "web"])
-
-        store.update(profile.public_id, topics=["web", "new"], source="page")
-        store.update(profile.public_id, topics=["web", "new"], source="page")
-
-        assert topics(store) == (("new", "web"), ("ai",))
-        assert log(store)[1:] == [("opt_in", "new", ""), ("opted_out", "ai", "")]
-
-    def test_a_suppression_may_be_for_one_topic(self, store: SubscriberStore) -> None:
-        store.add(ANN, topics=["ai", "web"])
-
-        store.suppress(ANN, SuppressionReason.MANUAL, topic="ai")
-
-        assert [barrier(store, topic) for topic in ("ai", "web", "")] == ["suppressed", None, None]
-        assert log(store)[1:] == [("suppressed", "ai", "")]
-        bring_in(store, f"{ANN},web")
-        with pytest.raises(FieldError):
-            store.suppress(ANN, SuppressionReason.MANUAL, topic="nothing")
-
-    def test_topics_are_counted(self, store: SubscriberStore) -> None:
-        store.add(ANN, topics=["ai"])
-        store.add("bob@example.com", topics=["ai"], consent=ASKED, status=Status.PENDING)
-        store.add("cho@example.com", topics=["ai"])
-        store.unsubscribe("cho@example.com", source="page", topic="ai")
-        store.add("dee@example.com", topics=["ai"])
-        store.unsubscribe("dee@example.com", source="page")
-        assert add_topic(store.engine, "web", "All about the web")
-        assert not add_topic(store.engine, "ai", "Machines")
-
-        ai, web = count_topics(store.engine)
-
-        assert (ai.slug, ai.title, ai.subscribed, ai.pending, ai.left) == ("ai", "Machines", 1, 1, 1)
-        assert (web.title, web.subscribed) == ("All about the web", 0)
-        with pytest.raises(FieldError) as caught:
-            count_topics(store.engine, "wep")
-        assert caught.value.hint == "did you mean `web`?"
-        remove_topic(store.engine, "ai")
-        assert (topics(store), store.count()) == (((), ()), 4)
-        with pytest.raises(FieldError):
-            remove_topic(store.engine, "ai")
-
-
-class TestPausing:
-    def test_a_pause_ends_by_itself(self, engine: Engine) -> None:
-        now = MOMENT
-        store = SubscriberStore(engine, clock=lambda: now)
-        store.add(ANN)
-
-        assert store.pause(ANN, MOMENT + timedelta(days=30), source="page")
-
-        assert barrier(store) == "paused"
-        now = MOMENT + timedelta(days=30)
-        assert barrier(store) is None
-        assert not store.pause(ANN, None, source="page")
-        assert [line[0] for line in log(store)] == ["added", "paused"]
-
-    def test_a_pause_can_be_ended(self, store: SubscriberStore) -> None:
-        store.add(ANN)
-        store.pause(ANN, MOMENT + timedelta(days=30), source="page")
-
-        assert store.pause(ANN, None, source="page")
-
-        assert barrier(store) is None
-        assert log(store)[1:] == [("paused", "", ""), ("resumed", "", "")]
-
-    def test_who_left_has_nothing_to_pause(self, store: SubscriberStore) -> None:
-        store.add(ANN)
-        store.unsubscribe(ANN, source="page")
-
-        assert not store.pause(ANN, MOMENT + timedelta(days=30), source="page")
-        assert not store.pause("x" * 22, MOMENT, source="page")
-
-
-class TestTimeZones:
-    def test_a_time_zone_is_one_of_the_iana_database(self, store: SubscriberStore) -> None:
-        profile, _ = store.add(ANN, time_zone="Europe/Berlin")
-        changed = store.update(profile.public_id, time_zone="America/New_York")
-
-        assert (profile.time_zone, changed and changed.time_zone) == ("Europe/Berlin", "America/New_York")
-        for name in ("Europe/Berln", "CEST+3", "../../etc/passwd"):
-            with pytest.raises(FieldError, match="no time zone"):
-                store.add(ANN, time_zone=name)
 
 
 OPERATIONS = st.sampled_from(

@@ -6,8 +6,9 @@ import io
 from typing import TYPE_CHECKING
 
 import pytest
+from fakes.lists import known
 
-from subscribers import FieldError, Profile, SubscriberStore, TransferError, import_file
+from subscribers import FieldError, SubscriberStore, TransferError, import_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,12 +19,6 @@ if TYPE_CHECKING:
 @pytest.fixture
 def store(sqlite_engine: Engine) -> SubscriberStore:
     return SubscriberStore(sqlite_engine)
-
-
-def known(store: SubscriberStore, email: str) -> Profile:
-    profile = store.find(email)
-    assert profile is not None
-    return profile
 
 
 MAILCHIMP = (

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import TYPE_CHECKING
 
 import pytest
+from fakes.lists import MOMENT
 from sqlalchemy import select
 
 from subscribers import (
@@ -28,13 +29,7 @@ from subscribers.tables import SUBSCRIBER, SUPPRESSION
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-MOMENT = datetime(2026, 4, 11, 9, 30, tzinfo=UTC)
 ASKED = Consent(ConsentKind.OPT_IN, "form", "Send me the digest", "192.0.2.1", "Browser/1")
-
-
-@pytest.fixture
-def store(engine: Engine) -> SubscriberStore:
-    return SubscriberStore(engine, clock=lambda: MOMENT)
 
 
 def kinds(store: SubscriberStore, email: str = "ann@example.com") -> list[str]:

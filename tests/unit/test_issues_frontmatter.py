@@ -142,3 +142,26 @@ def test_known_keys_of_every_kind_are_read():
     assert (issue.theme, issue.segment, issue.topic, issue.slug) == ("plain", "all", "news", "a-1")
     assert issue.date == date(2026, 4, 11)
     assert issue.extra == {"header": "own"}
+
+
+def test_aliases_that_stand_for_more_than_a_machine_holds_are_refused() -> None:
+    """Nine lines would be half a million values, and twelve would fill the memory."""
+    lines = ["a0: &a0 [x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 5)}]" for n in range(1, 9)]
+
+    error = refused("---\ntitle: T\n" + "\n".join(lines) + "\n---\n\nText.\n")
+
+    assert error.what.startswith("the front matter has more than 10,000 values")
+    assert "without `&` and `*`" in error.hint
+
+
+def test_a_few_aliases_are_what_they_stand_for() -> None:
+    issue = parse_issue("---\ntitle: T\na: &a [x, y]\nb: *a\n---\n\nText.\n", FILE)
+
+    assert issue.extra == {"a": ["x", "y"], "b": ["x", "y"]}
+
+
+def test_an_emoji_is_read_as_json_writes_it():
+    """Programs write front matter by `json.dumps`, which YAML takes for two halves of a character."""
+    assert parse_issue('---\ntitle: "A \\ud83d\\ude00"\n---\nText.\n', FILE).title == "A 😀"
+    assert "U+D83D" in refused('---\ntitle: "A \\ud83d"\n---\nText.\n').what

@@ -1,6 +1,9 @@
 """The archive: whether a dispatch is in it, and the words by which it is searched.
 
 Revision: 0012_archive, after 0011_claiming.
+
+Taking it back forgets what `newsletter archive hide` and `show` said: an older version shows every dispatch
+to everybody, and after the next upgrade those are in the archive again that did not go to a segment.
 """
 
 from __future__ import annotations

@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
-from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from browsing import complaints_of, frame, overhang, previewing, publish, ready
+from playwright.sync_api import expect
 
 from newsletter.editions import load_theme
 
-SETTINGS = """
-[publication]
-name = "Field Notes"
-from = "Field Notes <notes@example.com>"
-url = "https://notes.example.com"
-postal_address = "1 Example Street, Example City"
-"""
 ISSUE = """---
 title: The first swallow
 date: 2026-04-11
@@ -32,69 +23,6 @@ Good morning, {{ subscriber.first_name | default("reader") }}.
 
 It came **early** this year.
 """ + "\n\n".join(f"Paragraph {number} goes on about the weather." for number in range(60))
-FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("publication")
-    (folder / "newsletter.toml").write_text(SETTINGS, encoding="utf-8")
-    (folder / "issues").mkdir()
-    return folder
-
-
-@contextmanager
-def preview(folder):
-    """The URL of a studio that runs as long as the context lasts."""
-    command = [sys.executable, "-m", "newsletter", "-C", str(folder), "preview", "--no-open", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-        try:
-            yield process.stdout.readline().strip().rstrip("/")
-        finally:
-            process.terminate()
-            process.wait(timeout=30)
-
-
-@pytest.fixture(scope="module")
-def studio(folder):
-    with preview(folder) as url:
-        yield url
-
-
-@pytest.fixture
-def issue(folder, request):
-    """The file of an issue that belongs to one test."""
-    path = folder / "issues" / f"{re.sub(r'[^a-z0-9]+', '-', request.node.name)}.md"
-    path.write_text(ISSUE, encoding="utf-8")
-    yield path
-    path.unlink()
-
-
-@pytest.fixture
-def address(studio, issue):
-    return f"{studio}/issues/{issue.stem}"
-
-
-@pytest.fixture(scope="module")
-def browser(chromium):
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(browser):
-    with browser.new_page(viewport={"width": 1280, "height": 900}) as page:
-        yield page
-
-
-def frame(page, name):
-    return page.frame_locator(f'iframe[data-frame="{name}"]:not(.coming)')
-
-
-def live(page):
-    expect(page.locator("[data-pulse-text]")).to_have_text("Watching for changes")
 
 
 def test_the_list_leads_to_the_issue(page, studio, issue):
@@ -153,8 +81,7 @@ def test_the_modes_do_not_depend_on_the_mode_of_the_browser(browser, address):
 
 
 def test_saving_the_file_updates_the_frames_in_place(page, address, issue):
-    page.goto(address)
-    live(page)
+    ready(page, address)
     expect(frame(page, "phone").get_by_text("It came early this year")).to_be_visible()
     page.evaluate("document.title; window.here = true; scrollTo(0, 900)")
     issue.write_text(ISSUE.replace("**early**", "**late**"), encoding="utf-8")
@@ -166,8 +93,7 @@ def test_saving_the_file_updates_the_frames_in_place(page, address, issue):
 
 
 def test_a_broken_issue_shows_file_and_line_above_the_last_good_version(page, address, issue):
-    page.goto(address)
-    live(page)
+    ready(page, address)
     expect(frame(page, "phone").get_by_text("It came early this year")).to_be_visible()
     broken = ISSUE.replace("### A swallow", "{% if subscriber.tags %}\n\n### A swallow")
     issue.write_text(broken, encoding="utf-8")
@@ -195,15 +121,15 @@ HOSTILE = """
 def test_nothing_in_a_mail_can_run_in_the_studio(page, tmp_path):
     """Not even what a theme brings, which is not cleaned as an issue is."""
     footer = load_theme("digest").files["footer.mjml.j2"]
+    publish(tmp_path)
     for name, text in {
-        "newsletter.toml": SETTINGS,
         "issues/hostile.md": ISSUE,
         "themes/digest/footer.mjml.j2": HOSTILE + footer,
     }.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
 
-    with preview(tmp_path) as studio:
+    with previewing(tmp_path) as studio:
         for address in (f"{studio}/issues/hostile", f"{studio}/issues/hostile/frame"):
             page.goto(address)
             place = page if address.endswith("frame") else frame(page, "desktop")
@@ -238,16 +164,13 @@ def test_the_studio_fits_every_window(page, studio, address, width):
     page.set_viewport_size({"width": width, "height": 800})
     for place in (studio, address, f"{address}?view=text", f"{address}?view=headers"):
         page.goto(place)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert overhang(page) == 0
 
 
 def test_the_page_raises_no_error_in_the_browser(page, address):
     """Neither of scripts nor of the content security policy."""
-    complaints = []
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.goto(address)
-    live(page)
+    complaints = complaints_of(page)
+    ready(page, address)
     page.keyboard.press("d")
     expect(page.locator(".stage")).to_have_class(re.compile("mode-dark"))
     page.keyboard.press("4")

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import re
 import socket
-import subprocess
-import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -18,21 +16,15 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import expect, sync_playwright
+from browsing import faults, newsletter, overhang, serving
+from playwright.sync_api import expect
 
 from newsletter.config import load_publication
 from newsletter.migrations import open_database
 from subscribers import Consent, ConsentKind, Status, SubscriberStore, Tokens, now
 from subscribers.topics import add_topic
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 SETTINGS = """
-[publication]
-name = "Field Notes"
-from = "Field Notes <notes@example.com>"
-postal_address = "1 Example Street, Example City"
-url = "http://127.0.0.1:{port}"
 [signup]
 form_seconds = 0
 per_network = 1000
@@ -85,60 +77,21 @@ class Served:
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory):
-    root = tmp_path_factory.mktemp("readers")
+def served(folder):
+    """The service under the address that the publication says it has: its mail leads there."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    (root / "newsletter.toml").write_text(SETTINGS.format(port=port), encoding="utf-8")
-    engine = open_database(load_publication(root))
+    settings = folder / "newsletter.toml"
+    known = settings.read_text(encoding="utf-8")
+    url = f'[publication]\nurl = "http://127.0.0.1:{port}"'
+    settings.write_text(known.replace("[publication]", url), encoding="utf-8")
+    engine = open_database(load_publication(folder))
     add_topic(engine, "ai", "Machines & Minds")
     add_topic(engine, "web", "The open web")
-    command = [sys.executable, "-m", "newsletter", "-C", str(root), "serve", "--port", str(port)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-        try:
-            yield Served(process.stdout.readline().strip(), root, SubscriberStore(engine), Tokens(engine))
-        finally:
-            process.terminate()
-            process.wait(timeout=30)
-            engine.dispose()
-
-
-@pytest.fixture(scope="module")
-def browser(chromium):
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-def is_wrong(told):
-    """Whether a browser complains of what we did not mean: that a link is over, a page says by its status."""
-    return told.type == "error" and "status of 410" not in told.text
-
-
-@pytest.fixture
-def open_page(browser):
-    """A function that opens a window, which must raise no complaint."""
-    contexts, complaints = [], []
-
-    def opened(*, js=True, scheme="light", width=390, language="en"):
-        context = browser.new_context(
-            java_script_enabled=js,
-            color_scheme=scheme,
-            viewport={"width": width, "height": 800},
-            locale=language,
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda told: complaints.append(told.text) if is_wrong(told) else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert complaints == []
+    with serving(folder, port) as url:
+        yield Served(url, folder, SubscriberStore(engine), Tokens(engine))
+    engine.dispose()
 
 
 @both
@@ -254,8 +207,7 @@ def test_a_reader_takes_their_data_and_is_forgotten(open_page, served, js):
 @pytest.fixture
 def elsewhere(served, tmp_path):
     """Another site, with the form that the command prints."""
-    command = [sys.executable, "-m", "newsletter", "-C", str(served.root), "signup-form"]
-    form = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    form = newsletter(served.root, "signup-form")
     (tmp_path / "index.html").write_text(f"<!doctype html><title>Elsewhere</title>{form}", encoding="utf-8")
     (tmp_path / "favicon.ico").write_bytes(b"")
 
@@ -326,7 +278,6 @@ def test_no_page_has_a_fault_that_axe_finds_or_is_too_wide(open_page, served, sc
     }
     for name, address in addresses.items():
         page.goto(address)
-        results = Axe().run(page, options={"resultTypes": ["violations"]}).response
-        assert [(name, found["id"]) for found in results["violations"]] == []
-        assert page.evaluate("document.documentElement.scrollWidth") <= 320, name
+        assert faults(page, resultTypes=["violations"]) == [], name
+        assert overhang(page) == 0, name
         assert page.locator("html").get_attribute("dir") == ("rtl" if language == "ar" else "ltr"), name

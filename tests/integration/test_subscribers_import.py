@@ -1,67 +1,30 @@
-"""Subscribers from files and into files, on real databases."""
+"""Subscribers from files, on real databases."""
 
 from __future__ import annotations
 
 import csv
 import io
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from fakes.lists import forget_everybody
+from fakes.lists import MOMENT, counts, exported, forget_everybody, known, rows
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from subscribers import (
-    Consent,
     FieldError,
     Status,
     SubscriberStore,
     SuppressionReason,
     TransferError,
-    export_csv,
     import_file,
-    parse_segment,
 )
-from subscribers.attributes import is_attribute_name
-from subscribers.models import TrackingConsent
-from subscribers.tracking import set_tracking
 from subscribers.transfer import importing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from sqlalchemy import Engine
-
-    from subscribers import ImportReport, Profile
-
-MOMENT = datetime(2026, 4, 11, 9, 30, tzinfo=UTC)
-
-
-@pytest.fixture
-def store(engine: Engine) -> SubscriberStore:
-    return SubscriberStore(engine, clock=lambda: MOMENT)
-
-
-def rows(text: str) -> io.StringIO:
-    return io.StringIO(text)
-
-
-def counts(report: ImportReport) -> tuple[int, int, int, int, int]:
-    return report.created, report.updated, report.unchanged, report.skipped, report.invalid
-
-
-def known(store: SubscriberStore, email: str) -> Profile:
-    profile = store.find(email)
-    assert profile is not None
-    return profile
-
-
-def exported(store: SubscriberStore, segment: str | None = None) -> str:
-    out = io.StringIO()
-    export_csv(store, parse_segment(segment) if segment else None, out)
-    return out.getvalue()
 
 
 class TestImport:
@@ -175,104 +138,6 @@ class TestImport:
         )
 
         assert told == [(2, 3), (3, 3)]
-
-
-class TestConsentColumns:
-    @pytest.mark.parametrize(
-        ("column", "refusing", "allowing"),
-        [
-            ("Subscribed", "no", "yes"),
-            ("opt-in", "FALSE", "true"),
-            ("Accepts_Marketing", "0", "1"),
-            ("Einwilligung", "nein", "ja"),
-            ("Opted Out", "yes", "no"),
-            ("unsubscribed", "1", "0"),
-            ("unsub_time", "2024-03-01 10:00:00", "never"),
-            ("désabonné", "oui", "non"),
-            ("Status", "no", "yes"),
-        ],
-    )
-    def test_who_says_no_is_not_mailed(
-        self, sqlite_engine: Engine, column: str, refusing: str, allowing: str
-    ) -> None:
-        store = SubscriberStore(sqlite_engine)
-        if refusing[:2] == "20":
-            text = f"email,{column}\nleft@example.com,{refusing}\nstays@example.com,\n"
-        else:
-            text = f"email,{column}\nleft@example.com,{refusing}\nstays@example.com,{allowing}\n"
-
-        report = import_file(store, rows(text))
-
-        left, stays = known(store, "left@example.com"), known(store, "stays@example.com")
-        assert (left.status, stays.status) == (Status.UNSUBSCRIBED, Status.ACTIVE)
-        # By time: who tells when they left had left before the import.
-        assert sorted(line.kind for line in left.consent) == ["imported", "opted_out"]
-        assert (counts(report), report.left) == ((2, 0, 0, 0, 0), 1)
-        assert report.consent == (() if column == "Status" else (column,))
-
-    def test_other_words_in_such_a_column_are_kept_and_change_nothing(self, sqlite_engine: Engine) -> None:
-        store = SubscriberStore(sqlite_engine)
-
-        import_file(store, rows("email,Consent\nann@example.com,At the fair\n"))
-
-        ann = known(store, "ann@example.com")
-        assert (ann.status, ann.attributes) == (Status.ACTIVE, {"consent_value": "At the fair"})
-
-    def test_a_column_mapped_to_an_attribute_is_only_that(self, sqlite_engine: Engine) -> None:
-        store = SubscriberStore(sqlite_engine)
-
-        report = import_file(
-            store, rows("email,Subscribed\na@example.com,no\n"), mapping={"paper": "Subscribed"}
-        )
-
-        assert known(store, "a@example.com").status == Status.ACTIVE
-        assert (report.consent, report.left) == ((), 0)
-
-    def test_a_bounce_is_not_taken_for_leaving(self, sqlite_engine: Engine) -> None:
-        store = SubscriberStore(sqlite_engine)
-
-        import_file(store, rows("email,status,subscribed\nann@example.com,cleaned,no\n"))
-
-        assert known(store, "ann@example.com").status == Status.BOUNCED
-
-    def test_an_attribute_of_such_a_name_survives_an_export(self, sqlite_engine: Engine) -> None:
-        store = SubscriberStore(sqlite_engine)
-        store.add("ann@example.com", attributes={"subscribed": False})
-        text = exported(store)
-        forget_everybody(store.engine)
-
-        import_file(store, rows(text))
-
-        ann = known(store, "ann@example.com")
-        assert (ann.status, ann.attributes) == (Status.ACTIVE, {"subscribed": False})
-
-    def test_a_column_says_who_agreed_to_be_tracked_and_the_log_says_so(self, store: SubscriberStore) -> None:
-        file = (
-            "email,tracking_consent\na@example.com,yes\nb@example.com,Nein\nc@example.com,\nd@example.com,5\n"
-        )
-        report = import_file(store, rows(file), consent_text="Form of 2026")
-        a, b, c = (known(store, f"{name}@example.com") for name in "abc")
-
-        assert counts(report) == (3, 0, 0, 0, 1)
-        assert [str(each.tracking) for each in (a, b, c)] == ["granted", "denied", ""]
-        assert [(line.kind, line.text) for line in a.consent] == [
-            ("imported", "Form of 2026"),
-            ("tracking_allowed", "Form of 2026"),
-        ]
-        assert [line.kind for line in c.consent] == ["imported"]
-
-    def test_no_import_takes_back_that_somebody_refused_to_be_tracked(self, store: SubscriberStore) -> None:
-        import_file(
-            store, rows("email,tracking_consent\na@example.com,no\nb@example.com,yes\nc@example.com,\n")
-        )
-        import_file(
-            store, rows("email,tracking_consent\na@example.com,yes\nb@example.com,no\nc@example.com,yes\n")
-        )
-        said = [str(known(store, f"{name}@example.com").tracking) for name in "abc"]
-
-        assert said == ["denied", "denied", "granted"]
-        assert known(store, "b@example.com").consent[-1].kind == "tracking_denied"
-        assert len(known(store, "a@example.com").consent) == 2
 
 
 class TestForeignFiles:
@@ -431,127 +296,3 @@ class TestFiles:
             assert "\n" not in str(error)
         else:
             assert report.rows > 0
-
-
-class TestExport:
-    def test_a_spreadsheet_finds_no_formula(self, store: SubscriberStore) -> None:
-        store.add(
-            "=cmd@example.com", first_name="@SUM(1)", attributes={"a": "=1+1", "b": -5, "c": "'+1", "d": "-x"}
-        )
-
-        (row,) = csv.DictReader(rows(exported(store)))
-
-        assert (row["email"], row["first_name"]) == ("'=cmd@example.com", "'@SUM(1)")
-        assert (row["a"], row["b"], row["c"], row["d"]) == ("'=1+1", "-5", "''+1", "'-x")
-
-    def test_a_topic_that_was_left_is_nobodys_and_a_time_zone_goes_along(
-        self, store: SubscriberStore
-    ) -> None:
-        ann, _ = store.add("ann@example.com", topics=["ai", "web"], time_zone="Asia/Tokyo")
-        set_tracking(store, ann.id, TrackingConsent.DENIED, Consent())
-        store.unsubscribe("ann@example.com", source="page", topic="web")
-        written = exported(store)
-        forget_everybody(store.engine)
-
-        import_file(store, rows(written))
-
-        ann = known(store, "ann@example.com")
-        assert (ann.topics, ann.time_zone, ann.tracking) == (("ai",), "Asia/Tokyo", "denied")
-
-    def test_a_time_zone_that_is_none_is_told(self, store: SubscriberStore) -> None:
-        report = import_file(store, rows("email,timezone\nann@example.com,Nowhere\nbob@example.com,UTC\n"))
-
-        assert counts(report) == (2, 0, 0, 0, 0)
-        assert report.odd_zones == {"Nowhere": 1}
-        assert {each.email: each.time_zone for each in store.list()} == {
-            "ann@example.com": "",
-            "bob@example.com": "UTC",
-        }
-
-    def test_a_segment_alone_can_be_exported(self, store: SubscriberStore) -> None:
-        store.add("ann@example.com", tags=["x"], attributes={"a": 1})
-        store.add("bob@example.com", attributes={"b": 1})
-
-        lines = exported(store, '"x" in tags').splitlines()
-
-        assert len(lines) == 2
-        assert lines[0].endswith("joined,a")
-
-    def test_the_erased_are_left_out(self, store: SubscriberStore) -> None:
-        store.add("ann@example.com")
-        store.erase("ann@example.com")
-
-        assert len(exported(store).splitlines()) == 1
-
-    def test_types_that_would_be_read_differently_are_named(self, store: SubscriberStore) -> None:
-        store.add("ann@example.com", attributes={"zip": "5", "mixed": 5, "lang": "de", "n": 5, "tag": 1})
-        store.add("bob@example.com", attributes={"zip": "007", "mixed": "5", "n": 1.5})
-
-        header = exported(store).splitlines()[0].split(",")[10:]
-
-        assert header == ["lang:text", "mixed:json", "n", "tag:json", "zip:text"]
-
-    def test_more_than_a_page_is_exported_in_order(self, sqlite_engine: Engine) -> None:
-        store = SubscriberStore(sqlite_engine)
-        import_file(store, rows("email\n" + "".join(f"r{number}@example.com\n" for number in range(2_500))))
-
-        emails = [row["email"] for row in csv.DictReader(rows(exported(store)))]
-
-        assert emails == [f"r{number}@example.com" for number in range(2_500)]
-
-
-WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\0,;|"), max_size=12)
-NAMES = st.from_regex(r"[a-z][a-z_0-9]{0,8}", fullmatch=True).filter(is_attribute_name) | st.sampled_from(
-    ["mail", "lang", "tag", "created", "state", "a_", "a__b"]
-)
-VALUES = st.one_of(
-    st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12),
-    st.sampled_from(["5", "-0", "007", "true", "'=1", "=1", "1e5", " 5 ", "a\r\nb", '"', "-1.50"]),
-    st.integers(-(2**53), 2**53),
-    st.floats(-1e9, 1e9),
-    st.booleans(),
-)
-PEOPLE = st.fixed_dictionaries(
-    {
-        "first_name": WORDS,
-        "last_name": WORDS,
-        "locale": st.sampled_from(["", "de", "pt-BR"]),
-        "tags": st.lists(WORDS, max_size=3),
-        "topics": st.lists(WORDS, max_size=2),
-        "attributes": st.dictionaries(NAMES, VALUES, max_size=4),
-        "status": st.sampled_from([Status.ACTIVE, Status.PENDING, Status.UNSUBSCRIBED, Status.BOUNCED]),
-    }
-)
-
-
-def told(profile: Profile) -> Mapping[str, object]:
-    return {
-        "email": profile.email,
-        "names": (profile.first_name, profile.last_name, profile.locale),
-        "words": (profile.tags, profile.topics),
-        "attributes": {name: (type(value), value) for name, value in profile.attributes.items()},
-        "status": profile.status,
-        "created_at": profile.created_at,
-    }
-
-
-@given(st.lists(PEOPLE, min_size=1, max_size=4))
-@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def check_round_trip(store: SubscriberStore, people: list[dict[str, object]]) -> None:
-    forget_everybody(store.engine)
-    for number, person in enumerate(people):
-        store.add(f"'+r{number}@example.com", **person)  # type: ignore[arg-type]
-    before, file = [told(profile) for profile in store.list()], exported(store)
-    assert import_file(store, rows(file)).created == 0
-    assert [told(profile) for profile in store.list()] == before
-
-    forget_everybody(store.engine)
-    report = import_file(store, rows(file))
-
-    assert (report.created, report.invalid) == (len(people), 0)
-    assert [told(profile) for profile in store.list()] == before
-
-
-def test_what_was_exported_is_imported_the_same(store: SubscriberStore) -> None:
-    """Any list, exported and imported into an empty database, is the same list again."""
-    check_round_trip(store)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from browsing import told
 from mailings import ISSUES, PICTURES, THEMES, mailing
-from playwright.sync_api import sync_playwright
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 #: A mail is an article within the page of the mail program, whose landmarks it must not repeat.
 OF_PAGES = ("landmark-one-main", "region")
 OPTIONS = {
@@ -15,14 +14,6 @@ OPTIONS = {
     "rules": {rule: {"enabled": False} for rule in OF_PAGES},
 }
 MAILS = [(theme, issue) for theme in THEMES for issue in ISSUES]
-
-
-@pytest.fixture(scope="module")
-def browser(chromium):
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -49,15 +40,6 @@ def opened(pages, theme, issue, scheme="light", width=600):
     page.set_viewport_size({"width": width, "height": 900})
     page.set_content(mailing(theme, issue), wait_until="load")
     return page
-
-
-def told(results):
-    """What axe found, for people."""
-    return [
-        (found["id"], node["html"][:160], node["failureSummary"])
-        for found in results
-        for node in found["nodes"]
-    ]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

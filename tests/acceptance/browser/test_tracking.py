@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from browsing import newsletter
+from playwright.sync_api import expect
 from sqlalchemy import update
 
 from newsletter.config import load_publication
@@ -18,10 +17,6 @@ from newsletter.migrations import open_database
 from subscribers import SubscriberStore, Tokens, writing
 
 SETTINGS = """
-[publication]
-name = "Field Notes"
-from = "Field Notes <notes@example.com>"
-postal_address = "1 Example Street, Example City"
 [tracking]
 opens = true
 clicks = true
@@ -39,51 +34,22 @@ preheader: What a plain issue says in one line, long enough for an inbox.
 Some text with a [link that says where]({url}/healthz?from=mail&x=1) it leads, and one that
 [nobody counts]({url}/healthz?from=elsewhere){{track=no}}.
 """
-FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-# The pages that links lead to have a name of their own, and are served by the one service that runs here.
-FLAGS.append("--host-resolver-rules=MAP there.example 127.0.0.1")
 CHROME = (
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/124.0.0.0 Safari/537.36"
 )
 
 
 @pytest.fixture
-def folder(tmp_path):
-    (tmp_path / "newsletter.toml").write_text(SETTINGS, encoding="utf-8")
-    (tmp_path / "issues").mkdir()
-    return tmp_path
-
-
-@pytest.fixture
-def service(folder):
-    command = [sys.executable, "-m", "newsletter", "-C", str(folder), "serve", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-        try:
-            yield process.stdout.readline().strip()
-        finally:
-            process.terminate()
-            process.wait(timeout=30)
-
-
-@pytest.fixture
-def page(chromium):
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        context = browser.new_context(java_script_enabled=False, user_agent=CHROME)
+def page(browser):
+    """A window without scripts; what the browser says of an origin without TLS is no matter here."""
+    with browser.new_context(java_script_enabled=False, user_agent=CHROME) as context:
         yield context.new_page()
-        browser.close()
 
 
 @pytest.fixture
-def newsletter(folder, service, monkeypatch):
-    """The command, as if the service that runs here were where readers reach the publication."""
+def at_home(service, monkeypatch):
+    """Commands work as if the service that runs here were where readers reach the publication."""
     monkeypatch.setenv("NEWSLETTER_PUBLICATION__URL", service)
-
-    def run(*arguments: str) -> str:
-        command = [sys.executable, "-m", "newsletter", "-C", str(folder), *arguments]
-        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
-
-    return run
 
 
 def html_for(folder, address: str) -> str:
@@ -95,14 +61,14 @@ def html_for(folder, address: str) -> str:
 
 
 def test_a_reader_who_agreed_opens_and_clicks_and_one_who_did_not_is_never_seen(
-    folder, service, newsletter, page
+    folder, service, at_home, page
 ):
     there = service.replace("127.0.0.1", "there.example")
     (folder / "issues" / "plain.md").write_text(ISSUE.format(url=there), encoding="utf-8")
-    newsletter("subscribers", "add", "ann@example.com")
-    newsletter("subscribers", "add", "bob@example.com")
-    newsletter("subscribers", "track", "ann@example.com", "--allow", "--why", "asked by mail")
-    newsletter("send", "plain", "--all", "--yes")
+    newsletter(folder, "subscribers", "add", "ann@example.com")
+    newsletter(folder, "subscribers", "add", "bob@example.com")
+    newsletter(folder, "subscribers", "track", "ann@example.com", "--allow", "--why", "asked by mail")
+    newsletter(folder, "send", "plain", "--all", "--yes")
     engine = open_database(load_publication(folder))
     with writing(engine) as connection:
         connection.execute(update(DELIVERY).values(at=datetime.now(UTC) - timedelta(hours=1)))
@@ -121,26 +87,26 @@ def test_a_reader_who_agreed_opens_and_clicks_and_one_who_did_not_is_never_seen(
     assert "/c/" not in html_for(folder, "bob@example.com")
 
     # The record follows the answer: one more answer, and it is there.
-    report = newsletter("report", "plain-1")
+    report = newsletter(folder, "report", "plain-1")
     assert "| opened | 1 | 0 | 0 |" in report
     assert "| clicked | 1 | 0 | 0 |" in report
     assert f"| 1 | {there}/healthz?from=mail\\&x=1 | html | 1 | 0 | 0 |" in report
-    assert '"people": 1' in newsletter("status", "plain-1", "--json")
+    assert '"people": 1' in newsletter(folder, "status", "plain-1", "--json")
 
 
 def test_a_reader_allows_and_forbids_on_the_preferences_page(folder, service, page):
     engine = open_database(load_publication(folder))
     store = SubscriberStore(engine)
-    ann, _ = store.add("ann@example.com")
+    ann, _ = store.add("cho@example.com")
     link = personal_links(service, Tokens(engine), ann.public_id, "an-issue")["preferences"]
     page.goto(link)
     expect(page.get_by_text("At present we do not.")).to_be_visible()
     page.get_by_role("button", name="Count what I read", exact=True).click()
     expect(page.get_by_text("At present we do.")).to_be_visible()
-    said = store.find("ann@example.com")
+    said = store.find("cho@example.com")
     page.get_by_role("button", name="Do not count what I read").click()
     expect(page.get_by_text("At present we do not.")).to_be_visible()
-    then = store.find("ann@example.com")
+    then = store.find("cho@example.com")
     engine.dispose()
 
     assert (said.tracking, then.tracking) == ("granted", "denied")
