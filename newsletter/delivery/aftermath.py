@@ -31,7 +31,7 @@ def counts(connection: Connection, dispatch: str) -> dict[str, int]:
     """Of how many deliveries of a dispatch each kind of event is known, and how many met a policy.
 
     What nobody proved is not among them; nor is what machines opened and followed. A dispatch mails nobody
-    twice, so its recipients are counted: an event of our own links names no delivery.
+    twice, so its recipients are counted: events of our own links from before 0.2 name no delivery.
     """
     rows = connection.execute(
         select(_COLUMNS.kind, func.count(_COLUMNS.subscriber_id.distinct()))
