@@ -33,6 +33,15 @@ def list_archived(engine: Engine) -> list[Archived]:
     return [Archived(row.name, row.state, row.audience, bool(row.archived)) for row in rows]
 
 
+def last_archived(engine: Engine, slug: str) -> Archived | None:
+    """The last dispatch of an issue; None if it was never sent."""
+    columns = (DISPATCH.c.name, DISPATCH.c.state, DISPATCH.c.audience, DISPATCH.c.archived)
+    query = select(*columns).where(DISPATCH.c.slug == slug).order_by(DISPATCH.c.id.desc()).limit(1)
+    with engine.connect() as connection:
+        row = connection.execute(query).first()
+    return Archived(row.name, row.state, row.audience, bool(row.archived)) if row else None
+
+
 def set_archived(engine: Engine, name: str, *, archived: bool) -> bool:
     """Let the archive show a dispatch to everybody, or not; whether that changed anything.
 
