@@ -41,7 +41,9 @@ _FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
     "--retry-failed", is_flag=True, help="Try those again who failed; nobody is mailed twice by it."
 )
 @click.option(
-    "--delivered", type=_FILE, help="A list of addresses or Message-IDs, one on each line, that got it."
+    "--delivered",
+    type=_FILE,
+    help="A list of addresses or Message-IDs, one on each line, that got it; or one of the two below.",
 )
 @click.option("--postfix-log", type=_FILE, help="A log of the Postfix that took the messages; may be a .gz.")
 @click.option("--sendgrid-events", type=_FILE, help="Events of SendGrid's webhook, as JSON.")
