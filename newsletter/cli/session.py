@@ -155,20 +155,11 @@ class Session:
         return Recipient(person.email, str(person.fields.get("name", "")), person.fields, links)
 
     def read_online(self, pressed: Pressed) -> str:
-        """Where an issue is read online that the archive does not show; empty if it shows it.
+        """Where an issue is read online that the archive does not show; empty if it shows it."""
+        from newsletter.delivery.archiving import read_online
 
-        As long as it was not sent there is no such place, and an example stands for it.
-        """
-        from newsletter.delivery.archiving import last_archived
-        from newsletter.messages import unlisted_link
-
-        url, slug = self.publication.settings.publication.url, pressed.edition.slug
-        last = last_archived(self.engine, slug) if self.has_database else None
-        if last is not None:
-            return "" if last.archived else unlisted_link(url, self.tokens, slug, last.dispatch)
-        said, segment = pressed.issue.archive, pressed.issue.segment
-        listed = not segment if said is None else said
-        return "" if listed else f"{url}/issues/{slug}/example"
+        engine = self.engine if self.has_database else None
+        return read_online(engine, pressed, self.publication.settings.publication.url)
 
     def envelope(self, slug: str) -> Envelope:
         """Who messages of an issue are from, and where their bounces go."""
