@@ -31,7 +31,7 @@ def counts(connection: Connection, dispatches: Sequence[str]) -> dict[str, dict[
     """By dispatch, of how many deliveries each kind of event is known, and how many met a policy.
 
     What nobody proved is not among them; nor is what machines opened and followed. A dispatch mails nobody
-    twice, so its recipients are counted: events of our own links from before 0.2 name no delivery.
+    twice, so its recipients are counted: older events of our own links name no delivery.
     """
     rows = connection.execute(
         select(_COLUMNS.dispatch, _COLUMNS.kind, func.count(_COLUMNS.subscriber_id.distinct()))
