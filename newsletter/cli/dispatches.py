@@ -70,17 +70,15 @@ def status_(
             report_table(standing, session.zone, engaged)
         return
     after = parse_since(since, datetime.now(UTC), session.zone) if since else None
-    every = [
-        each
-        for each in statuses(session.engine, slug)
-        if state in (None, each.state) and (after is None or each.created_at >= after)
-    ]
+    every = statuses(session.engine, slug, state=state, since=after, learned=as_json)
     if as_json:
         output.document([report_document(standing) for standing in every])
         return
     rows = ((each.dispatch, each.state, f"{each.recipients:,}", _outcomes(each)) for each in every)
     output.table(("dispatch", "state", "recipients", "outcomes"), rows, right=("recipients",))
-    if not every:
+    if not every and (state or slug or after):
+        output.say("no dispatch is like that; `newsletter status` lists all")
+    elif not every:
         output.say("nothing was ever sent from here; `newsletter send ISSUE` begins")
 
 
@@ -164,7 +162,7 @@ def report_table(standing: Status, zone: tzinfo, engaged: Engagement | None = No
     if refused := standing.events.get(POLICY):
         output.warn(
             f"{output.plural(refused, 'message')} refused for what we send or are, not for the address: "
-            "`newsletter doctor` tells why"
+            f"`newsletter doctor --since {standing.created_at.astimezone(zone):%Y-%m-%d}` tells why"
         )
     if standing.state is DispatchState.RUNNING and not standing.workers:
         output.say(f"nobody is working on it; {output.resuming(standing.dispatch)} goes on")

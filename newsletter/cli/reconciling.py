@@ -41,7 +41,9 @@ _FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
     "--retry-failed", is_flag=True, help="Try those again who failed; nobody is mailed twice by it."
 )
 @click.option(
-    "--delivered", type=_FILE, help="A list of addresses or Message-IDs, one on each line, that got it."
+    "--delivered",
+    type=_FILE,
+    help="A list of addresses or Message-IDs, one on each line, that got it; or one of the two below.",
 )
 @click.option("--postfix-log", type=_FILE, help="A log of the Postfix that took the messages; may be a .gz.")
 @click.option("--sendgrid-events", type=_FILE, help="Events of SendGrid's webhook, as JSON.")
@@ -92,6 +94,7 @@ def reconcile(
     for name in (*accepted, *failed, *again):
         if name.startswith("-"):
             raise UsageError(f"`{name}` names nobody", hint="name an address or a delivery id, or say `all`")
+    before = status(session.engine, dispatch)
     settled = sum(settle_by(session.engine, dispatch, each) for each in evidence)
     for state, who in ((DeliveryState.ACCEPTED, accepted), (DeliveryState.FAILED, failed)):
         if who:
@@ -106,7 +109,12 @@ def reconcile(
     if as_json:
         output.document(report_document(status(session.engine, dispatch)))
         return
-    output.say(f"settled: {settled}, to be tried again: {tried_again}")
+    if retry_failed and not before.failed:
+        output.say("nobody has failed")
+    if not before.uncertain and (evidence or accepted or failed or again):
+        output.say("nobody is in doubt; there is nothing to settle")
+    if before.uncertain or tried_again:
+        output.say(f"settled: {settled}, to be tried again: {tried_again}")
     if evidence and (left := status(session.engine, dispatch).uncertain):
         output.say(
             f"{output.plural(left, 'recipient')} still in doubt: `--accepted`, `--failed` or `--resend`"

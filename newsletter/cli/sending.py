@@ -67,7 +67,7 @@ def test(
     """
     pressed = session.press(issue)
     provider = _provider(session, provider_name)
-    sample = session.recipient(reader, pressed.edition, pressed.issue.topic or "")
+    sample = session.recipient(reader, pressed)
     recipients = [
         Recipient(session.address(address), sample.name if reader else "", sample.fields, sample.links)
         for address in addresses

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from newsletter.editions import Edition, Pressed
+    from newsletter.editions import Pressed
     from subscribers import Profile, Segment
     from subscribers.topics import TopicCount
 
@@ -142,16 +142,24 @@ class Session:
         """
         return normalise(email).email
 
-    def recipient(self, reader: str | None, edition: Edition, topic: str = "") -> Recipient:
-        """What a dispatch about *topic* would know of *reader*; without one, somebody quite unknown."""
-        url = self.publication.settings.publication.url
+    def recipient(self, reader: str | None, pressed: Pressed) -> Recipient:
+        """What a dispatch of an issue would know of *reader*; without one, somebody quite unknown."""
+        url, slug = self.publication.settings.publication.url, pressed.edition.slug
+        web = self.read_online(pressed)
         if reader is None:
-            return Recipient(SAMPLE, "", {"email": SAMPLE}, example_links(url, edition.slug))
+            return Recipient(SAMPLE, "", {"email": SAMPLE}, example_links(url, slug, web))
         profile = self.profile(reader)
         with self.engine.connect() as connection:
             person = self.store.addressees(connection, [profile.id])[profile.id]
-        links = personal_links(url, self.tokens, person.public_id, edition.slug, topic)
+        links = personal_links(url, self.tokens, person.public_id, slug, pressed.issue.topic or "", web)
         return Recipient(person.email, str(person.fields.get("name", "")), person.fields, links)
+
+    def read_online(self, pressed: Pressed) -> str:
+        """Where an issue is read online that the archive does not show; empty if it shows it."""
+        from newsletter.delivery.archiving import read_online
+
+        engine = self.engine if self.has_database else None
+        return read_online(engine, pressed, self.publication.settings.publication.url)
 
     def envelope(self, slug: str) -> Envelope:
         """Who messages of an issue are from, and where their bounces go."""
@@ -169,7 +177,7 @@ class Session:
         envelope = Envelope.of(self.publication.settings.publication, edition.slug)
         composer = Composer(edition, envelope, pressed.contents())
         missing = None if reader else "…"
-        recipient = self.recipient(reader, edition, pressed.issue.topic or "")
+        recipient = self.recipient(reader, pressed)
         return composer.compose(recipient, f"sample-{edition.digest[:16]}", time.time(), missing=missing)
 
 

@@ -16,6 +16,7 @@ from newsletter.cli import output
 from newsletter.cli.session import Session, confirm, json_option, pass_session
 from newsletter.config.showing import settings_shown
 from newsletter.delivery.aftermath import refusals
+from newsletter.delivery.schedule import parse_since
 from newsletter.errors import NewsletterError
 from newsletter.migrations.restoring import check_backup
 from newsletter.migrations.restoring import restore as restore_backup
@@ -25,8 +26,8 @@ from subscribers import SubscribersError, open_engine
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: For how long `doctor` tells of messages that were refused for what we send or are.
-_REFUSALS_OF = timedelta(days=14)
+#: For how long `doctor` tells of messages that were refused for what we send or are, if it is not told.
+LOOKS_BACK = timedelta(days=14)
 
 
 @click.group()
@@ -144,13 +145,19 @@ def config_show(session: Session, *, as_json: bool) -> None:
 
 
 @click.command()
+@click.option(
+    "--since",
+    metavar="TIME",
+    help="Tell of messages refused for what you send or are since then: `90d`, a date; default: 14 days ago.",
+)
 @pass_session
-def doctor(session: Session) -> None:
-    """Try what a send needs: settings, database, list, provider.
+def doctor(session: Session, since: str | None) -> None:
+    """Try what a send needs: settings, database, list, provider; and tell what refuses your mail.
 
     \b
-    Example:
+    Examples:
       newsletter doctor
+      newsletter doctor --since 90d
     """
     ok = click.style("ok", fg="green")
     # Without settings nothing else can be tried, so their error ends the command like any other.
@@ -172,7 +179,8 @@ def doctor(session: Session) -> None:
             failed = failed or error
     if failed:
         raise SystemExit(failed.exit_code)
-    _warn(session)
+    present = datetime.now(UTC)
+    _warn(session, parse_since(since, present, session.zone) if since else present - LOOKS_BACK)
 
 
 @click.command()
@@ -190,8 +198,8 @@ def completion(shell: str) -> None:
     output.data(found(root, {}, "newsletter", "_NEWSLETTER_COMPLETE").source())
 
 
-def _warn(session: Session) -> None:
-    """What is no error, and yet not what somebody who sends wants."""
+def _warn(session: Session, since: datetime) -> None:
+    """What is no error, and yet not what somebody who sends wants; of refusals, those *since* then."""
     if not session.store.count(None):
         output.warn("nobody is on the list yet; `newsletter subscribers import FILE`")
     settings = session.publication.settings
@@ -206,7 +214,11 @@ def _warn(session: Session) -> None:
         settings.sendgrid.webhook_key or settings.sendgrid.webhook_key_file
     ):
         output.warn("no `[sendgrid] webhook_key`: nobody learns who bounces or complains (docs/feedback.md)")
-    for dispatch, code, words, count in refusals(session.engine, datetime.now(UTC) - _REFUSALS_OF):
+    found = refusals(session.engine, since)
+    if not found:
+        day = since.astimezone(session.zone)
+        output.say(f"no message refused for what you send or are since {day:%Y-%m-%d}, as far as is known")
+    for dispatch, code, words, count in found:
         output.warn(
             f"{dispatch}: {output.plural(count, 'message')} refused for what we send or are ({code}): {words}"
         )

@@ -15,6 +15,7 @@ from newsletter.errors import ConfigError, UsageError
 from newsletter.providers import make_provider
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from threading import Event
 
     from newsletter.errors import NewsletterError
@@ -42,23 +43,26 @@ def worker(session: Session) -> None:
             where=session.publication.database_url,
             hint="name a PostgreSQL database in `[database] url`; here, `newsletter send` needs no worker",
         )
-    try:
-        from newsletter.delivery.cluster import work_on_any
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"workers need the library {error.name}",
-            where="newsletter worker",
-            hint="pip install 'newsletter-press[cluster]'",
-        ) from error
+    work_on_any = _engine_of_workers()
+    _check_outbox(session, session.publication.settings.delivery.provider)
+    refused: set[str] = set()
+
+    def say_trouble(name: str, error: NewsletterError) -> None:
+        # What only another setting can mend is said once, not each time that the dispatch is looked at.
+        if not isinstance(error, ConfigError) or name not in refused:
+            output.error(error.what, where=error.where or name, hint=error.hint)
+        refused.add(name)
+
     with stoppable("another worker, or `newsletter resume`, names who is in doubt and goes on") as stop:
         output.say("waiting for dispatches; Ctrl-C ends")
-        work_on_any(session.engine, lambda name: _work(session, name, stop), stop=stop, trouble=_say_trouble)
+        work_on_any(session.engine, lambda name: _work(session, name, stop), stop=stop, trouble=say_trouble)
     output.say("stopped")
 
 
 def _work(session: Session, name: str, stop: Event) -> None:
     """Hand over what can be handed over of a dispatch now."""
     before = status(session.engine, name)
+    _check_outbox(session, before.provider, name)
     provider = make_provider(before.provider, session.publication)
     with showing(name) as progress:
         standing = run_dispatch(
@@ -75,8 +79,32 @@ def _work(session: Session, name: str, stop: Event) -> None:
         output.warn(f"{name}: halted: {standing.halted}")
 
 
-def _say_trouble(name: str, error: NewsletterError) -> None:
-    output.error(error.what, where=error.where or name, hint=error.hint)
+def _check_outbox(session: Session, provider: str, dispatch: str = "") -> None:
+    """Let no worker write its part of the messages into a folder that is on its own machine.
+
+    Raises:
+        ConfigError: messages go into the outbox, and nothing says that the machines share it.
+    """
+    if provider == "outbox" and not session.publication.settings.outbox.shared:
+        raise ConfigError(
+            "the outbox is a folder of each machine, and this one would write some messages into its own",
+            where=dispatch or "[delivery] provider",
+            hint="let it mail (`smtp`, `sendgrid`); or, if `path` is a folder that all machines share, "
+            "set `shared = true` under `[outbox]`",
+        )
+
+
+def _engine_of_workers() -> Callable[..., None]:
+    """What shares dispatches out among machines; its libraries are those of an extra."""
+    try:
+        from newsletter.delivery.cluster import work_on_any
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"workers need the library {error.name}",
+            where="newsletter worker",
+            hint="pip install 'newsletter-press[cluster]'",
+        ) from error
+    return work_on_any
 
 
 COMMANDS = (worker,)

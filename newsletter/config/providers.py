@@ -10,9 +10,14 @@ from newsletter.config.values import BareAddress, DomainCounts, Section, WebAddr
 
 
 class OutboxSettings(Section):
-    """The provider that writes each message to a file."""
+    """The provider that writes each message to a file.
+
+    `shared` says that `path` is one folder for all machines, on a disk that they share: only then does
+    `newsletter worker` write into it.
+    """
 
     path: str = "outbox"
+    shared: bool = False
 
 
 class DkimSettings(Section):

@@ -12,7 +12,7 @@ from subscribers.engagement import EVENT, Bounce, EventKind
 from subscribers.tables import among
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection, Engine
@@ -27,31 +27,40 @@ POLICY = "policy"
 _COLUMNS = EVENT.c
 
 
-def counts(connection: Connection, dispatch: str) -> dict[str, int]:
-    """Of how many deliveries of a dispatch each kind of event is known, and how many met a policy.
+def counts(connection: Connection, dispatches: Sequence[str]) -> dict[str, dict[str, int]]:
+    """By dispatch, of how many deliveries each kind of event is known, and how many met a policy.
 
     What nobody proved is not among them; nor is what machines opened and followed. A dispatch mails nobody
-    twice, so its recipients are counted: an event of our own links names no delivery.
+    twice, so its recipients are counted: older events of our own links name no delivery.
     """
     rows = connection.execute(
-        select(_COLUMNS.kind, func.count(_COLUMNS.subscriber_id.distinct()))
+        select(_COLUMNS.dispatch, _COLUMNS.kind, func.count(_COLUMNS.subscriber_id.distinct()))
         .where(
-            _COLUMNS.dispatch == dispatch,
+            _COLUMNS.dispatch.in_(dispatches),
             _COLUMNS.bounce != Bounce.UNPROVED,
             _COLUMNS.by_machine.is_(False),
         )
-        .group_by(_COLUMNS.kind)
+        .group_by(_COLUMNS.dispatch, _COLUMNS.kind)
     )
-    found = {kind: count for kind, count in rows if count}
-    refused = connection.scalar(
-        select(func.count(_COLUMNS.delivery_id.distinct())).where(
-            _COLUMNS.dispatch == dispatch,
+    found: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for dispatch, kind, count in rows:
+        found[dispatch][kind] = count
+    told = {
+        dispatch: {kind.value: kinds[kind] for kind in TOLD if kinds.get(kind)}
+        for dispatch, kinds in found.items()
+    }
+    refused = connection.execute(
+        select(_COLUMNS.dispatch, func.count(_COLUMNS.delivery_id.distinct()))
+        .where(
+            _COLUMNS.dispatch.in_(dispatches),
             _COLUMNS.kind.in_([EventKind.BOUNCED, EventKind.DROPPED]),
             _COLUMNS.bounce == Bounce.POLICY,
         )
+        .group_by(_COLUMNS.dispatch)
     )
-    told = {kind.value: found[kind] for kind in TOLD if kind in found}
-    return {**told, POLICY: refused} if refused else told
+    for dispatch, count in refused:
+        told.setdefault(dispatch, {})[POLICY] = count
+    return told
 
 
 def kinds_of(connection: Connection, delivery_ids: Collection[str]) -> Mapping[str, tuple[str, ...]]:

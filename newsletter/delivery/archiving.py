@@ -9,10 +9,14 @@ from sqlalchemy import select, update
 
 from newsletter.delivery.models import DISPATCH
 from newsletter.delivery.report import find
+from newsletter.messages import unlisted_link
+from subscribers import Tokens
 from subscribers.database import writing
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
+
+    from newsletter.editions import Pressed
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,29 @@ def list_archived(engine: Engine) -> list[Archived]:
     with engine.connect() as connection:
         rows = connection.execute(select(*columns).order_by(DISPATCH.c.id.desc())).all()
     return [Archived(row.name, row.state, row.audience, bool(row.archived)) for row in rows]
+
+
+def read_online(engine: Engine | None, pressed: Pressed, url: str) -> str:
+    """Where an issue is read online that the archive does not show; empty if it shows it.
+
+    Its last dispatch decides. As long as there is none, there is no such place either, and an example stands
+    for it in what is built and tested.
+
+    Args:
+        engine: the database; None when there is none yet.
+        pressed: the issue.
+        url: where readers reach the publication, without a slash at the end.
+    """
+    slug, row = pressed.edition.slug, None
+    if engine is not None:
+        query = select(DISPATCH.c.name, DISPATCH.c.archived).where(DISPATCH.c.slug == slug)
+        with engine.connect() as connection:
+            row = connection.execute(query.order_by(DISPATCH.c.id.desc()).limit(1)).first()
+        if row is not None:
+            return "" if row.archived else unlisted_link(url, Tokens(engine), slug, row.name)
+    said = pressed.issue.archive
+    listed = not pressed.issue.segment if said is None else said
+    return "" if listed else f"{url}/issues/{slug}/example"
 
 
 def set_archived(engine: Engine, name: str, *, archived: bool) -> bool:

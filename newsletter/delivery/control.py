@@ -19,6 +19,7 @@ from newsletter.delivery.models import (
 )
 from newsletter.delivery.plan import LARGEST_BATCH
 from newsletter.delivery.proving import settle_known
+from newsletter.delivery.put_back import PUT_BACK
 from newsletter.delivery.recovery import close_cancelled
 from newsletter.delivery.report import find
 from newsletter.errors import DeliveryError, UsageError
@@ -185,7 +186,7 @@ def resend(
             # A process may have died before it looked: whoever is proved by now is not mailed a second time.
             settle_known(connection, dispatch.id, _doubtful(connection, dispatch.id), now)
         rows = _chosen(connection, dispatch, [state], who)
-        _note(connection, rows, "pending", reason, now)
+        _note(connection, rows, PUT_BACK, reason, now)
         for row in rows:
             connection.execute(_row_of(delete(DELIVERY), row))
         _put_back(connection, dispatch.id, [row.subscriber_id for row in rows], now)

@@ -15,6 +15,7 @@ from newsletter.delivery.identity import delivery_ids
 from newsletter.delivery.ledger import LeaseLostError
 from newsletter.delivery.models import DeliveryState
 from newsletter.delivery.proving import settle_known
+from newsletter.delivery.put_back import proved, put_back
 from newsletter.delivery.retry import Backoff
 from newsletter.editions.merge import MissingValue
 from newsletter.errors import ProviderError
@@ -25,7 +26,7 @@ from subscribers.columns import now as right_now
 from subscribers.database import writing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import Engine
@@ -115,6 +116,7 @@ def deliver_batch(job: Job, connection: Connection, lease: ledger.Lease) -> tupl
     waits: list[float] = []
     try:
         lease = lanes.sort_out(job.engine, lease, job.pace.limits.domains, job.clock())
+        again = put_back(job.engine, job.dispatch_id, lease.ids)
         while lease.untried and trouble is None and not job.stopping():
             window = lease.untried[: job.pace.window(job.provider.window, lease.lane)]
             grant = job.pace.take(lease.lane, len(window))
@@ -122,7 +124,7 @@ def deliver_batch(job: Job, connection: Connection, lease: ledger.Lease) -> tupl
                 job.wait(grant.wait)
             if grant.count == 0 or job.stopping():
                 break
-            messages, skipped = compose(job, window[: grant.count], lease.number)
+            messages, skipped = compose(job, window[: grant.count], lease.number, again)
 
             lease, trouble, halted = deliver_window(job, connection, lease, messages, skipped, waits)
             if halted:
@@ -183,19 +185,27 @@ def parts(connection: Connection, messages: Mapping[int, Message]) -> list[Mappi
     return [{who[message.delivery_id]: message for message in group} for group in groups]
 
 
-def compose(job: Job, ids: Sequence[int], batch: int) -> tuple[dict[int, Message], list[Entry]]:
-    """The messages of a batch for those who may still be mailed, and who is skipped, with the reason.
+def compose(
+    job: Job, ids: Sequence[int], batch: int, again: Collection[int] = ()
+) -> tuple[dict[int, Message], list[Entry]]:
+    """The messages of a batch for those who may still be mailed, and who is passed over, with the reason.
 
-    The list is asked again at this moment: who left since the dispatch was planned gets nothing.
+    The list is asked again at this moment: who left since the dispatch was planned gets nothing. Nor does who
+    is to be tried *again*, and is proved by now to have been handed over: that is accepted.
     """
     with job.engine.connect() as connection:
         people = job.store.addressees(connection, ids, topic=job.topic)
         marks = job.tracker.among(connection, ids) if job.tracker else {}
+        retried = [who for who in ids if who in again] if again else []
+        known = proved(connection, delivery_ids(job.secret, retried)) if retried else {}
     messages: dict[int, Message] = {}
     skipped: list[Entry] = []
     compose_one, links = job.composer.compose, job.links
     timestamp, smtputf8 = job.clock().timestamp(), job.provider.smtputf8
     for subscriber_id, name in zip(ids, delivery_ids(job.secret, ids), strict=True):
+        if name in known:
+            skipped.append(Entry(subscriber_id, name, DeliveryState.ACCEPTED, known[name]))
+            continue
         person = people.get(subscriber_id)
         barrier = "erased" if person is None else person.barrier
         if person is not None and barrier is None:

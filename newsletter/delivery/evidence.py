@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -32,17 +33,36 @@ _POSTFIX = re.compile(
 _MESSAGE_ID = re.compile(r"(?:resent-)?message-id=<([^<>@\s]+)@")
 _STATUS = re.compile(r"\bstatus=(\w+) (\(.*\))")
 _TAKEN = re.compile(r"\bstatus=|\(queue active\)")
+# A line of a list: a delivery id, or something with an @.
+_NAME = re.compile(r"[a-z2-7]{24}|[^\s@]+@[^\s@]+", re.IGNORECASE)
+#: By so many of its first lines a file is known.
+_LOOKED_AT = 1000
 
 
 def from_list(path: Path) -> Evidence:
     """A file with an address, a Message-ID or a delivery id on each line; ``#`` begins a comment.
 
+    A log of Postfix and events of SendGrid are known by their first lines, and read as what they are.
+
     Raises:
-        UsageError: the file cannot be read.
+        UsageError: the file cannot be read, or is none of these.
     """
     with _lines(path) as lines:
-        names = (line.partition("#")[0].strip() for line in lines)
-        return {_name(name): f"listed in {path.name}" for name in names if name}
+        first = list(islice(lines, _LOOKED_AT))
+        every = chain(first, lines)
+        if any(_POSTFIX.search(line) for line in first):
+            return _read_postfix(every, path)
+        if next((line for line in first if line.strip()), "").lstrip().startswith(("[", "{")):
+            return _read_sendgrid(every, path)
+        names = [name for line in every if (name := line.partition("#")[0].strip())]
+    for name in names:
+        if not _NAME.fullmatch(name):
+            raise UsageError(
+                f"`{name[:60]}` is no address and no Message-ID",
+                where=str(path),
+                hint="write one on each line; or give a log of Postfix or events of SendGrid",
+            )
+    return {_name(name): f"listed in {path.name}" for name in names}
 
 
 def from_postfix(path: Path) -> Evidence:
@@ -53,23 +73,27 @@ def from_postfix(path: Path) -> Evidence:
     Raises:
         UsageError: the file cannot be read, or no line of it is Postfix's.
     """
+    with _lines(path) as lines:
+        return _read_postfix(lines, path)
+
+
+def _read_postfix(lines: Iterable[str], path: Path) -> Evidence:
     message_in: dict[str, str] = {}
     taken: dict[str, str] = {}
     seen = False
-    with _lines(path) as lines:
-        for line in lines:
-            match = _POSTFIX.search(line)
-            if match is None:
-                continue
-            seen = True
-            queue, rest = match["queue"], match["rest"]
-            if found := _MESSAGE_ID.match(rest):
-                message_in[queue] = _name(found[1])  # a queue id may come again, for another message
-            elif queue in message_in and _TAKEN.search(rest):
-                status = _STATUS.search(rest)
-                told = f"postfix: {status[1]} {status[2]}"[:300] if status else "postfix: queued"
-                if status or message_in[queue] not in taken:
-                    taken[message_in[queue]] = told
+    for line in lines:
+        match = _POSTFIX.search(line)
+        if match is None:
+            continue
+        seen = True
+        queue, rest = match["queue"], match["rest"]
+        if found := _MESSAGE_ID.match(rest):
+            message_in[queue] = _name(found[1])  # a queue id may come again, for another message
+        elif queue in message_in and _TAKEN.search(rest):
+            status = _STATUS.search(rest)
+            told = f"postfix: {status[1]} {status[2]}"[:300] if status else "postfix: queued"
+            if status or message_in[queue] not in taken:
+                taken[message_in[queue]] = told
     if not seen:
         raise UsageError(
             "no line of it is Postfix's", where=str(path), hint="as `/var/log/mail.log`; or use `--delivered`"
@@ -84,7 +108,11 @@ def from_sendgrid(path: Path) -> Evidence:
         UsageError: the file cannot be read, or is no such JSON.
     """
     with _lines(path) as lines:
-        text = "".join(lines)
+        return _read_sendgrid(lines, path)
+
+
+def _read_sendgrid(lines: Iterable[str], path: Path) -> Evidence:
+    text = "".join(lines)
     found: dict[str, str] = {}
     try:
         for told in read_objects(text):

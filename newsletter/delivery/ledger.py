@@ -48,6 +48,7 @@ __all__ = [
     "authorise",
     "claim",
     "finish",
+    "finish_within",
     "outlook",
     "record",
 ]
@@ -192,26 +193,35 @@ def finish(engine: Engine, dispatch_id: int, now: datetime) -> bool:
         DeliveryError: outcomes and recipients do not add up, which must never be.
     """
     with writing(engine) as connection:
-        row = connection.execute(select(DISPATCH).where(DISPATCH.c.id == dispatch_id).with_for_update()).one()
-        # One that was paused or halted in its last window has nothing left to go on with.
-        if row.state not in (DispatchState.RUNNING, DispatchState.PAUSED):
-            return bool(row.state == DispatchState.FINISHED)
-        if connection.scalar(select(_has_open_batches(dispatch_id))):
-            return False
-        recorded = connection.scalar(
-            select(func.count()).select_from(DELIVERY).where(DELIVERY.c.dispatch_id == dispatch_id)
+        return finish_within(connection, dispatch_id, now)
+
+
+def finish_within(connection: Connection, dispatch_id: int, now: datetime) -> bool:
+    """As `finish`, in the caller's transaction.
+
+    Raises:
+        DeliveryError: outcomes and recipients do not add up, which must never be.
+    """
+    row = connection.execute(select(DISPATCH).where(DISPATCH.c.id == dispatch_id).with_for_update()).one()
+    # One that was paused or halted in its last window has nothing left to go on with.
+    if row.state not in (DispatchState.RUNNING, DispatchState.PAUSED):
+        return bool(row.state == DispatchState.FINISHED)
+    if connection.scalar(select(_has_open_batches(dispatch_id))):
+        return False
+    recorded = connection.scalar(
+        select(func.count()).select_from(DELIVERY).where(DELIVERY.c.dispatch_id == dispatch_id)
+    )
+    if recorded != row.planned:
+        raise DeliveryError(
+            f"{row.planned} recipients were planned and {recorded} have an outcome",
+            where=row.name,
+            hint="this must never be: keep a copy of the database and report it",
         )
-        if recorded != row.planned:
-            raise DeliveryError(
-                f"{row.planned} recipients were planned and {recorded} have an outcome",
-                where=row.name,
-                hint="this must never be: keep a copy of the database and report it",
-            )
-        connection.execute(
-            update(DISPATCH)
-            .where(DISPATCH.c.id == dispatch_id)
-            .values(state=DispatchState.FINISHED, finished_at=now)
-        )
+    connection.execute(
+        update(DISPATCH)
+        .where(DISPATCH.c.id == dispatch_id)
+        .values(state=DispatchState.FINISHED, finished_at=now)
+    )
     return True
 
 

@@ -5,6 +5,7 @@ Every candidate is either planned or excluded for one reason, and the plan says 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -200,12 +201,21 @@ def _continued(connection: Connection, row: Row[Any]) -> Plan:
 
 def excluded_of(connection: Connection, dispatch_id: int) -> dict[str, int]:
     """How many candidates were not planned, by reason."""
+    return excluded_from(connection, [dispatch_id]).get(dispatch_id, {})
+
+
+def excluded_from(connection: Connection, dispatches: Sequence[int]) -> dict[int, dict[str, int]]:
+    """How many candidates were not planned, by dispatch and reason; no dispatch of which there are none."""
+    columns = EXCLUSION.c
     rows = connection.execute(
-        select(EXCLUSION.c.reason, EXCLUSION.c.count)
-        .where(EXCLUSION.c.dispatch_id == dispatch_id)
-        .order_by(EXCLUSION.c.reason)
+        select(columns.dispatch_id, columns.reason, columns.count)
+        .where(columns.dispatch_id.in_(dispatches))
+        .order_by(columns.reason)
     )
-    return {reason: int(count) for reason, count in rows}
+    found: defaultdict[int, dict[str, int]] = defaultdict(dict)
+    for dispatch_id, reason, count in rows:
+        found[dispatch_id][reason] = int(count)
+    return dict(found)
 
 
 def _new_name(connection: Connection, slug: str) -> str:

@@ -10,13 +10,13 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, literal_column, select, update
+from sqlalchemy import insert, select, update
 
 from newsletter.delivery.forgetting import nameless
 from newsletter.delivery.models import DELIVERY, SETTLEMENT, DeliveryState
+from newsletter.delivery.put_back import proved, take_out
 from newsletter.providers.sendgrid_payload import request_name
 from subscribers.database import writing
-from subscribers.engagement import EVENT
 from subscribers.tables import among
 
 if TYPE_CHECKING:
@@ -41,19 +41,21 @@ class Proof:
 def settle_proved(connection: Connection, proofs: Collection[Proof], now: datetime) -> int:
     """Settle as accepted whoever is in doubt and proved, or went in one request with who is; how many.
 
+    Whoever is proved while they wait to be tried again is not tried again.
+
     A provider takes a request as a whole or not at all. Who was in it is not remembered, since a process may
     die at any moment, but can be checked: the name of a request is made of all its deliveries.
     """
     by_id = {proof.delivery_id: proof for proof in proofs}
-    proved = connection.execute(
+    doubtful = connection.execute(
         select(DELIVERY).where(among(connection, DELIVERY.c.delivery_id, list(by_id)), _IN_DOUBT)
     ).all()
     requests: defaultdict[tuple[int, int], dict[str, str]] = defaultdict(dict)
-    for row in proved:
+    for row in doubtful:
         proof = by_id[row.delivery_id]
         if proof.request:
             requests[row.dispatch_id, row.batch][proof.request] = proof.how
-    known = {row.delivery_id: (row, by_id[row.delivery_id].how) for row in proved}
+    known = {row.delivery_id: (row, by_id[row.delivery_id].how) for row in doubtful}
     for (dispatch_id, batch), named in requests.items():
         peers = _in_doubt(connection, dispatch_id, batch)
         how = next((named[name] for name in _names(connection, peers) if name in named), None)
@@ -61,16 +63,12 @@ def settle_proved(connection: Connection, proofs: Collection[Proof], now: dateti
             together = f"{how} (of another recipient of the same request)"
             known.update({row.delivery_id: (row, together) for row in peers if row.delivery_id not in known})
     _settle(connection, list(known.values()), now)
-    return len(known)
+    return len(known) + take_out(connection, {name: proof.how for name, proof in by_id.items()}, now)
 
 
 def settle_known(connection: Connection, dispatch_id: int, delivery_ids: Sequence[str], now: datetime) -> int:
     """Settle those of the deliveries, just recorded as in doubt, of which an event came before; how many."""
-    columns = (EVENT.c.delivery_id, EVENT.c.provider, EVENT.c.kind, EVENT.c.reason)
-    # The second condition, written out, is what lets both databases use the index of events with a delivery.
-    mine = (among(connection, EVENT.c.delivery_id, delivery_ids), EVENT.c.delivery_id != literal_column("''"))
-    events = connection.execute(select(*columns).where(*mine))
-    how = {row.delivery_id: f"{row.provider}: {row.kind} {row.reason}".strip()[:300] for row in events}
+    how = proved(connection, delivery_ids)
     if not how:
         return 0
     rows = connection.execute(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from newsletter.config import split_mailbox
 from newsletter.delivery import aftermath
 from newsletter.delivery.identity import delivery_id, is_gone
 from newsletter.delivery.models import BATCH, DELIVERY, DISPATCH, BatchState, DeliveryState, DispatchState
-from newsletter.delivery.plan import excluded_of
+from newsletter.delivery.plan import excluded_from
 from newsletter.errors import DeliveryError, UsageError, did_you_mean
 from newsletter.messages.headers import ascii_address
 from subscribers.addresses import normalise
@@ -21,6 +22,7 @@ from subscribers.columns import now
 from subscribers.tables import SUBSCRIBER
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection, Engine, Row
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 PENDING = "pending"
 #: The words that `log` can be asked for.
 STATES = (*(state.value for state in DeliveryState), PENDING)
+#: So many dispatches are asked for in one question.
+_AT_A_TIME = 500
 
 
 @dataclass(frozen=True)
@@ -115,16 +119,37 @@ def status(engine: Engine, name: str) -> Status:
         DeliveryError: there is none.
     """
     with engine.connect() as connection:
-        return _status(connection, find(connection, name))
+        (standing,) = _stand(connection, [find(connection, name)])
+        return standing
 
 
-def statuses(engine: Engine, slug: str | None = None) -> list[Status]:
-    """How all dispatches stand, or those of one issue; the newest first."""
-    query = select(DISPATCH).order_by(DISPATCH.c.id.desc())
-    if slug is not None:
-        query = query.where(DISPATCH.c.slug == slug)
+def statuses(
+    engine: Engine,
+    slug: str | None = None,
+    *,
+    state: str | None = None,
+    since: datetime | None = None,
+    most: int | None = None,
+    learned: bool = True,
+) -> list[Status]:
+    """How all dispatches stand, the newest first.
+
+    Args:
+        engine: the database.
+        slug: only those of this issue.
+        state: only those in this state.
+        since: only those planned since then.
+        most: only so many.
+        learned: whether events are counted, which takes longest.
+    """
+    # Not the editions, which are a hundred times as large as all the rest.
+    columns = [column for column in DISPATCH.c if column.name not in ("edition", "secret")]
+    query = select(*columns).order_by(DISPATCH.c.id.desc()).limit(most)
+    query = query.where(DISPATCH.c.slug == slug) if slug is not None else query
+    query = query.where(DISPATCH.c.state == state) if state is not None else query
+    query = query.where(DISPATCH.c.created_at >= since) if since is not None else query
     with engine.connect() as connection:
-        return [_status(connection, row) for row in connection.execute(query).all()]
+        return list(_stand(connection, connection.execute(query).all(), learned=learned))
 
 
 def log(
@@ -182,35 +207,88 @@ def find(connection: Connection, name: str, *, lock: bool = False) -> Row[Any]:
     return row
 
 
-def _status(connection: Connection, dispatch: Row[Any]) -> Status:
-    counts = {state.value: 0 for state in DeliveryState}
+def _stand(
+    connection: Connection, dispatches: Sequence[Row[Any]], *, learned: bool = True
+) -> Iterator[Status]:
+    """How the dispatches stand: a few questions for all of them, however many they are."""
+    for start in range(0, len(dispatches), _AT_A_TIME):
+        some = dispatches[start : start + _AT_A_TIME]
+        ids = [row.id for row in some]
+        outcomes = _outcomes(connection, ids)
+        excluded = excluded_from(connection, ids)
+        work = _work(connection, ids)
+        events = aftermath.counts(connection, [row.name for row in some]) if learned else {}
+        for row in some:
+            told: dict[str, Any] = {state.value: outcomes[row.id].get(state, 0) for state in DeliveryState}
+            yield Status(
+                dispatch=row.name,
+                state=DispatchState(row.state),
+                issue=row.slug,
+                digest=row.digest,
+                audience=row.audience,
+                provider=row.provider,
+                candidates=row.candidates,
+                recipients=row.planned,
+                excluded=excluded.get(row.id, {}),
+                pending=row.planned - sum(told.values()),
+                created_at=row.created_at,
+                finished_at=row.finished_at,
+                schedule=row.schedule,
+                halted=row.halted,
+                events=events.get(row.name, {}),
+                **told,
+                **work.get(row.id, _Work()).told(),
+            )
+
+
+def _outcomes(connection: Connection, ids: Sequence[int]) -> dict[int, dict[str, int]]:
+    """How many have which outcome, by dispatch."""
+    found: dict[int, dict[str, int]] = {dispatch_id: {} for dispatch_id in ids}
     rows = connection.execute(
-        select(DELIVERY.c.state, func.count())
-        .where(DELIVERY.c.dispatch_id == dispatch.id)
-        .group_by(DELIVERY.c.state)
+        select(DELIVERY.c.dispatch_id, DELIVERY.c.state, func.count())
+        .where(DELIVERY.c.dispatch_id.in_(ids))
+        .group_by(DELIVERY.c.dispatch_id, DELIVERY.c.state)
     )
-    counts.update({state: int(count) for state, count in rows})
-    return Status(
-        dispatch=dispatch.name,
-        state=DispatchState(dispatch.state),
-        issue=dispatch.slug,
-        digest=dispatch.digest,
-        audience=dispatch.audience,
-        provider=dispatch.provider,
-        candidates=dispatch.candidates,
-        recipients=dispatch.planned,
-        excluded=excluded_of(connection, dispatch.id),
-        pending=dispatch.planned - sum(counts.values()),
-        created_at=dispatch.created_at,
-        finished_at=dispatch.finished_at,
-        workers=_workers(connection, dispatch.id),
-        deferred=_deferred(connection, dispatch.id),
-        schedule=dispatch.schedule,
-        next_at=_next_at(connection, dispatch.id),
-        halted=dispatch.halted,
-        events=aftermath.counts(connection, dispatch.name),
-        **counts,
+    for dispatch_id, state, count in rows:
+        found[dispatch_id][state] = int(count)
+    return found
+
+
+@dataclass
+class _Work:
+    """What there is left to do of a dispatch, and who is at it."""
+
+    holders: set[str] = field(default_factory=set)
+    deferred: int = 0
+    ready_at: datetime | None = None
+
+    def told(self) -> dict[str, Any]:
+        """As `Status` has it; the moment only if it is yet to come."""
+        ahead = self.ready_at is not None and self.ready_at > now()
+        return {
+            "workers": sum(not is_gone(holder) for holder in self.holders),
+            "deferred": self.deferred,
+            "next_at": self.ready_at if ahead else None,
+        }
+
+
+def _work(connection: Connection, ids: Sequence[int]) -> dict[int, _Work]:
+    """What there is left to do, by dispatch: of those in which nobody is left, nothing."""
+    columns = (
+        BATCH.c[name] for name in ("dispatch_id", "state", "worker", "lease_until", "ready_at", "tries")
     )
+    query = select(*columns).where(
+        BATCH.c.dispatch_id.in_(ids), BATCH.c.state.in_([BatchState.READY, BatchState.LEASED])
+    )
+    found: defaultdict[int, _Work] = defaultdict(_Work)
+    for row in connection.execute(query):
+        work = found[row.dispatch_id]
+        work.deferred += len(json.loads(row.tries))
+        if row.state == BatchState.READY:
+            work.ready_at = min(work.ready_at or row.ready_at, row.ready_at)
+        elif row.lease_until > now():
+            work.holders.add(row.worker)
+    return found
 
 
 def _domain(email: str) -> str:
@@ -220,31 +298,6 @@ def _domain(email: str) -> str:
         return domain.encode("idna").decode("ascii")
     except UnicodeError:
         return domain
-
-
-def _deferred(connection: Connection, dispatch_id: int) -> int:
-    tries = select(BATCH.c.tries).where(BATCH.c.dispatch_id == dispatch_id, BATCH.c.tries != "{}")
-    return sum(len(json.loads(text)) for text in connection.scalars(tries))
-
-
-def _next_at(connection: Connection, dispatch_id: int) -> datetime | None:
-    """When the first of the batches that nobody holds may be claimed, if that is yet to come."""
-    free = (BATCH.c.dispatch_id == dispatch_id, BATCH.c.state == BatchState.READY)
-    moment = connection.scalar(select(func.min(BATCH.c.ready_at)).where(*free))
-    return moment if moment is not None and moment > now() else None
-
-
-def _workers(connection: Connection, dispatch_id: int) -> int:
-    held = (
-        select(BATCH.c.worker)
-        .where(
-            BATCH.c.dispatch_id == dispatch_id,
-            BATCH.c.state == BatchState.LEASED,
-            BATCH.c.lease_until > now(),
-        )
-        .distinct()
-    )
-    return sum(not is_gone(worker) for worker in connection.scalars(held))
 
 
 def _settled(

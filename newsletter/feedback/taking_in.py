@@ -12,6 +12,7 @@ from sqlalchemy import select, text
 from newsletter.delivery.identity import delivery_ids
 from newsletter.delivery.models import BATCH, DELIVERY, DISPATCH, SETTLEMENT, BatchState, DispatchState
 from newsletter.delivery.proving import Proof, settle_proved
+from newsletter.delivery.put_back import PUT_BACK
 from newsletter.feedback.consequences import Rules, draw
 from subscribers import Bounce, Event, record_events
 from subscribers.tables import SUBSCRIBER, among
@@ -174,7 +175,7 @@ def _find_open(connection: Connection, wanted: set[str]) -> dict[str, _Whom]:
     again = connection.execute(
         select(*dispatch, SETTLEMENT.c.subscriber_id)
         .join(SETTLEMENT, SETTLEMENT.c.dispatch_id == DISPATCH.c.id)
-        .where(SETTLEMENT.c.after == "pending", DISPATCH.c.state.not_in(_ENDED))
+        .where(SETTLEMENT.c.after == PUT_BACK, DISPATCH.c.state.not_in(_ENDED))
     )
     return {**found, **_named(connection, ((row, [row.subscriber_id]) for row in again), wanted)}
 

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select, update
 
-from newsletter.delivery.models import DELIVERY
+from newsletter.delivery.identity import delivery_id
+from newsletter.delivery.models import DELIVERY, DISPATCH
+from newsletter.delivery.proving import Proof, settle_proved
 from newsletter.delivery.tracking import COUNT
 from newsletter.feedback.machines import ALL_LINKS, MANY_LINKS, TOO_SOON, machine, timing
 from subscribers import Event, EventKind, record_events, writing
@@ -40,7 +42,8 @@ def note(
     """Record that a message was opened, or that a link in it was followed.
 
     Nothing is recorded of what the settings do not allow (any more), nor of a subscriber who does not (any
-    more), nor of a dispatch that is forgotten. The same within one minute counts once.
+    more), nor of a dispatch that is forgotten. The same within one minute counts once. Whoever the message
+    was for is in doubt no more: it is there.
 
     Args:
         engine: the database.
@@ -68,7 +71,11 @@ def note(
             count(connection, mark, kind, by_machine=bool(rule))
             return True
         rule = rule or _too_soon(connection, mark, kind, at)
-        recorded = record_events(connection, [_event(extent, mark, kind, rule, at)])
+        secret = connection.scalar(select(DISPATCH.c.secret).where(DISPATCH.c.id == mark.dispatch))
+        name = delivery_id(bytes(secret), mark.subscriber) if secret else ""
+        recorded = record_events(connection, [_event(extent, mark, kind, rule, at, name)])
+        if recorded and name:
+            settle_proved(connection, [Proof(name, f"{OURS}: {kind}")], at)
         if kind is EventKind.CLICKED and recorded:
             _look_back(connection, extent, mark, at)
     return bool(recorded)
@@ -98,7 +105,7 @@ def _willing(connection: Connection, subscriber: int, *, opt_out: bool) -> bool:
     return row is not None and row.status != Status.ERASED and allows(row.tracking_consent, opt_out=opt_out)
 
 
-def _event(extent: Extent, mark: Mark, kind: EventKind, rule: str, at: datetime) -> Event:
+def _event(extent: Extent, mark: Mark, kind: EventKind, rule: str, at: datetime, delivery: str) -> Event:
     # One for each minute, apart for people and machines: whoever asks a thousand times fills no disk.
     name = f"{mark.dispatch}-{mark.subscriber}-{mark.place}-{at:%Y%m%d%H%M}-{'m' if rule else 'p'}"
     return Event(
@@ -113,6 +120,7 @@ def _event(extent: Extent, mark: Mark, kind: EventKind, rule: str, at: datetime)
         url=extent.url(mark.place) or "",
         machine=rule,
         link=mark.place or None,
+        delivery_id=delivery,
     )
 
 

@@ -30,10 +30,10 @@ def personal_links(
     }
 
 
-def example_links(url: str, slug: str) -> Mapping[str, str]:
+def example_links(url: str, slug: str, web: str = "") -> Mapping[str, str]:
     """The same as examples, for what is looked at: with none of them can anybody be unsubscribed."""
     places = {name: f"{url}/{name}/example" for name in ("unsubscribe", "preferences")}
-    return {**places, "web": f"{url}/issues/{slug}"}
+    return {**places, "web": web or f"{url}/issues/{slug}"}
 
 
 def unlisted_link(url: str, tokens: Tokens, slug: str, dispatch: str) -> str:

@@ -88,10 +88,13 @@ class Shelf:
         return (rows[0].slug, rows[0].id) if rows else None
 
     def entries(self, topic: str = "") -> list[Entry]:
-        """The newest first; of those of one date, the one that was dispatched last; of all topics, or one."""
+        """The newest first, of all topics or one; of those of one date, the one that is out for the shortest.
+
+        What was dispatched again stays where it was: it is no newer for that.
+        """
         known = self.published().items()
         chosen = [(slug, each) for slug, each in known if not topic or each.topic == topic]
-        chosen.sort(key=lambda pair: pair[1].dispatch, reverse=True)
+        chosen.sort(key=lambda pair: (pair[1].first, pair[1].dispatch), reverse=True)
         found = [self._entry(each) for _, each in chosen]
         return sorted(found, key=lambda each: each.date, reverse=True)
 

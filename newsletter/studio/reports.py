@@ -73,7 +73,7 @@ class Reports:
 
     def dispatches(self) -> dict[str, Any]:
         """All dispatches, the newest first, and how they compare."""
-        standings = statuses(self._engine)[:COMPARED] if self._engine is not None else []
+        standings = statuses(self._engine, most=COMPARED) if self._engine is not None else []
         rows = [Compared(each) for each in standings]
         return {"rows": rows, "chart": _comparison(list(reversed(rows))), "zone": self.zone}
 

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from newsletter.config import split_mailbox
+from newsletter.delivery.archiving import read_online
 from newsletter.delivery.trial import hand_over_tests, trial_composer
 from newsletter.errors import NewsletterError, UsageError
 from newsletter.messages import Recipient, example_links
@@ -45,7 +46,8 @@ def mail_test(
     pressed = draft.pressed
     provider = make_provider(publication.settings.delivery.provider, publication)
     composer = trial_composer(publication, pressed, engine)
-    links = example_links(publication.settings.publication.url, pressed.edition.slug)
+    url = publication.settings.publication.url
+    links = example_links(url, pressed.edition.slug, read_online(engine, pressed, url))
     recipient = Recipient(address, reader.name, reader.fields, links)
     ((_, outcome),) = hand_over_tests(provider, composer, [recipient], time.time())
     if outcome.verdict is not Verdict.ACCEPTED:

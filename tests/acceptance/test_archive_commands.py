@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -55,6 +56,33 @@ def test_the_archive_has_what_is_for_everybody(
     assert ["/issues/plain" in page for page in pages] == [listed] * 3
     assert public.status_code == (200 if listed else 404)
     assert "First story" in linked.text
+
+
+def test_what_is_built_and_tested_leads_where_the_mail_will(letter: Letter) -> None:
+    """Of an issue that the archive does not list: to an example before it is sent, to its own place after."""
+    path = letter.root / "issues" / "plain.md"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("---\n", "---\narchive: true\n", 1), encoding="utf-8")
+    assert f"{URL}/issues/plain" in built(letter)
+
+    path.write_text(text, encoding="utf-8")  # it is for a segment
+    assert f"{URL}/issues/plain/example" in built(letter)
+    assert f"{URL}/issues/plain/example" in built(letter, "--as", "ann@example.com")
+    letter.ok("test", "plain", "me@example.com")
+    assert web_link(letter) == "/issues/plain/example"
+
+    shutil.rmtree(letter.root / "outbox")
+    letter.ok("send", "plain", "--yes")
+    place = web_link(letter)
+    assert place.startswith("/issues/plain/")
+    assert f"{URL}{place}" in built(letter)
+    assert f"{URL}{place}" in built(letter, "--as", "ann@example.com")
+
+
+def built(letter: Letter, *more: str) -> list[str]:
+    """The words of the plain text of the issue, as it is built."""
+    letter.ok("build", "plain", *more)
+    return (letter.root / "build" / "plain.txt").read_text(encoding="utf-8").split()
 
 
 def test_what_front_matter_says_of_the_archive_must_be_true_or_false(letter: Letter) -> None:

@@ -142,6 +142,11 @@ def test_a_pipe_and_a_maildir(mailed, tmp_path) -> None:
         "refused for what we send or are (5.7.1): 550 5.7.1 your host is not welcome"
         in letter.ok("doctor").err
     )
+    assert "`newsletter doctor --since " in letter.ok("status", "plain-1").err
+    assert "5.7.1" in letter.ok("doctor", "--since", "1h").err
+    nothing = letter.ok("doctor", "--since", "0m").err
+    assert "no message refused for what you send or are since" in nothing
+    assert "5.7.1" not in nothing
 
 
 def test_a_pipe_whose_message_cannot_be_kept_is_tried_again(mailed) -> None:

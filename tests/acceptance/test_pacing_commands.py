@@ -139,6 +139,10 @@ def test_failed_recipients_are_tried_again_and_a_report_is_kept(
     assert "settled: 1" in settled.err
     assert "3 recipients still in doubt" in settled.err
     letter.ok("reconcile", "plain-1", "--failed", "all", "--reason", "not in the log")
+    for more in (["--delivered", "got-it.txt"], ["--accepted", "all"]):
+        done = letter.ok("reconcile", "plain-1", *more)
+        assert "nobody is in doubt; there is nothing to settle" in done.err
+        assert "settled: 0" not in done.err
     letter.environment["NEWSLETTER_SMTP__PORT"] = str(smtp[0])
     retried = letter.ok("retry", "plain-1", "--yes", "--json").json
     letter.ok("report", "plain-1", "-o", "report.md")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 from fakes.dispatching import fill, names, plan, run, those_in
 from fakes.providers import ScriptedProvider
-from sqlalchemy import select
+from sqlalchemy import event, insert, select
 
 from newsletter.delivery import (
     DeliveryState,
@@ -20,9 +21,10 @@ from newsletter.delivery import (
     status,
     statuses,
 )
-from newsletter.delivery.models import SETTLEMENT
+from newsletter.delivery.models import DISPATCH, SETTLEMENT
 from newsletter.errors import DeliveryError, UsageError
 from newsletter.providers import Verdict
+from subscribers import now, writing
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -128,6 +130,37 @@ def test_cancelling_skips_everybody_who_waits(engine: Engine) -> None:
     left = status(engine, "issue-1")
     assert (left.state, left.skipped, left.pending) == (DispatchState.CANCELLED, 12, 0)
     assert {line.reason for line in log(engine, "issue-1")} == {"cancelled"}
+
+
+def test_many_dispatches_take_no_more_questions_than_one(ended: Engine) -> None:
+    """And nobody reads their editions, which are large."""
+
+    def asked() -> list[str]:
+        told: list[str] = []
+
+        def note(connection: object, cursor: object, statement: str, *_: object) -> None:
+            told.append(statement)
+
+        event.listen(ended, "before_cursor_execute", note)
+        try:
+            statuses(ended)
+        finally:
+            event.remove(ended, "before_cursor_execute", note)
+        return told
+
+    few = asked()
+    with writing(ended) as connection:
+        row = dict(connection.execute(select(DISPATCH)).first()._mapping)
+        connection.execute(
+            insert(DISPATCH),
+            [{**row, "id": 100 + n, "name": f"other-{n}", "state": "paused"} for n in range(50)],
+        )
+
+    many = asked()
+    assert len(many) == len(few)
+    assert not any("dispatch.edition" in statement for statement in many)
+    assert [each.dispatch for each in statuses(ended, state="paused", most=2)] == ["other-49", "other-48"]
+    assert statuses(ended, since=now() + timedelta(hours=1)) == []
 
 
 def test_dispatches_are_listed_the_newest_first(ended: Engine) -> None:

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from newsletter.delivery import log, settle_by
-from newsletter.delivery.evidence import from_list, from_postfix, from_sendgrid, settled_by
+from newsletter.delivery.evidence import Evidence, from_list, from_postfix, from_sendgrid, settled_by
 from newsletter.delivery.models import SETTLEMENT
 from newsletter.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from sqlalchemy import Engine
@@ -68,22 +69,31 @@ def test_a_list_settles_those_on_it_by_address_or_message_id(doubt: Engine, tmp_
     assert [tuple(note) for note in notes] == [("uncertain", "accepted")] * 3
 
 
+@pytest.mark.parametrize("read", [from_postfix, from_list])
 @pytest.mark.parametrize("packed", [False, True])
-def test_a_postfix_log_settles_what_came_into_its_queue(doubt: Engine, tmp_path: Path, packed: bool) -> None:
-    """That it saw a Message-ID is not enough: the message may not have been complete."""
+def test_a_postfix_log_settles_what_came_into_its_queue(
+    doubt: Engine, tmp_path: Path, packed: bool, read: Callable[[Path], Evidence]
+) -> None:
+    """That it saw a Message-ID is not enough: the message may not have been complete.
+
+    It is known for what it is where a list is expected, too.
+    """
     path = tmp_path / ("mail.log.gz" if packed else "mail.log")
     content = LOG.format(*ids(doubt)).encode()
     path.write_bytes(gzip.compress(content) if packed else content)
 
-    assert settle_by(doubt, "issue-1", from_postfix(path)) == 2
+    assert settle_by(doubt, "issue-1", read(path)) == 2
     assert those_in(doubt, "uncertain") == names(2, 4)
     reasons = {line.email: line.reason for line in log(doubt, "issue-1", "accepted")}
     assert reasons["reader1@example.com"] == "postfix: sent (250 ok)"
     assert reasons["reader3@example.com"] == "postfix: queued"
 
 
+@pytest.mark.parametrize("read", [from_sendgrid, from_list])
 @pytest.mark.parametrize("lines", [False, True])
-def test_events_of_sendgrid_settle_what_they_are_about(doubt: Engine, tmp_path: Path, lines: bool) -> None:
+def test_events_of_sendgrid_settle_what_they_are_about(
+    doubt: Engine, tmp_path: Path, lines: bool, read: Callable[[Path], Evidence]
+) -> None:
     events = [
         {"event": "delivered", "email": "x", "newsletter_delivery": ids(doubt)[0], "response": "250 ok"},
         {"event": "bounce", "smtp-id": f"<{ids(doubt)[1]}@example.com>", "reason": "550 no"},
@@ -93,7 +103,7 @@ def test_events_of_sendgrid_settle_what_they_are_about(doubt: Engine, tmp_path: 
     path = tmp_path / "events.json"
     path.write_text(text, encoding="utf-8")
 
-    assert settle_by(doubt, "issue-1", from_sendgrid(path)) == 2
+    assert settle_by(doubt, "issue-1", read(path)) == 2
     assert those_in(doubt, "uncertain") == names(3, 4)
     assert {line.reason for line in log(doubt, "issue-1", "accepted")} >= {
         "sendgrid: delivered 250 ok",
@@ -106,6 +116,8 @@ def test_files_that_are_no_evidence_are_told(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be read"):
         from_list(path)
     path.write_text("no log", encoding="utf-8")
+    with pytest.raises(UsageError, match="`no log` is no address and no Message-ID"):
+        from_list(path)
     with pytest.raises(UsageError, match="no line of it is Postfix's"):
         from_postfix(path)
     with pytest.raises(UsageError, match="no JSON"):

@@ -1,8 +1,9 @@
 """The ledger as a state machine: whatever happens in whatever order, nobody is lost and nobody mailed twice.
 
 Three workers claim, mark, hand over and record; they die at any point, also within a commit, or fall silent
-until their lease runs out and go on as if nothing had been; meanwhile a person pauses, resumes, cancels and
-readers leave. After each step everybody is in exactly one place, and those in doubt are exactly those who were
+until their lease runs out and go on as if nothing had been; meanwhile a person pauses, resumes, cancels and puts
+back who is in doubt, readers leave, and events come. Only who is put back may be mailed again, and only as long as
+nothing proves that they were. After each step everybody is in exactly one place, and those in doubt are exactly those who were
 in flight when their worker was lost.
 """
 
@@ -32,12 +33,23 @@ from hypothesis.stateful import (
 from sqlalchemy import delete, event, select, update
 from sqlalchemy.exc import DBAPIError
 
-from newsletter.delivery import DeliveryState, DispatchState, cancel, leases, ledger, pause, recovery, status
+from newsletter.delivery import (
+    DeliveryState,
+    DispatchState,
+    cancel,
+    leases,
+    ledger,
+    pause,
+    recovery,
+    resend,
+    status,
+)
 from newsletter.delivery.control import begin
 from newsletter.delivery.entries import Entry
 from newsletter.delivery.identity import delivery_id
 from newsletter.delivery.ledger import Lease, LeaseLostError
-from newsletter.delivery.models import BATCH, DELIVERY, DISPATCH, EXCLUSION, BatchState
+from newsletter.delivery.models import BATCH, DELIVERY, DISPATCH, EXCLUSION, SETTLEMENT, BatchState
+from newsletter.delivery.proving import Proof, settle_proved
 from newsletter.errors import DeliveryError
 from subscribers import writing
 from subscribers.tables import SUBSCRIBER
@@ -80,7 +92,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @initialize()
     def begin_with_a_plan(self) -> None:
         with writing(self.engine) as connection:
-            for table in (DELIVERY, BATCH, EXCLUSION, DISPATCH):
+            for table in (SETTLEMENT, DELIVERY, BATCH, EXCLUSION, DISPATCH):
                 connection.execute(delete(table))
         forget_everybody(self.engine)
         self.store = fill(self.engine, READERS)
@@ -97,6 +109,8 @@ class LedgerMachine(RuleBasedStateMachine):
         self.taken: Counter[int] = Counter()
         self.doubt: set[int] = set()
         self.left: set[int] = set()
+        #: Whom a person put back, at the risk of a second mail.
+        self.risked: set[int] = set()
         self.cancelled = False
 
     # What workers do.
@@ -259,6 +273,41 @@ class LedgerMachine(RuleBasedStateMachine):
             cancel(self.engine, "issue-1", self.now)
             self.cancelled = True
 
+    @precondition(lambda self: self.doubt and not self.cancelled)
+    @rule()
+    def put_back(self) -> None:
+        """A person tries those again who are in doubt."""
+        recorded, _, _ = self.places()
+        again = {reader for reader, state in recorded.items() if state == DeliveryState.UNCERTAIN}
+        assert resend(self.engine, "issue-1", DeliveryState.UNCERTAIN, now=self.now) == len(again)
+        self.doubt -= again
+        self.risked |= again
+
+    @precondition(lambda self: self.taken)
+    @rule(number=st.integers(0, READERS - 1))
+    def prove(self, number: int) -> None:
+        """An event comes about a message that was taken: it ends the doubt, and who waits waits no more."""
+        waiting = self.waiting()
+        readers = sorted(self.taken, key=lambda reader: (reader not in waiting, reader))
+        reader = readers[number % len(readers)]
+        before, _, _ = self.places()
+        waits = reader in self.risked and reader in waiting
+        with writing(self.engine) as connection:
+            proof = Proof(delivery_id(self.secret, reader), "an event")
+            settled = settle_proved(connection, [proof], self.now)
+        after, _, _ = self.places()
+        if waits or before.get(reader) == DeliveryState.UNCERTAIN:
+            assert (settled, after.get(reader)) == (1, DeliveryState.ACCEPTED)
+            self.doubt.discard(reader)
+        else:
+            assert (settled, after) == (0, before)
+
+    def waiting(self) -> set[int]:
+        """Who is in a batch that nobody holds."""
+        with self.engine.connect() as connection:
+            free = connection.scalars(select(BATCH.c.ids).where(BATCH.c.state == BatchState.READY))
+            return {reader for ids in free for reader in json.loads(ids)}
+
     @rule()
     def finish(self) -> None:
         ledger.finish(self.engine, self.id, self.now)
@@ -270,13 +319,14 @@ class LedgerMachine(RuleBasedStateMachine):
         recorded, pending, called = self.places()
         places = Counter([*recorded, *pending])
         assert places == Counter(self.public.keys()), "somebody is in no place or in two"
-        assert max(self.taken.values(), default=0) <= 1, "somebody was mailed twice"
+        once = self.public.keys() - self.risked
+        assert all(self.taken[reader] <= 1 for reader in once), "somebody was mailed twice"
         for reader, state in recorded.items():
             if state == DeliveryState.ACCEPTED:
-                assert self.taken[reader] == 1
+                assert self.taken[reader] == 1 or (self.taken[reader] and reader in self.risked)
             elif state != DeliveryState.UNCERTAIN:
-                assert self.taken[reader] == 0
-        for reader in pending - called:
+                assert self.taken[reader] == 0 or reader in self.risked
+        for reader in (pending - called) & once:
             assert self.taken[reader] == 0, "somebody was mailed who will be tried again"
         lost = {reader for reader, state in recorded.items() if state == DeliveryState.UNCERTAIN}
         # Whoever was in flight with a dead worker is still in the batch until somebody recovers it.

@@ -90,7 +90,10 @@ def test_who_was_not_handed_over_yet_is_no_ones_delivery(crashed: Engine) -> Non
 
 
 def test_events_of_who_is_put_back_to_be_mailed_again_hold(engine: Engine) -> None:
-    """Their delivery is off the record until then, and in another batch than the event says."""
+    """Their delivery is off the record until then, and in another batch than the event says.
+
+    And whoever complains has had the mail: they are not mailed a second time.
+    """
     fill(engine, 2)
     provider = ScriptedProvider(lambda _: Verdict.UNCERTAIN)
     plan(engine, provider)
@@ -100,11 +103,13 @@ def test_events_of_who_is_put_back_to_be_mailed_again_hold(engine: Engine) -> No
     assert not list(log(engine, "issue-1", DeliveryState.UNCERTAIN))
 
     taken = take_body(engine, json.dumps(told).encode(), Rules())
-    run(engine, ScriptedProvider())
+    again = ScriptedProvider()
+    run(engine, again)
 
     assert (taken.new, taken.unknown) == (1, 0)
     assert status(engine) == Status.COMPLAINED
-    assert states(engine)[FIRST] == DeliveryState.SKIPPED
+    assert states(engine)[FIRST] == DeliveryState.ACCEPTED
+    assert FIRST not in again.taken
 
 
 def test_who_is_proved_is_not_put_back(engine: Engine) -> None:

@@ -139,10 +139,21 @@ def test_the_last_dispatch_of_an_issue_is_shown(client, publication, engine, edi
     assert client.get("/issues/").text.count('href="/issues/swallow"') == 1
 
 
-def test_of_one_date_the_issue_dispatched_last_stands_first(client, publication, engine):
+def test_of_one_date_the_issue_dispatched_first_of_all_stands_last(client, publication, engine):
     for slug in ("zebra", "ant", "mole"):
         text = ISSUE.replace("slug: swallow", f"slug: {slug}")
         dispatch(engine, compiled(publication, text), name=f"{slug}-1")
+
+    for page in (client.get("/issues/").text, client.get("/").text):
+        places = [page.index(f'href="/issues/{slug}"') for slug in ("mole", "ant", "zebra")]
+        assert places == sorted(places)
+
+
+def test_an_issue_that_is_dispatched_again_stays_where_it_was(client, publication, engine):
+    for slug in ("zebra", "ant", "mole"):
+        text = ISSUE.replace("slug: swallow", f"slug: {slug}")
+        dispatch(engine, compiled(publication, text), name=f"{slug}-1")
+    dispatch(engine, compiled(publication, ISSUE.replace("slug: swallow", "slug: zebra")), name="zebra-2")
 
     for page in (client.get("/issues/").text, client.get("/").text):
         places = [page.index(f'href="/issues/{slug}"') for slug in ("mole", "ant", "zebra")]

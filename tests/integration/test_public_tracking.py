@@ -17,7 +17,7 @@ from sqlalchemy import delete, select, update
 from webclient import WebClient
 
 from newsletter.config import Publication, Settings, TrackingSettings
-from newsletter.delivery import Extent, clicks_by_link, engagement, fold_events, status
+from newsletter.delivery import Extent, clicks_by_link, engagement, fold_events, log, status
 from newsletter.delivery.models import BATCH, DELIVERY, DISPATCH
 from newsletter.delivery.tracking import COUNT, TRACKED, freeze_extent
 from newsletter.editions.links import find_links
@@ -25,7 +25,7 @@ from newsletter.messages.marks import Marks
 from newsletter.providers import Verdict
 from newsletter.public import create_app
 from newsletter.public.tracking import PIXEL
-from subscribers import Consent, SubscriberStore, parse_segment, writing
+from subscribers import Consent, Event, EventKind, SubscriberStore, parse_segment, record_events, writing
 from subscribers.engagement import EVENT
 from subscribers.keys import add_key
 from subscribers.models import KeyPurpose, TrackingConsent
@@ -355,7 +355,7 @@ def test_a_tracked_get_changes_nothing_but_the_records(world):
     assert after == before
 
 
-def test_old_opens_and_clicks_become_numbers_and_nobody_is_counted_twice(world):
+def test_old_opens_and_clicks_become_numbers_and_who_comes_back_later_counts_again(world):
     world.send()
     world.get(world.links(1)[0])
     world.get(world.links(2)[0])
@@ -370,8 +370,54 @@ def test_old_opens_and_clicks_become_numbers_and_nobody_is_counted_twice(world):
     reach = clicks_by_link(world.engine, "issue-1")[0].clicks
 
     assert (gone, again, world.events()) == (4, 0, [])
-    assert (reach.people, reach.anonymous, reach.anonymous_machines) == (0, 3, 1)
+    assert (reach.people, reach.anonymous, reach.anonymous_machines) == (0, 3, 0)
     assert engagement(world.engine, "issue-1").opens.anonymous == 1
+
+
+def follow(world, who: int, link: int, days: int, *, by_machine: bool = False) -> None:
+    """Somebody followed a link so many days ago."""
+    at = datetime.now(UTC) - timedelta(days=days)
+    kind, name = EventKind.CLICKED, f"{who}-{link}-{days}-{by_machine}"
+    more = {"issue": "issue", "dispatch": "issue-1", "link": link, "by_machine": by_machine}
+    with writing(world.engine) as connection:
+        record_events(connection, [Event("tracking", name, kind, world._id(who), at, **more)])
+
+
+def fold(world, days: int) -> None:
+    with writing(world.engine) as connection:
+        fold_events(connection, datetime.now(UTC) - timedelta(days=days))
+
+
+def test_who_followed_several_links_is_one_of_the_people_when_they_become_numbers(world):
+    world.send()
+    for who, link in ((1, 1), (1, 2), (1, 3), (2, 1)):
+        follow(world, who, link, 90)
+    follow(world, 2, 1, 89, by_machine=True)
+    follow(world, 1, 5, 90, by_machine=True)
+    before = engagement(world.engine, "issue-1")
+    fold(world, 30)
+    after = engagement(world.engine, "issue-1")
+
+    assert (before.clicks.people, before.clicks.machines) == (2, 0)
+    assert (after.clicks.people, after.clicks.anonymous, after.clicks.anonymous_machines) == (0, 2, 0)
+    assert [link.clicks.anonymous for link in after.links[:5]] == [2, 1, 1, 0, 0]
+    assert [link.clicks.anonymous_machines for link in after.links[:5]] == [0, 0, 0, 0, 1]
+
+
+def test_who_did_it_again_since_is_counted_by_name_and_not_in_the_numbers_too(world):
+    """And is once in the numbers when the rest becomes too old."""
+    world.send()
+    for who, link, days in ((1, 1, 90), (1, 2, 90), (1, 1, 5), (2, 1, 5)):
+        follow(world, who, link, days)
+    fold(world, 30)
+    some = engagement(world.engine, "issue-1")
+    fold(world, 0)
+    none = engagement(world.engine, "issue-1")
+
+    assert (some.clicks.people, some.clicks.anonymous) == (2, 0)
+    assert [(each.clicks.people, each.clicks.anonymous) for each in some.links[:2]] == [(2, 0), (0, 1)]
+    assert (none.clicks.people, none.clicks.anonymous) == (0, 2)
+    assert [each.clicks.anonymous for each in none.links[:2]] == [2, 1]
 
 
 def test_events_that_are_kept_no_longer_leave_their_numbers(world):
@@ -395,6 +441,31 @@ def test_events_that_are_kept_no_longer_leave_their_numbers(world):
     assert after.links[0].clicks.anonymous == 2
     assert expire(world.store, Policy(event_days=90), fold=fold_events).events == 0
     assert engagement(world.engine, "issue-1") == after
+
+
+def test_the_log_tells_who_opened_and_who_clicked(world):
+    world.send()
+    world.get(world.picture(1))
+    world.get(world.links(1)[0])
+    world.get(world.links(2)[0], "HEAD")
+
+    told = {line.email: line.events for line in log(world.engine, "issue-1")}
+    assert told["reader1@example.com"] == ("opened", "clicked")
+    assert {events for email, events in told.items() if "reader1" not in email} == {()}
+
+
+def test_who_opens_is_in_doubt_no_more(world):
+    """Also when a machine did it: the message is there."""
+    world.send()
+    with writing(world.engine) as connection:
+        connection.execute(update(DELIVERY).values(state="uncertain"))
+    world.get(world.picture(1))
+    world.get(world.links(2)[0], "HEAD")
+
+    standing = status(world.engine, "issue-1")
+    assert (standing.accepted, standing.uncertain) == (2, 2)
+    reasons = {line.email: line.reason for line in log(world.engine, "issue-1")}
+    assert reasons["reader1@example.com"] == "tracking: opened"
 
 
 def test_the_status_counts_everybody_who_opened_once(world):

@@ -52,10 +52,12 @@ class Arrivals:
 
 
 @contextmanager
-def workers(folder: Path, engine: Engine, port: int, count: int) -> Iterator[list[subprocess.Popen[str]]]:
+def workers(
+    folder: Path, engine: Engine, port: int, count: int, **more: str
+) -> Iterator[list[subprocess.Popen[str]]]:
     """Workers that wait for dispatches; they are ended with the block at the latest."""
     url = engine.url.render_as_string(hide_password=False)
-    values = environment(**smtp_settings(port), NEWSLETTER_DATABASE__URL=url)
+    values = environment(**smtp_settings(port), NEWSLETTER_DATABASE__URL=url, **more)
     started = [
         subprocess.Popen([PROGRAM, "worker"], cwd=folder, env=values, stdout=-1, stderr=-1, text=True)
         for _ in range(count)
@@ -192,3 +194,49 @@ def test_a_worker_without_its_libraries_says_which_to_install(folder: Path, post
         "error: newsletter worker: workers need the library procrastinate",
         "hint: pip install 'newsletter-press[cluster]'",
     ]
+
+
+def test_a_worker_writes_into_no_outbox_of_its_own(folder: Path, postgres_engine: Engine) -> None:
+    url = postgres_engine.url.render_as_string(hide_password=False)
+    values = environment(NEWSLETTER_DATABASE__URL=url, NEWSLETTER_DELIVERY__PROVIDER="outbox")
+    done = subprocess.run(
+        [PROGRAM, "worker"], cwd=folder, env=values, capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, len(done.stderr.splitlines())) == (3, 2), done.stderr
+    assert "the outbox is a folder of each machine" in done.stderr
+    assert "`shared = true` under `[outbox]`" in done.stderr
+
+
+@pytest.fixture
+def due(folder: Path, postgres_engine: Engine, zygote: Zygote) -> Path:
+    """A dispatch for the outbox that is due."""
+    more = ("--provider", "outbox", "--at", "2090-01-01 08:00", "--detach")
+    assert send(zygote, folder, postgres_engine, 1, *more) == 0
+    with writing(postgres_engine) as connection:
+        connection.execute(update(BATCH).values(ready_at=status(postgres_engine, "issue-1").created_at))
+    return folder
+
+
+def test_a_worker_leaves_a_dispatch_for_the_outbox_alone_and_says_so_once(
+    due: Path, postgres_engine: Engine
+) -> None:
+    with workers(due, postgres_engine, 1, 1) as started:
+        assert started[0].stderr is not None
+        said = started[0].stderr.readline()
+        code, rest = end(started)[0]
+
+    assert said.startswith("error: issue-1: the outbox is a folder of each machine")
+    assert (code, rest.count("error:")) == (0, 0)
+    assert status(postgres_engine, "issue-1").pending == READERS
+    assert not list((due / "outbox").glob("issue-1/*.eml"))
+
+
+def test_a_worker_writes_into_an_outbox_that_machines_share(due: Path, postgres_engine: Engine) -> None:
+    with workers(due, postgres_engine, 1, 1, NEWSLETTER_OUTBOX__SHARED="true") as started:
+        assert started[0].stderr is not None
+        said = next(line for line in started[0].stderr if line.startswith("issue-1"))
+        assert [code for code, _ in end(started)] == [0]
+
+    assert said == "issue-1: finished, 100 accepted, 0 pending\n"
+    assert len(list((due / "outbox").glob("issue-1/*.eml"))) == READERS

@@ -1,0 +1,148 @@
+"""Who was put back to be tried again and is proved meanwhile is not mailed twice."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from fakes.dispatching import fill, plan, run, states
+from fakes.feedback import events, ids
+from fakes.providers import ScriptedProvider
+from sqlalchemy import select
+
+from newsletter.delivery import DispatchState, ledger, log, resend, settle, status
+from newsletter.delivery.control import begin, cancel
+from newsletter.delivery.models import BATCH, DISPATCH, SETTLEMENT, DeliveryState
+from newsletter.feedback.consequences import Rules
+from newsletter.feedback.sendgrid import take_body
+from newsletter.providers import Verdict
+from subscribers import now
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from sqlalchemy import Engine
+
+    from newsletter.messages import Message
+
+FIRST, SECOND = "reader1@example.com", "reader2@example.com"
+
+
+@pytest.fixture
+def doubtful(engine: Engine) -> list[dict[str, Any]]:
+    """Two recipients were in doubt and are put back; the event that proves the first of them."""
+    fill(engine, 2)
+    provider = ScriptedProvider(lambda _: Verdict.UNCERTAIN)
+    plan(engine, provider)
+    run(engine, provider)
+    told = events(engine, ["delivered"], newsletter_request="")
+    resend(engine, "issue-1", DeliveryState.UNCERTAIN)
+    return told
+
+
+def take(engine: Engine, told: list[dict[str, Any]]) -> int:
+    return take_body(engine, json.dumps(told).encode(), Rules()).settled
+
+
+def test_an_event_takes_who_waits_to_be_tried_again_out_of_the_batch(
+    engine: Engine, doubtful: list[dict[str, Any]]
+) -> None:
+    assert take(engine, doubtful) == 1
+
+    assert (states(engine)[FIRST], states(engine)[SECOND]) == (DeliveryState.ACCEPTED, "pending")
+    assert status(engine, "issue-1").pending == 1
+    again = ScriptedProvider()
+    standing = run(engine, again)
+    assert again.taken == {SECOND: 1}
+    assert (standing.state, standing.accepted) == (DispatchState.FINISHED, 2)
+
+
+def test_it_is_noted_and_told_how_it_is_known(engine: Engine, doubtful: list[dict[str, Any]]) -> None:
+    take(engine, doubtful)
+
+    reasons = {line.email: line.reason for line in log(engine, "issue-1")}
+    assert reasons[FIRST].startswith("sendgrid: delivered")
+    with engine.connect() as connection:
+        notes = connection.execute(select(SETTLEMENT).order_by(SETTLEMENT.c.id)).all()
+    assert [(note.before, note.after) for note in notes] == [
+        ("uncertain", "pending"), ("uncertain", "pending"), ("pending", "accepted"),
+    ]  # fmt: skip
+
+
+def test_a_dispatch_in_which_nobody_is_left_to_be_tried_again_is_finished(
+    engine: Engine, doubtful: list[dict[str, Any]]
+) -> None:
+    both = [{**each, **more} for each in doubtful for more in ({}, {"newsletter_delivery": _second(engine)})]
+
+    assert take(engine, both) == 2
+    assert status(engine, "issue-1").state is DispatchState.FINISHED
+
+
+def test_an_event_that_comes_while_a_worker_holds_the_batch_counts_before_the_hand_over(
+    engine: Engine, doubtful: list[dict[str, Any]]
+) -> None:
+    """The batch is the worker's, and nobody else can write it."""
+
+    def event_first(message: Message) -> Verdict:
+        if message.email == FIRST:  # with the first window
+            take(engine, _told_of_second)
+        return Verdict.ACCEPTED
+
+    _told_of_second = [{**doubtful[0], "newsletter_delivery": _second(engine), "sg_event_id": "second"}]
+    again = ScriptedProvider(event_first, window=1)
+    standing = run(engine, again)
+
+    assert again.taken == {FIRST: 1}
+    assert states(engine)[SECOND] == DeliveryState.ACCEPTED
+    assert (standing.state, standing.accepted) == (DispatchState.FINISHED, 2)
+
+
+def test_who_failed_by_a_persons_word_and_was_proved_since_is_not_tried_again(engine: Engine) -> None:
+    fill(engine, 2)
+    provider = ScriptedProvider(lambda _: Verdict.UNCERTAIN)
+    plan(engine, provider)
+    run(engine, provider)
+    told = events(engine, ["delivered"], newsletter_request="")
+    settle(engine, "issue-1", DeliveryState.FAILED)
+    take(engine, told)
+
+    resend(engine, "issue-1", DeliveryState.FAILED)
+    again = ScriptedProvider()
+    run(engine, again)
+
+    assert again.taken == {SECOND: 1}
+    assert states(engine) == {FIRST: DeliveryState.ACCEPTED, SECOND: DeliveryState.ACCEPTED}
+
+
+def test_who_was_tried_again_keeps_the_outcome_of_that(
+    engine: Engine, doubtful: list[dict[str, Any]]
+) -> None:
+    run(engine, ScriptedProvider(lambda _: Verdict.REJECTED))
+
+    assert take(engine, doubtful) == 0
+    assert states(engine)[FIRST] == DeliveryState.REJECTED
+
+
+def test_an_event_after_a_cancellation_changes_nothing(
+    engine: Engine, doubtful: list[dict[str, Any]]
+) -> None:
+    cancel(engine, "issue-1")
+
+    assert take(engine, doubtful) == 0
+    assert states(engine)[FIRST] == DeliveryState.SKIPPED
+
+
+def test_a_held_batch_is_left_to_its_holder(engine: Engine, doubtful: list[dict[str, Any]]) -> None:
+    begin(engine, "issue-1", "smtp")
+    with engine.connect() as connection:
+        dispatch = connection.scalar(select(DISPATCH.c.id))
+    assert ledger.claim(engine, dispatch or 0, "ann", now()) is not None
+
+    assert take(engine, doubtful) == 0
+    with engine.connect() as connection:
+        assert connection.scalar(select(BATCH.c.pending).where(BATCH.c.state == "leased")) == 2
+
+
+def _second(engine: Engine) -> str:
+    return ids(engine)[SECOND]
