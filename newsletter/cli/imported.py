@@ -54,6 +54,7 @@ def as_document(report: ImportReport) -> dict[str, object]:
         "likely_typos": {
             domain: {"meant": meant, "count": count} for domain, (meant, count) in report.doubts.typos.items()
         },
+        "lines_of_windows_1252": report.odd_lines,
         "unknown_time_zones": dict(report.odd_zones),
         "preset": report.preset or None,
         "columns": dict(report.columns),
@@ -84,6 +85,11 @@ def tell(report: ImportReport) -> None:
     if report.beyond_ascii:
         need = "needs" if report.beyond_ascii == 1 else "need"
         output.say(f"{_addresses(report.beyond_ascii)} {need} SMTPUTF8, which not every mail server offers")
+    if report.odd_lines:
+        output.warn(
+            f"line {report.odd_line} is not in UTF-8 as the file is, and was read as Windows-1252"
+            + (f"; so were {report.odd_lines - 1:,} more" if report.odd_lines > 1 else "")
+        )
     _tell_doubts(report)
 
 

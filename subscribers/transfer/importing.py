@@ -89,7 +89,7 @@ def import_file(
         inspection = _inspect(sheet, chosen, mapping or {}, store.attribute_names() if mapping else ())
         if not inspection.rows:
             raise TransferError("the file has a header but no rows", where=sheet.name)
-        report = ImportReport(preset=chosen.name)
+        report = ImportReport(preset=chosen.name, odd_lines=sheet.odd_lines, odd_line=sheet.odd_line)
         report.describe(sheet.header, inspection.columns)
         everyone = chosen.status_of(sheet.name)
         width = len(sheet.header)

@@ -47,7 +47,8 @@ class Sheet:
     """A file of rows, to be used as a context manager: its header, then its rows, as often as needed.
 
     ``digest`` is a hash of its bytes; ``texts`` and ``objects`` are the columns, counted from 0, that hold
-    text or JSON objects because the file says so, as only JSON does.
+    text or JSON objects because the file says so, as only JSON does. ``odd_lines`` and ``odd_line`` are those
+    of `TextFile`.
 
     Args:
         source: a path (``-`` is standard input), or a stream of bytes or text.
@@ -60,6 +61,7 @@ class Sheet:
         self._stack = ExitStack()
         file = self._stack.enter_context(TextFile(source))
         self.name, self.digest = file.name, file.digest
+        self.odd_lines, self.odd_line = file.odd_lines, file.odd_line
         try:
             self._rows = _rows(file)
         except BaseException:

@@ -28,6 +28,7 @@ class ImportReport:
     export the file was taken for. ``left`` of the rows said that somebody must not be mailed, and are counted
     as created or updated, too; ``beyond_ascii`` have an address that needs SMTPUTF8; ``doubts`` are about the
     addresses of all who were not skipped. ``resumed`` rows were written by a run that was broken off.
+    ``odd_lines`` of a file of UTF-8 were read as Windows-1252, the first of them ``odd_line``.
     ``odd_zones`` are time zones that are none, with how many rows had each.
     ``rejects_file`` has the invalid rows, each with its line and the reason.
     """
@@ -42,6 +43,8 @@ class ImportReport:
     resumed: int = 0
     doubts: Doubts = field(default_factory=Doubts)
     odd_zones: Counter[str] = field(default_factory=Counter)
+    odd_lines: int = 0
+    odd_line: int = 0
     preset: str = ""
     rejects_file: Path | None = None
     columns: dict[str, str] = field(default_factory=dict)

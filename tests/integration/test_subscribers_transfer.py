@@ -374,6 +374,36 @@ class TestFiles:
         profile = known(store, "jörg@example.com")
         assert (profile.first_name, profile.attributes) == ("Jörg", {"ort": "Köln"})
 
+    def test_a_line_of_windows_1252_spoils_no_other_in_a_file_of_utf_8(
+        self, sqlite_engine: Engine, tmp_path: Path
+    ) -> None:
+        store = SubscriberStore(sqlite_engine)
+        path = tmp_path / "people.csv"
+        lines = [f"p{number}@example.com,José\n".encode() for number in range(1, 4)]
+        path.write_bytes(b"".join([b"email,first name\n", *lines, "ren@example.com,René".encode("latin-1")]))
+
+        report = import_file(store, path)
+
+        assert [known(store, f"{name}@example.com").first_name for name in ("p1", "p3", "ren")] == [
+            "José",
+            "José",
+            "René",
+        ]
+        assert (report.odd_lines, report.odd_line) == (1, 5)
+
+    def test_a_pair_that_might_be_utf_8_spoils_no_file_of_windows_1252(
+        self, sqlite_engine: Engine, tmp_path: Path
+    ) -> None:
+        store = SubscriberStore(sqlite_engine)
+        path = tmp_path / "people.csv"
+        text = "email,note\nann@example.com,«CAFÉ»\nben@example.com,Köln\ncem@example.com,Öl\n"
+        path.write_bytes(text.encode("windows-1252"))
+
+        report = import_file(store, path)
+
+        assert known(store, "ann@example.com").attributes == {"note": "«CAFÉ»"}
+        assert report.odd_lines == 0
+
     def test_a_line_that_names_the_delimiter_is_believed(self, sqlite_engine: Engine) -> None:
         store = SubscriberStore(sqlite_engine)
 
@@ -393,7 +423,7 @@ class TestFiles:
             (b"PK\x03\x04\x14\x00\x06\x00", "spreadsheet or ZIP", ""),
             (b"\x1f\x8b\x08\x00", "compressed", ""),
             (b"\x00\x01\x02\x7fELF\x00\x00\x00", "no text", ""),
-            (b"email\n\x81\x8d@example.com\n", "no text", ""),
+            (b"email\n\x81\x8d@example.com\n", "no text", ":2"),
             (b'email\n"ann@example.com\nbob@example.com\n', "never closed", ":3"),
             (b"email,email\na,b\n", "two columns", ":1"),
         ],
