@@ -19,6 +19,7 @@ from newsletter.delivery.aftermath import refusals
 from newsletter.errors import NewsletterError
 from newsletter.migrations.restoring import check_backup
 from newsletter.migrations.restoring import restore as restore_backup
+from newsletter.migrations.undone import returned, write_returned
 from newsletter.providers import make_provider
 from subscribers import SubscribersError, open_engine
 
@@ -94,8 +95,9 @@ def backup(session: Session, file: Path, *, force: bool) -> None:
 def restore(session: Session, file: Path, *, yes: bool) -> None:
     """Put a backup in the place of a SQLite database; a copy of what it replaces stays beside it.
 
-    What happened since the backup is undone, and that somebody left, too: look at the copy's numbers before
-    you send. For PostgreSQL use `pg_dump` and `pg_restore`.
+    What happened since the backup is undone, and that somebody left, too: who did is written into a list
+    beside the copy, and importing that list takes them off again. For PostgreSQL use `pg_dump` and
+    `pg_restore`.
 
     \b
     Example:
@@ -112,7 +114,24 @@ def restore(session: Session, file: Path, *, yes: bool) -> None:
         output.say("restored; there was nothing to be replaced")
         return
     output.say(f"restored; what was there is in {kept}")
-    output.warn("whoever left since the backup is on the list again; tell them apart before you send")
+    _tell_returned(Path(str(engine.url.database)), kept)
+
+
+def _tell_returned(database: Path, kept: Path) -> None:
+    """Say who left since the backup and is on the list again, and how to take them off."""
+    people = returned(database, kept)
+    if not people:
+        output.say("nobody left between the backup and now")
+        return
+    path = kept.with_name(f"{kept.name}.left.csv")
+    write_returned(path, people)
+    left = output.plural(len(people), "person", "people")
+    output.warn(f"{left} who left since the backup {'is' if len(people) == 1 else 'are'} on the list again")
+    output.say(f'before you send: `newsletter subscribers import {path} --consent "Left before a restore"`')
+    if erased := sum(each.erased for each in people):
+        output.warn(
+            f"{erased:,} of them had been erased; `newsletter subscribers erase` forgets each once more"
+        )
 
 
 @click.group()
