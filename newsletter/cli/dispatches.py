@@ -80,7 +80,11 @@ def status_(
         return
     rows = ((each.dispatch, each.state, f"{each.recipients:,}", _outcomes(each)) for each in every)
     output.table(("dispatch", "state", "recipients", "outcomes"), rows, right=("recipients",))
-    if not every:
+    if every:
+        return
+    if state or slug or since:
+        output.say("no dispatch is like that; `newsletter status` lists all")
+    else:
         output.say("nothing was ever sent from here; `newsletter send ISSUE` begins")
 
 

@@ -61,6 +61,9 @@ def as_document(report: ImportReport) -> dict[str, object]:
         "types": dict(report.kinds),
         "ignored": list(report.ignored),
         "rejects_file": _rejects(report),
+        "reasons": [
+            {"line": reason.line, "reason": reason.text, "count": reason.count} for reason in report.reasons
+        ],
     }
 
 
@@ -75,6 +78,9 @@ def tell(report: ImportReport) -> None:
             ("not kept", ", ".join(report.ignored)),
         ]
     )
+    for reason in report.reasons[:_REASONS]:
+        more = f" (and {output.plural(reason.count - 1, 'row')} more like it)" if reason.count > 1 else ""
+        output.say(f"invalid: line {reason.line:,}: {reason.text}{more}")
     if report.resumed:
         output.say(f"went on behind {output.plural(report.resumed, 'row')} of an import that was broken off")
     if report.consent:
@@ -112,6 +118,7 @@ def _tell_doubts(report: ImportReport) -> None:
 
 
 _TYPOS = 5
+_REASONS = 5
 
 
 def _people(count: int) -> str:

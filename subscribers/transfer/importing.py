@@ -105,6 +105,7 @@ def import_file(
                 if not is_database_error(error):
                     raise
                 raise explained(error, store.engine) from error
+            report.reasons = refused.reasons()
             report.rejects_file = refused.finish()
     return report
 

@@ -120,16 +120,19 @@ class Delimited:
         for _ in range(skipped):
             text.readline()
         reader = csv.reader(text, delimiter=self._delimiter, strict=True)
+        whole = 0
         while True:
             try:
                 for row in reader:
+                    whole = reader.line_num
                     if row and (row[0] or any(row)):
-                        yield reader.line_num + skipped, row
+                        yield whole + skipped, row
             except csv.Error as error:
                 line = reader.line_num + skipped
                 if "unexpected end of data" in str(error):
                     raise self._unclosed(line) from error
-                broken(line, f"this row cannot be read: {error}", ())
+                first, whole = whole + skipped + 1, reader.line_num
+                broken(line, _unreadable(first, line, str(error)), ())
             else:
                 return
 
@@ -139,6 +142,13 @@ class Delimited:
             where=f"{self._file.name}:{line}",
             hint='look for a lone `"`, or for one within quotes that is not doubled',
         )
+
+
+def _unreadable(first: int, last: int, error: str) -> str:
+    """Why there is no row on these lines: a quote that was meant as text takes all lines up to the next."""
+    if first == last:
+        return f"this row cannot be read: {error}"
+    return f"lines {first:,} to {last:,} cannot be read, probably for a lone quote in the first: {error}"
 
 
 class JsonLines:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from subscribers.transfer.fields import Column
     from subscribers.transfer.records import Records
+    from subscribers.transfer.rejects import Reason
 
 
 @dataclass
@@ -30,7 +31,7 @@ class ImportReport:
     addresses of all who were not skipped. ``resumed`` rows were written by a run that was broken off.
     ``odd_lines`` of a file of UTF-8 were read as Windows-1252, the first of them ``odd_line``.
     ``odd_zones`` are time zones that are none, with how many rows had each.
-    ``rejects_file`` has the invalid rows, each with its line and the reason.
+    ``rejects_file`` has the invalid rows, each with its line and the reason; ``reasons`` are those, counted.
     """
 
     created: int = 0
@@ -47,6 +48,7 @@ class ImportReport:
     odd_line: int = 0
     preset: str = ""
     rejects_file: Path | None = None
+    reasons: tuple[Reason, ...] = ()
     columns: dict[str, str] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     consent: tuple[str, ...] = ()

@@ -37,6 +37,15 @@ def test_a_publication_makes_a_warning_an_error_that_stops_a_send(letter: Letter
     assert not (letter.root / "outbox").exists()
 
 
+def test_warnings_are_told_in_words_before_a_send(letter: Letter) -> None:
+    """Who answers a question should know what it is about."""
+    changed(letter, LINK, "http://example.com/there")
+
+    told = letter.run("send", "plain", "--all", "--dry-run")
+
+    assert "[link-http]" in told.err
+
+
 def test_a_waived_error_stops_nothing(letter: Letter) -> None:
     """The editor has said why."""
     changed(letter, LINK, "#")

@@ -347,6 +347,25 @@ class TestRejects:
         assert (second[0], second[2:]) == ("6", ["b@example.com", "1", "2"])
         assert sorted(file.name for file in tmp_path.glob("people*")) == ["people.csv", "people.rejects.csv"]
 
+    def test_reasons_are_counted_and_told_also_where_nothing_is_written(self, store: SubscriberStore) -> None:
+        content = "email,joined\na@example.com,13/31/24\nb@example.com,31/12/24\nbad,2024-01-01\n"
+
+        report = import_file(store, rows(content), dry_run=True)
+
+        assert [(reason.line, reason.count) for reason in report.reasons] == [(2, 2), (4, 1)]
+        assert "`13/31/24` is no date" in report.reasons[0].text
+        assert report.rejects_file is None
+
+    def test_a_lone_quote_names_all_lines_that_it_took(self, store: SubscriberStore) -> None:
+        content = (
+            'email,name\na@example.com,Ann\n"b@example.com,Ben\nc@example.com,Cem\nd@example.com,"Dan"\n'
+        )
+
+        report = import_file(store, rows(content + "e@example.com,Eve\n"), rejects=None)
+
+        assert counts(report) == (2, 0, 0, 0, 1)
+        assert "lines 3 to 5 cannot be read" in report.reasons[0].text
+
     def test_without_invalid_rows_there_is_no_such_file(self, store: SubscriberStore, tmp_path: Path) -> None:
         report = import_file(store, rows("email\nann@example.com\n"), rejects=tmp_path / "rejects.csv")
 
