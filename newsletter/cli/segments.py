@@ -40,7 +40,10 @@ def add(session: Session, name: str, expression: str) -> None:
       newsletter segments add dach-readers 'segment("dach") and opened_within(90)'
     """
     declared = session.publication.settings.subscribers.attributes
+    before = {segment.name: segment.expression for segment in session.store.segments()}.get(name, expression)
     segment = session.store.save_segment(name, expression, declared)
+    if before != expression:
+        output.say(f"in place of: {before}")
     with looking(session, segment):
         count = session.store.count(segment)
     output.say(f"saved: {name}, {output.plural(count, 'subscriber')} today")
