@@ -18,8 +18,8 @@ _MAILBOX = re.compile(
 )
 _DOMAIN = re.compile(r"(?!-)[a-z0-9-]+(\.[a-z0-9-]+)+")
 
-#: The shape of RFC 5646, section 2.1, without its registry of subtags; no language has more than three letters
-#: there yet, so that `english` is none.
+#: The shape of RFC 5646, section 2.1, without its registry of subtags; no language has more than three
+#: letters there yet, so that `english` is none.
 LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
 
 

@@ -40,7 +40,7 @@ class Returned:
 
 
 def returned(database: Path, kept: Path) -> list[Returned]:
-    """Who left between the backup that *database* was restored from and the copy *kept* of what it replaced."""
+    """Who left between the backup that *database* is now, and the copy *kept* of what it replaced."""
     with closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)) as connection:
         connection.execute("ATTACH ? AS kept", (f"{kept.resolve().as_uri()}?mode=ro",))
         return [Returned(*row) for row in connection.execute(_SQL)]

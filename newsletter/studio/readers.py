@@ -65,7 +65,7 @@ class Readers:
         self._store = SubscriberStore(engine) if engine is not None else None
 
     def attributes(self, declared: Collection[str] = ()) -> Collection[str] | None:
-        """The names of custom attributes: *declared* ones, and what the list knows; None when neither is there.
+        """The names of custom attributes: *declared* ones and those of the list; None without either.
 
         A list of nobody knows of none, and nothing that an issue asks is wrong for that, as in a terminal.
         """

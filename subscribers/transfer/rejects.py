@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-#: What a reason quotes of its row, so that the same reason counts as one; and how many reasons are told apart.
+#: What a reason quotes of its row, left out so that the same reason counts as one; how many are told apart.
 _QUOTED = re.compile("`[^`]*`|[0-9]+")
 _MOST_KINDS = 50
 
