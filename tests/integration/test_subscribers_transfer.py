@@ -25,6 +25,7 @@ from subscribers import (
 )
 from subscribers.attributes import is_attribute_name
 from subscribers.models import TrackingConsent
+from subscribers.topics import add_topic
 from subscribers.tracking import set_tracking
 from subscribers.transfer import importing
 
@@ -377,6 +378,28 @@ class TestRejects:
             import_file(store, rows("email\nbad\n"), rejects=tmp_path / "missing" / "rejects.csv")
 
 
+class TestTopics:
+    def test_everybody_in_a_file_gets_a_topic_but_who_left_it(self, store: SubscriberStore) -> None:
+        add_topic(store.engine, "product")
+        store.add("left@example.com", topics=["product"])
+        store.unsubscribe("left@example.com", source="form", topic="product")
+
+        import_file(
+            store, rows("email,topics\nann@example.com,other\nleft@example.com,\n"), topics=["product"]
+        )
+
+        assert known(store, "ann@example.com").topics == ("other", "product")
+        assert known(store, "left@example.com").topics == ()
+
+    def test_a_topic_that_is_none_is_refused_with_the_nearest(self, store: SubscriberStore) -> None:
+        add_topic(store.engine, "product")
+        with pytest.raises(FieldError, match="no topic `prodcut`") as caught:
+            import_file(store, rows("email\nann@example.com\n"), topics=["prodcut"])
+
+        assert "`product`" in caught.value.hint
+        assert store.count() == 0
+
+
 class TestFiles:
     @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "windows-1252"])
     @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
@@ -460,6 +483,17 @@ class TestFiles:
         assert caught.value.where == f"{path}{place}"
         assert "\n" not in str(caught.value)
         assert store.count() == 0
+
+    def test_who_said_no_to_a_column_called_newsletter_is_not_mailed(self, sqlite_engine: Engine) -> None:
+        """As shops export it; what names a newsletter says nothing about consent."""
+        store = SubscriberStore(sqlite_engine)
+
+        import_file(
+            store, rows("E-Mail;Newsletter\na@example.com;nein\nb@example.com;ja\nc@example.com;Weekly\n")
+        )
+
+        states = [known(store, f"{name}@example.com").status for name in "abc"]
+        assert states == [Status.UNSUBSCRIBED, Status.ACTIVE, Status.ACTIVE]
 
     def test_a_missing_file_is_told(self, sqlite_engine: Engine, tmp_path: Path) -> None:
         with pytest.raises(TransferError, match="no such file"):
