@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from newsletter.cli import output
+from newsletter.cli.helping import Group
 from newsletter.cli.patience import looking
 from newsletter.cli.session import Session, json_option, pass_session
 from newsletter.errors import UsageError
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from subscribers import Segment
 
 
-@click.group()
+@click.group(cls=Group)
 def segments() -> None:
     """Name an expression over subscribers, and see whom it means.
 

@@ -13,9 +13,11 @@ from click.shell_completion import get_completion_class
 
 from newsletter import migrations
 from newsletter.cli import output
+from newsletter.cli.helping import Group
 from newsletter.cli.session import Session, confirm, json_option, pass_session
 from newsletter.config.showing import settings_shown
 from newsletter.delivery.aftermath import refusals
+from newsletter.editions import load_theme
 from newsletter.errors import NewsletterError
 from newsletter.migrations.restoring import check_backup
 from newsletter.migrations.restoring import restore as restore_backup
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 _REFUSALS_OF = timedelta(days=14)
 
 
-@click.group()
+@click.group(cls=Group)
 def db() -> None:
     """Look after the database.
 
@@ -134,7 +136,7 @@ def _tell_returned(database: Path, kept: Path) -> None:
         )
 
 
-@click.group()
+@click.group(cls=Group)
 def config() -> None:
     """Look at the settings.
 
@@ -165,7 +167,7 @@ def config_show(session: Session, *, as_json: bool) -> None:
 @click.command()
 @pass_session
 def doctor(session: Session) -> None:
-    """Try what a send needs: settings, database, list, provider.
+    """Try what a send needs: settings, theme, database, list, provider.
 
     \b
     Example:
@@ -175,20 +177,22 @@ def doctor(session: Session) -> None:
     # Without settings nothing else can be tried, so their error ends the command like any other.
     output.say(f"{ok}    settings: {session.publication.root / 'newsletter.toml'}")
     checks: tuple[tuple[str, Callable[[], str]], ...] = (
+        ("theme", lambda: _theme(session)),
         ("database", lambda: f"{session.engine.dialect.name} at {migrations.current(session.engine)}"),
         ("list", lambda: output.plural(session.store.count(None), "subscriber")),
         ("provider", lambda: _try_provider(session)),
     )
     failed: NewsletterError | SubscribersError | None = None
+    trouble = ""
     for name, attempt in checks:
-        if name == "list" and failed:
+        if name == "list" and trouble == "database":
             continue  # its trouble is that of the database
         try:
             output.say(f"{ok}    {name}: {attempt()}")
         except (NewsletterError, SubscribersError) as error:
             output.say(f"{click.style('wrong', fg='red')} {name}")
             output.error(error.what, where=error.where, hint=error.hint)
-            failed = failed or error
+            failed, trouble = failed or error, name
     if failed:
         raise SystemExit(failed.exit_code)
     _warn(session)
@@ -207,6 +211,11 @@ def completion(shell: str) -> None:
     assert found is not None  # noqa: S101 - click.Choice let only known shells through
     root = click.get_current_context().find_root().command
     output.data(found(root, {}, "newsletter", "_NEWSLETTER_COMPLETE").source())
+
+
+def _theme(session: Session) -> str:
+    publication = session.publication
+    return load_theme(publication.settings.publication.theme, publication.themes).name
 
 
 def _warn(session: Session) -> None:
