@@ -300,8 +300,8 @@ def test_the_doctor_finds_a_theme_that_is_none_and_looks_at_all_else(bare: Lette
 def test_help_tells_each_command_in_a_whole_sentence_by_chapters(bare: Letter) -> None:
     told = bare.ok("--help").out
 
-    assert "..." not in told
-    assert "..." not in bare.ok("subscribers", "--help").out
+    assert "...\n" not in told.replace("[ARGS]...", "")
+    assert "...\n" not in bare.ok("subscribers", "--help").out.replace("[ARGS]...", "")
     assert [line for line in told.splitlines() if line.endswith(":") and line[0] != " "] == [
         "Options:",
         "Write:",
