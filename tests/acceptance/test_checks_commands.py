@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from tests.acceptance.conftest import Letter
 
@@ -44,6 +46,17 @@ def test_warnings_are_told_in_words_before_a_send(letter: Letter) -> None:
     told = letter.run("send", "plain", "--all", "--dry-run")
 
     assert "[link-http]" in told.err
+
+
+@pytest.mark.parametrize(("line", "near"), [("segment: german-bilders", "german-builders"), ("topic: x", "")])
+def test_whom_nobody_is_is_told_before_a_send_refuses_it(letter: Letter, line: str, near: str) -> None:
+    path = letter.root / "issues" / "plain.md"
+    path.write_text(path.read_text(encoding="utf-8").replace("---\n", f"---\n{line}\n", 1), encoding="utf-8")
+
+    told = letter.ok("check", "plain").err
+
+    assert f"plain.md:2: the list has no {line.replace(': ', ' `')}`" in told
+    assert near in told
 
 
 def test_a_waived_error_stops_nothing(letter: Letter) -> None:
