@@ -50,12 +50,11 @@ def test_warnings_are_told_in_words_before_a_send(letter: Letter) -> None:
 
 @pytest.mark.parametrize(("line", "near"), [("segment: german-bilders", "german-builders"), ("topic: x", "")])
 def test_whom_nobody_is_is_told_before_a_send_refuses_it(letter: Letter, line: str, near: str) -> None:
-    path = letter.root / "issues" / "plain.md"
-    path.write_text(path.read_text(encoding="utf-8").replace("---\n", f"---\n{line}\n", 1), encoding="utf-8")
+    changed(letter, "segment: everybody", line)
 
     told = letter.ok("check", "plain").err
 
-    assert f"plain.md:2: the list has no {line.replace(': ', ' `')}`" in told
+    assert f"plain.md:5: the list has no {line.replace(': ', ' `')}`" in told
     assert near in told
 
 

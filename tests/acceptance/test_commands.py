@@ -297,6 +297,13 @@ def test_the_doctor_finds_a_theme_that_is_none_and_looks_at_all_else(bare: Lette
     assert "ok    list: 0 subscribers" in done.err
 
 
+def test_a_choice_that_no_dispatch_fits_is_not_told_as_if_nothing_was_sent(letter: Letter) -> None:
+    assert "nothing was ever sent" in letter.ok("status").err
+    letter.ok("send", "plain", "--all", "--at", "2090-01-01 08:00", "--detach", "--yes")
+
+    assert "no dispatch is like that" in letter.ok("status", "--state", "finished").err
+
+
 def test_help_tells_each_command_in_a_whole_sentence_by_chapters(bare: Letter) -> None:
     told = bare.ok("--help").out
 
