@@ -7,12 +7,14 @@ import sys
 import traceback
 from importlib import import_module
 from pathlib import Path
+from typing import ClassVar
 
 import click
 from sqlalchemy.exc import DBAPIError
 
 from newsletter.cli import output
 from newsletter.cli.exits import INTERRUPTED
+from newsletter.cli.helping import Group
 from newsletter.cli.session import Session
 from newsletter.errors import NewsletterError, UsageError, did_you_mean
 from subscribers import SubscribersError
@@ -55,8 +57,16 @@ MODULES = {
 }
 
 
-class Front(click.Group):
+class Front(Group):
     """The group of all commands; a command pays only for the libraries that it uses."""
+
+    chapters: ClassVar = {
+        "init": "Write",
+        "subscribers": "The list",
+        "test": "Send",
+        "archive": "What readers reach",
+        "keys": "Keep in order",
+    }
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - a fixed signature
         """The commands in the order of the work, not of the alphabet."""

@@ -7,11 +7,12 @@ from dataclasses import asdict
 import click
 
 from newsletter.cli import output
+from newsletter.cli.helping import Group
 from newsletter.cli.session import Session, json_option, pass_session
 from newsletter.delivery.archiving import list_archived, set_archived
 
 
-@click.group()
+@click.group(cls=Group)
 def archive() -> None:
     """Say which issues everybody may read in the archive; the others need the link of the mail.
 

@@ -8,6 +8,7 @@ import click
 from sqlalchemy.exc import SQLAlchemyError
 
 from newsletter.cli import output
+from newsletter.cli.helping import Group
 from newsletter.cli.session import Session, json_option, pass_session
 from newsletter.feedback.bounces import Reader, Tally
 from newsletter.feedback.consequences import Rules
@@ -19,7 +20,7 @@ from subscribers import Bounce, StoreError
 TRY_AGAIN = 75
 
 
-@click.group()
+@click.group(cls=Group)
 def bounces() -> None:
     """Take in what mail servers return, and complaints.
 

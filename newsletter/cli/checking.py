@@ -12,7 +12,8 @@ from newsletter.checks.sarif import to_sarif
 from newsletter.cli import output
 from newsletter.cli.exits import FINDINGS
 from newsletter.cli.session import Session, json_option, pass_session
-from newsletter.errors import UsageError, did_you_mean
+from newsletter.errors import UsageError, at, did_you_mean
+from subscribers.topics import list_topics
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from newsletter.checks.engine import Look
     from newsletter.checks.rule import Rule
     from newsletter.editions import Pressed
+    from newsletter.issues import Issue
 
 #: Below a publication: answers of links that were looked up, kept for a day.
 CACHE = "build/links.json"
@@ -59,6 +61,7 @@ def check(session: Session, issues: tuple[str, ...], form: str, *, online: bool)
         findings += found
         if form == "text":
             show_findings(found)
+            _warn_of_audience(session, pressed.issue)
             output.say(f"{pressed.edition.slug}: {summary(found)}")
     if form == "json":
         output.document({"findings": [finding.to_dict() for finding in findings]})
@@ -95,6 +98,22 @@ def rules(rule: str | None, *, as_json: bool) -> None:
         )
         output.table(["rule", "severity", "reason", "family"], rows)
         output.say(f"{len(RULES)} rules; client support as of {data_date()}, by caniemail.com")
+
+
+def _warn_of_audience(session: Session, issue: Issue) -> None:
+    """Tell of a topic or segment that the list does not have; where there is no list, nothing is known."""
+    if not session.has_database:
+        return
+    known = {
+        "topic": [topic.slug for topic in list_topics(session.engine)],
+        "segment": [segment.name for segment in session.store.segments()],
+    }
+    for kind, names in known.items():
+        name = getattr(issue, kind)
+        if name and name not in names:
+            hint = did_you_mean(name, names, otherwise=f"`newsletter {kind}s add` makes one")
+            place = at(issue.path, issue.lines.get(kind))
+            output.warn(f"{place}: the list has no {kind} `{name}`, so `newsletter send` will refuse; {hint}")
 
 
 def show_findings(findings: Sequence[Finding]) -> None:

@@ -54,12 +54,16 @@ def as_document(report: ImportReport) -> dict[str, object]:
         "likely_typos": {
             domain: {"meant": meant, "count": count} for domain, (meant, count) in report.doubts.typos.items()
         },
+        "lines_of_windows_1252": report.odd_lines,
         "unknown_time_zones": dict(report.odd_zones),
         "preset": report.preset or None,
         "columns": dict(report.columns),
         "types": dict(report.kinds),
         "ignored": list(report.ignored),
         "rejects_file": _rejects(report),
+        "reasons": [
+            {"line": reason.line, "reason": reason.text, "count": reason.count} for reason in report.reasons
+        ],
     }
 
 
@@ -74,6 +78,9 @@ def tell(report: ImportReport) -> None:
             ("not kept", ", ".join(report.ignored)),
         ]
     )
+    for reason in report.reasons[:_REASONS]:
+        more = f" (and {output.plural(reason.count - 1, 'row')} more like it)" if reason.count > 1 else ""
+        output.say(f"invalid: line {reason.line:,}: {reason.text}{more}")
     if report.resumed:
         output.say(f"went on behind {output.plural(report.resumed, 'row')} of an import that was broken off")
     if report.consent:
@@ -84,6 +91,11 @@ def tell(report: ImportReport) -> None:
     if report.beyond_ascii:
         need = "needs" if report.beyond_ascii == 1 else "need"
         output.say(f"{_addresses(report.beyond_ascii)} {need} SMTPUTF8, which not every mail server offers")
+    if report.odd_lines:
+        output.warn(
+            f"line {report.odd_line} is not in UTF-8 as the file is, and was read as Windows-1252"
+            + (f"; so were {report.odd_lines - 1:,} more" if report.odd_lines > 1 else "")
+        )
     _tell_doubts(report)
 
 
@@ -106,6 +118,7 @@ def _tell_doubts(report: ImportReport) -> None:
 
 
 _TYPOS = 5
+_REASONS = 5
 
 
 def _people(count: int) -> str:

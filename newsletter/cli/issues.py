@@ -15,7 +15,15 @@ from newsletter.cli import output
 from newsletter.cli.session import Session, json_option, pass_session
 from newsletter.editions import publish
 from newsletter.errors import IssueError, NewsletterError, UsageError
-from newsletter.issues import create_issue, create_publication, read_digest_text, to_markdown
+from newsletter.issues import (
+    Draft,
+    create_issue,
+    create_publication,
+    is_markdown,
+    read_digest_text,
+    read_draft,
+    to_markdown,
+)
 from newsletter.messages import write_files
 from newsletter.whole import write_whole
 
@@ -45,7 +53,7 @@ def init(directory: Path, name: str | None) -> None:
     "--from",
     "source",
     type=click.Path(path_type=Path, allow_dash=True),
-    help="Turn pasted digest text into an issue.",
+    help="Make the issue of this file: Markdown, or pasted digest text.",
 )
 @click.option(
     "--date",
@@ -57,10 +65,13 @@ def init(directory: Path, name: str | None) -> None:
 def new(session: Session, title: str | None, source: Path | None, day: datetime | None) -> None:
     """Make a new issue and print its path.
 
+    A text with Markdown in it is kept word for word; of one without, the parts of a digest are found out.
+
     \b
     Examples:
       newsletter new "What we learned in spring"
       newsletter new --from pasted-digest.txt
+      newsletter new --from draft.md
     """
     chosen = day.date() if day else None
     if source is None:
@@ -71,15 +82,9 @@ def new(session: Session, title: str | None, source: Path | None, day: datetime 
             )
         path = create_issue(session.publication.issues, title, chosen or date.today())
     else:
-        source = session.path(source)
-        digest = read_digest_text(_read(source), source)
-        for note in digest.notes:
-            output.warn(note)
+        draft = _draft(session.path(source), title)
         path = create_issue(
-            session.publication.issues,
-            title or digest.title,
-            chosen or digest.date or date.today(),
-            to_markdown(digest),
+            session.publication.issues, draft.title, chosen or draft.date or date.today(), draft.markdown
         )
     output.data(str(path))
 
@@ -186,6 +191,18 @@ def _write_copy(session: Session, pressed: Pressed, message: Message | None, pat
             f"cannot be written: {error.strerror}", where=str(path), hint="choose another place"
         ) from error
     return path
+
+
+def _draft(source: Path, title: str | None) -> Draft:
+    """What *source* says: Markdown as it is, digest text with its parts marked."""
+    text = _read(source)
+    if is_markdown(text):
+        output.say("this is Markdown already; it is kept as it is")
+        return read_draft(text, source, title)
+    digest = read_digest_text(text, source)
+    for note in digest.notes:
+        output.warn(note)
+    return Draft(title or digest.title, digest.date, to_markdown(digest))
 
 
 def _read(source: Path) -> str:

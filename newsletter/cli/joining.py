@@ -8,6 +8,7 @@ import click
 
 from newsletter.catalogues import LANGUAGES, choose, translated
 from newsletter.cli import output
+from newsletter.cli.helping import Group
 from newsletter.cli.session import Session, json_option, pass_session
 from newsletter.errors import ConfigError
 from newsletter.notices import CONSENT, count_notices
@@ -60,7 +61,7 @@ def signup_form(session: Session, language: str | None) -> None:
     )
 
 
-@click.group()
+@click.group(cls=Group)
 def notices() -> None:
     """See and hand over notices: the mails that answer what readers ask for on pages.
 

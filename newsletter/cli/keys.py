@@ -5,12 +5,13 @@ from __future__ import annotations
 import click
 
 from newsletter.cli import output
+from newsletter.cli.helping import Group
 from newsletter.cli.session import Session, json_option, pass_session
 from subscribers.keys import add_key, key_ages
 from subscribers.models import KeyPurpose
 
 
-@click.group()
+@click.group(cls=Group)
 def keys() -> None:
     """Look after the keys that sign the links in messages; they stay in the database.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from newsletter.cli import keeping, output, transferring
+from newsletter.cli.helping import Group
 from newsletter.cli.patience import looking
 from newsletter.cli.session import Session, confirm, json_option, pass_session
 from newsletter.cli.showing import brief, show
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from subscribers import Segment
 
 
-@click.group()
+@click.group(cls=Group)
 def subscribers() -> None:
     """Add, import, list, show, tag and unsubscribe people.
 

@@ -21,6 +21,7 @@ from newsletter.delivery import (
     resend,
     run_dispatch,
     status,
+    statuses,
 )
 from newsletter.errors import DeliveryError, NewsletterError
 from newsletter.providers import Provider, make_provider
@@ -127,10 +128,14 @@ def run_due(session: Session, *, as_json: bool) -> None:
 
 def _say_when(session: Session) -> None:
     """Say that nothing was due, and what is next."""
-    if (ahead := next_due(session.engine)) is None:
-        output.say("nothing is due, and nothing is planned for later")
-    else:
+    if ahead := next_due(session.engine):
         output.say(f"nothing is due; next: {ahead[0]} at {local_time(ahead[1], session.zone)}")
+        return
+    held = [each for each in statuses(session.engine) if each.schedule and each.state is DispatchState.PAUSED]
+    if not held:
+        output.say("nothing is due, and nothing is planned for later")
+    for each in held:
+        output.say(f"nothing is due; {each.dispatch} is paused: {output.resuming(each.dispatch)} goes on")
 
 
 def _run_while_due(session: Session, name: str) -> tuple[Status, bool]:

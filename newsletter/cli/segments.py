@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from newsletter.cli import output
+from newsletter.cli.helping import Group
 from newsletter.cli.patience import looking
 from newsletter.cli.session import Session, json_option, pass_session
 from newsletter.errors import UsageError
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from subscribers import Segment
 
 
-@click.group()
+@click.group(cls=Group)
 def segments() -> None:
     """Name an expression over subscribers, and see whom it means.
 
@@ -40,7 +41,10 @@ def add(session: Session, name: str, expression: str) -> None:
       newsletter segments add dach-readers 'segment("dach") and opened_within(90)'
     """
     declared = session.publication.settings.subscribers.attributes
+    before = {segment.name: segment.expression for segment in session.store.segments()}.get(name, expression)
     segment = session.store.save_segment(name, expression, declared)
+    if before != expression:
+        output.say(f"in place of: {before}")
     with looking(session, segment):
         count = session.store.count(segment)
     output.say(f"saved: {name}, {output.plural(count, 'subscriber')} today")

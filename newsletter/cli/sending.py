@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 
 #: The rules whose findings cost single recipients their message, not everybody.
 SKIPS = {"merge-default"}
+
+#: How many warnings are told in full before a send; `newsletter check` tells all.
+_TOLD = 5
 provider_option = click.option(
     "--provider",
     "provider_name",
@@ -206,7 +209,7 @@ def _end_dry(document: dict[str, object], *, as_json: bool) -> None:
 
 
 def gate(session: Session, pressed: Pressed) -> None:
-    """Refuse to go on with an issue that has errors, or nobody approved; of warnings, say how many there are.
+    """Refuse to go on with an issue that has errors, or nobody approved; tell of warnings, some of many.
 
     A missing default is no reason to stop: whoever lacks the value is skipped, and the ledger says so.
 
@@ -224,8 +227,13 @@ def gate(session: Session, pressed: Pressed) -> None:
     for finding in found:
         if finding.rule in SKIPS:
             output.warn(f"{finding.place}: {finding.message}")
-    if warnings := sum(finding.severity is Severity.WARNING for finding in found):
-        output.warn(f"{output.plural(warnings, 'warning')}; `newsletter check {pressed.issue.slug}` tells")
+    warnings = [
+        finding for finding in found if finding.severity is Severity.WARNING and finding.rule not in SKIPS
+    ]
+    for finding in warnings[:_TOLD]:
+        output.warn(f"{finding.place}: {finding.message} [{finding.rule}]")
+    if (more := len(warnings) - _TOLD) > 0:
+        output.warn(f"{more:,} more; `newsletter check {pressed.issue.slug}` tells all")
 
 
 def _audience(

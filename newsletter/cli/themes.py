@@ -7,13 +7,14 @@ from pathlib import Path
 import click
 
 from newsletter.cli import output
+from newsletter.cli.helping import Group
 from newsletter.cli.session import Session, json_option, pass_session
 from newsletter.config import find_publication
 from newsletter.editions import Theme, eject_theme, load_theme, theme_names
 from newsletter.errors import ConfigError, UsageError
 
 
-@click.group()
+@click.group(cls=Group)
 def theme() -> None:
     """See the themes there are, and make one your own.
 

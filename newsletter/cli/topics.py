@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from newsletter.cli import output
+from newsletter.cli.helping import Group
 from newsletter.cli.session import Session, confirm, json_option, pass_session
 from subscribers.topics import add_topic, count_topics, remove_topic
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from subscribers.topics import TopicCount
 
 
-@click.group()
+@click.group(cls=Group)
 def topics() -> None:
     """Say what subscribers can choose to receive; an issue with `topic: SLUG` is for whoever chose it.
 

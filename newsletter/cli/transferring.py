@@ -25,6 +25,7 @@ from subscribers.transfer import export_csv, export_person, import_file, presets
     help="The file is an export of this service; by default found out by its columns.",
 )
 @click.option("--tag", "tags", multiple=True, help="Tag everybody in the file.")
+@click.option("--topic", "topics", multiple=True, help="A topic for everybody who did not leave it.")
 @click.option(
     "--consent",
     default="",
@@ -40,6 +41,7 @@ def import_(
     mapping: tuple[str, ...],
     preset: str | None,
     tags: tuple[str, ...],
+    topics: tuple[str, ...],
     consent: str,
     rejects: Path | None,
     *,
@@ -59,6 +61,7 @@ def import_(
       newsletter subscribers import people.csv --consent "Signed up at the fair, May 2026"
       newsletter subscribers import people.csv --map email="E-post" --dry-run
       newsletter subscribers import people.csv --map opted_out_of_calls="Opted out" --dry-run
+      newsletter subscribers import audience.csv --topic product --consent "Chose product news in our shop"
       newsletter subscribers import members.csv --preset ghost --consent "Members of our site since 2021"
     """
     if not dry_run and not consent.strip():
@@ -72,6 +75,7 @@ def import_(
             session.path(file),
             mapping=dict(pair(text) for text in mapping),
             tags=tags,
+            topics=topics,
             consent_text=consent.strip(),
             preset=preset,
             rejects=rejects,

@@ -13,13 +13,16 @@ from click.shell_completion import get_completion_class
 
 from newsletter import migrations
 from newsletter.cli import output
+from newsletter.cli.helping import Group
 from newsletter.cli.session import Session, confirm, json_option, pass_session
 from newsletter.config.showing import settings_shown
 from newsletter.delivery.aftermath import refusals
 from newsletter.delivery.schedule import parse_since
+from newsletter.editions import load_theme
 from newsletter.errors import NewsletterError
 from newsletter.migrations.restoring import check_backup
 from newsletter.migrations.restoring import restore as restore_backup
+from newsletter.migrations.undone import returned, write_returned
 from newsletter.providers import make_provider
 from subscribers import SubscribersError, open_engine
 
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
 LOOKS_BACK = timedelta(days=14)
 
 
-@click.group()
+@click.group(cls=Group)
 def db() -> None:
     """Look after the database.
 
@@ -95,8 +98,9 @@ def backup(session: Session, file: Path, *, force: bool) -> None:
 def restore(session: Session, file: Path, *, yes: bool) -> None:
     """Put a backup in the place of a SQLite database; a copy of what it replaces stays beside it.
 
-    What happened since the backup is undone, and that somebody left, too: look at the copy's numbers before
-    you send. For PostgreSQL use `pg_dump` and `pg_restore`.
+    What happened since the backup is undone, and that somebody left, too: who did is written into a list
+    beside the copy, and importing that list takes them off again. For PostgreSQL use `pg_dump` and
+    `pg_restore`.
 
     \b
     Example:
@@ -113,10 +117,27 @@ def restore(session: Session, file: Path, *, yes: bool) -> None:
         output.say("restored; there was nothing to be replaced")
         return
     output.say(f"restored; what was there is in {kept}")
-    output.warn("whoever left since the backup is on the list again; tell them apart before you send")
+    _tell_returned(Path(str(engine.url.database)), kept)
 
 
-@click.group()
+def _tell_returned(database: Path, kept: Path) -> None:
+    """Say who left since the backup and is on the list again, and how to take them off."""
+    people = returned(database, kept)
+    if not people:
+        output.say("nobody left between the backup and now")
+        return
+    path = kept.with_name(f"{kept.name}.left.csv")
+    write_returned(path, people)
+    left = output.plural(len(people), "person", "people")
+    output.warn(f"{left} who left since the backup {'is' if len(people) == 1 else 'are'} on the list again")
+    output.say(f'before you send: `newsletter subscribers import {path} --consent "Left before a restore"`')
+    if erased := sum(each.erased for each in people):
+        output.warn(
+            f"{erased:,} of them had been erased; `newsletter subscribers erase` forgets each once more"
+        )
+
+
+@click.group(cls=Group)
 def config() -> None:
     """Look at the settings.
 
@@ -152,7 +173,7 @@ def config_show(session: Session, *, as_json: bool) -> None:
 )
 @pass_session
 def doctor(session: Session, since: str | None) -> None:
-    """Try what a send needs: settings, database, list, provider; and tell what refuses your mail.
+    """Try what a send needs: settings, theme, database, list, provider; and tell what refuses your mail.
 
     \b
     Examples:
@@ -163,20 +184,22 @@ def doctor(session: Session, since: str | None) -> None:
     # Without settings nothing else can be tried, so their error ends the command like any other.
     output.say(f"{ok}    settings: {session.publication.root / 'newsletter.toml'}")
     checks: tuple[tuple[str, Callable[[], str]], ...] = (
+        ("theme", lambda: _theme(session)),
         ("database", lambda: f"{session.engine.dialect.name} at {migrations.current(session.engine)}"),
         ("list", lambda: output.plural(session.store.count(None), "subscriber")),
         ("provider", lambda: _try_provider(session)),
     )
     failed: NewsletterError | SubscribersError | None = None
+    trouble = ""
     for name, attempt in checks:
-        if name == "list" and failed:
+        if name == "list" and trouble == "database":
             continue  # its trouble is that of the database
         try:
             output.say(f"{ok}    {name}: {attempt()}")
         except (NewsletterError, SubscribersError) as error:
             output.say(f"{click.style('wrong', fg='red')} {name}")
             output.error(error.what, where=error.where, hint=error.hint)
-            failed = failed or error
+            failed, trouble = failed or error, name
     if failed:
         raise SystemExit(failed.exit_code)
     present = datetime.now(UTC)
@@ -196,6 +219,11 @@ def completion(shell: str) -> None:
     assert found is not None  # noqa: S101 - click.Choice let only known shells through
     root = click.get_current_context().find_root().command
     output.data(found(root, {}, "newsletter", "_NEWSLETTER_COMPLETE").source())
+
+
+def _theme(session: Session) -> str:
+    publication = session.publication
+    return load_theme(publication.settings.publication.theme, publication.themes).name
 
 
 def _warn(session: Session, since: datetime) -> None:

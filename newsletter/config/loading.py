@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,20 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
     from newsletter.config.values import Section
+
+#: Where a TOML file ends to be one, in the words of `tomllib`.
+_PLACE = re.compile(r" \(at line (\d+), column (\d+)\)")
+#: What pydantic says of a value of another kind, in words for who writes TOML.
+_KINDS = {
+    "string_type": "is no text; write it in quotes",
+    "int_type": "is no whole number",
+    "int_parsing": "is no whole number",
+    "float_type": "is no number",
+    "float_parsing": "is no number",
+    "bool_type": "is neither `true` nor `false`",
+    "bool_parsing": "is neither `true` nor `false`",
+    "tuple_type": "is no list; write it in square brackets",
+}
 
 
 def find_publication(start: Path) -> Path:
@@ -54,9 +69,7 @@ def load_publication(start: Path, overrides: Mapping[str, Mapping[str, object]] 
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"this is no TOML: {error}", where=str(path), hint="see https://toml.io for the syntax"
-        ) from error
+        raise _no_toml(error, path) from error
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror}", where=str(path)) from error
     try:
@@ -77,6 +90,17 @@ def _override(settings: Settings, overrides: Mapping[str, Mapping[str, object]])
     return settings.model_copy(update=changed)
 
 
+def _no_toml(error: ValueError, path: Path) -> ConfigError:
+    """What is wrong with a file that is no TOML, at its line and column."""
+    place = _PLACE.search(str(error))
+    where = f"{path}:{place[1]}:{place[2]}" if place else str(path)
+    return ConfigError(
+        f"this is no TOML: {_PLACE.sub('', str(error))}",
+        where=where,
+        hint='write `key = "value"`, text in quotes, each `[section]` once',
+    )
+
+
 def _explain(error: ValidationError, path: Path) -> ConfigError:
     """The first problem that pydantic found, in the words of the file."""
     problem = error.errors(include_url=False)[0]
@@ -84,7 +108,7 @@ def _explain(error: ValidationError, path: Path) -> ConfigError:
     key = ".".join(names)
     if problem["type"] == "extra_forbidden":
         hint = did_you_mean(names[-1], _known_keys(names[:-1]))
-        return ConfigError(f"`{key}` is not a setting", where=str(path), hint=hint)
+        return ConfigError(f"`{key}` is not a setting", where=_source(names, path), hint=hint)
     if problem["type"] == "missing":
         return ConfigError(f"`{key}` is missing", where=str(path), hint=f"add it: {_example(names)}")
     return ConfigError(f"`{key}` {_reason(problem)}", where=_source(names, path), hint="correct the value")
@@ -94,6 +118,8 @@ def _reason(problem: ErrorDetails) -> str:
     text = problem["msg"]
     if problem["type"] == "value_error":
         return text.removeprefix("Value error, ")
+    if problem["type"] in _KINDS:
+        return _KINDS[problem["type"]]
     return f"has a value that does not fit: {text[:1].lower()}{text[1:]}"
 
 

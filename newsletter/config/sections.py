@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from newsletter.config.values import Domain, Mailbox, Rate, Section, WebAddress, checked
+from newsletter.config.values import Domain, Language, Mailbox, Rate, Section, WebAddress, checked
 from newsletter.measures import QuietHours, Share, find_zone
 
 
@@ -18,7 +18,7 @@ class PublicationSettings(Section):
     reply_to: Mailbox | None = None
     url: WebAddress = "http://127.0.0.1:8000"
     postal_address: str = ""
-    language: str = "en"
+    language: Language = "en"
     time_zone: Annotated[str, checked(find_zone)] = "UTC"
     theme: str = "digest"
     images: Literal["publish", "attach"] = "publish"

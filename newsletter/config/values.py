@@ -18,6 +18,10 @@ _MAILBOX = re.compile(
 )
 _DOMAIN = re.compile(r"(?!-)[a-z0-9-]+(\.[a-z0-9-]+)+")
 
+#: The shape of RFC 5646, section 2.1, without its registry of subtags; no language has more than three
+#: letters there yet, so that `english` is none.
+LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
+
 
 def split_mailbox(mailbox: str) -> tuple[str, str]:
     """The display name and the address of a mailbox as people write it: ``Smith, Ann <ann@example.com>``."""
@@ -40,6 +44,12 @@ def _web_address(value: str) -> str:
     if not re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", value):
         raise ValueError("is no web address; write `https://news.example.com`")
     return value.rstrip("/")
+
+
+def _language(value: str) -> str:
+    if not LANGUAGE_TAG.fullmatch(value):
+        raise ValueError("is no language tag; write `en`, `de` or `pt-BR`")
+    return value
 
 
 def checked(parse: Callable[[str], object]) -> AfterValidator:
@@ -75,6 +85,7 @@ def _domains(value: dict[str, int]) -> dict[str, int]:
 
 Mailbox = Annotated[str, AfterValidator(_mailbox)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
+Language = Annotated[str, AfterValidator(_language)]
 Rate = Annotated[str, checked(parse_rate)]
 Domain = Annotated[str, AfterValidator(_domain)]
 BareAddress = Annotated[str, AfterValidator(_bare_address)]

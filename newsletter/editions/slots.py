@@ -220,7 +220,14 @@ def _hint(known: Collection[str]) -> Callable[[str], str | None]:
 def _subscriber_hint(attributes: Collection[str] | None) -> Callable[[str], str | None]:
     """What to say of a field of ``subscriber``; if the list is unknown, only of one that is nearly known."""
     if attributes is not None:
-        return _hint({*STANDARD_FIELDS, *attributes})
+        known = _hint({*STANDARD_FIELDS, *attributes})
+
+        def told(name: str) -> str | None:
+            hint = known(name)
+            declaring = "; declare what nobody has yet by `[subscribers] attributes` in newsletter.toml"
+            return f"{hint}{declaring}" if hint and hint.startswith("known") else hint
+
+        return told
 
     def near(name: str) -> str | None:
         found = get_close_matches(name, STANDARD_FIELDS, n=1, cutoff=0.8)

@@ -6,6 +6,7 @@ from newsletter.issues.contents import Entry, outline
 from newsletter.issues.digest import Digest, DigestSection, DigestStory, Passage, to_markdown
 from newsletter.issues.digest_text import read_digest_text
 from newsletter.issues.document import parse_document
+from newsletter.issues.drafts import Draft, is_markdown, read_draft
 from newsletter.issues.emphasis import is_wide
 from newsletter.issues.images import iter_images
 from newsletter.issues.kinds import (
@@ -58,6 +59,7 @@ __all__ = [
     "DigestStory",
     "Divider",
     "Document",
+    "Draft",
     "Embed",
     "Entry",
     "Footnote",
@@ -81,6 +83,7 @@ __all__ = [
     "create_publication",
     "fields",
     "forgotten_scheme",
+    "is_markdown",
     "is_wide",
     "iter_blocks",
     "iter_images",
@@ -91,6 +94,7 @@ __all__ = [
     "parse_document",
     "parse_issue",
     "read_digest_text",
+    "read_draft",
     "roots",
     "scheme_of",
     "slugify",

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Literal, NoReturn
 
+from newsletter.config.values import LANGUAGE_TAG
 from newsletter.errors import IssueError, at, did_you_mean
 from newsletter.issues.model import Author
 
@@ -42,8 +43,6 @@ _ALIASES = {"author": "authors"}
 _FREE = frozenset({"image"})
 #: Likeness above which an unknown key is taken for a slip; ``header`` must still pass beside ``preheader``.
 _NEAR = 0.81
-#: The shape of RFC 5646, section 2.1, without its registry of subtags.
-_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
 _SLUG = re.compile(r"[a-z0-9]+(?:-+[a-z0-9]+)*")
 _BROKEN = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
@@ -176,7 +175,7 @@ class Fields:
         if self._values.get("language") is False:
             self._wrong("language", "`no` means “false” in YAML", 'put it in quotes: `language: "no"`')
         text = self.text("language")
-        if text and not _LANGUAGE.fullmatch(text):
+        if text and not LANGUAGE_TAG.fullmatch(text):
             self._wrong("language", f"`{text}` is no language tag", "write it as `en`, `de` or `pt-BR`")
         return text or None
 

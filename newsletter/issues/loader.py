@@ -58,18 +58,14 @@ def parse_issue(text: str, path: Path | None = None, slug: str | None = None) ->
     fields = Fields(matter, path)
     title, body = fields.text("title"), matter.body
     lines = dict(fields.lines)
-    heading = _heading(matter, path)
+    heading = first_heading(matter, path)
     if heading and (not title or heading.title == title):
         # Blank lines in its place keep the numbers of all other lines.
-        body = _blank(body, heading)
+        body = blanked(body, heading)
         title = title or heading.title
         lines.setdefault("title", matter.body_line + heading.first)
     if not title:
-        raise IssueError(
-            "the issue has no title",
-            where=at(path, 1),
-            hint="add `title: …` to its front matter, or a line `# …`",
-        )
+        raise _untitled(fields, path)
     people = fields.credits()
     return Issue(
         slug=fields.slug() or slug or slugify(path.stem if path else title),
@@ -96,8 +92,19 @@ def parse_issue(text: str, path: Path | None = None, slug: str | None = None) ->
     )
 
 
+def _untitled(fields: Fields, path: Path | None) -> IssueError:
+    """The error of an issue without a title, at the key that was perhaps meant to be one."""
+    slip = next(iter(get_close_matches("title", fields.extra, 1, 0.7)), "")
+    hint = "add `title: …` to its front matter, or a line `# …`"
+    return IssueError(
+        "the issue has no title",
+        where=at(path, fields.lines.get(slip, 1)),
+        hint=f"did you mean `title` by `{slip}`?" if slip else hint,
+    )
+
+
 @dataclass(frozen=True)
-class _Heading:
+class FirstHeading:
     """The first first-level heading of a body: its text and the lines it takes, counted from 0."""
 
     title: str
@@ -105,7 +112,8 @@ class _Heading:
     end: int
 
 
-def _heading(matter: FrontMatter, path: Path | None) -> _Heading | None:
+def first_heading(matter: FrontMatter, path: Path | None) -> FirstHeading | None:
+    """The first heading of the first level in the body, which is the title where no other is given."""
     if not _MAYBE_HEADING.search(matter.body):
         return None
     tokens = parse_markdown(matter.body, path=path, line=matter.body_line)
@@ -116,11 +124,12 @@ def _heading(matter: FrontMatter, path: Path | None) -> _Heading | None:
             text = inline.content if "{{" in inline.content else text_of(tuple(inline.children or ()))
             title = check_text("title", " ".join(text.split()), path, matter.body_line + token.map[0])
             if title:
-                return _Heading(title, *token.map)
+                return FirstHeading(title, *token.map)
     return None
 
 
-def _blank(body: str, heading: _Heading) -> str:
+def blanked(body: str, heading: FirstHeading) -> str:
+    """*body* with blank lines in the place of *heading*."""
     lines = body.split("\n")
     lines[heading.first : heading.end] = [""] * (heading.end - heading.first)
     return "\n".join(lines)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, HTTPException, Request
@@ -63,7 +64,8 @@ def create_studio(
     """
     watch = Watch(publication)
     readers = Readers(engine)
-    desk = Desk(Workbench(publication, readers.attributes), readers, clock, engine)
+    attributes = partial(readers.attributes, publication.settings.subscribers.attributes)
+    desk = Desk(Workbench(publication, attributes), readers, clock, engine)
     access = Access(token, clock)
     shared = {"desk": desk, "with_code": with_code, "access": access, "engine": engine}
     pages = Pages(builtin_templates() / "studio", shared)

@@ -64,9 +64,14 @@ class Readers:
         self._engine = engine
         self._store = SubscriberStore(engine) if engine is not None else None
 
-    def attributes(self) -> Collection[str] | None:
-        """The names of the custom attributes that the list knows, or None when there is no list."""
-        return self._store.attribute_names() if self._store else None
+    def attributes(self, declared: Collection[str] = ()) -> Collection[str] | None:
+        """The names of custom attributes: *declared* ones and those of the list; None without either.
+
+        A list of nobody knows of none, and nothing that an issue asks is wrong for that, as in a terminal.
+        """
+        if self._store is None or next(iter(self._store.list(limit=1)), None) is None:
+            return set(declared) or None
+        return {*declared, *self._store.attribute_names()}
 
     def choose(self, key: str) -> Reader:
         """The reader of that key; without one, the first subscriber, or the made-up one of an empty list."""

@@ -21,7 +21,9 @@ WHAT_IS_KNOWN = 'a segment compares fields with values, such as `country == "DE"
 
 
 #: What other languages write, and what is written here; the longer come first.
-_FOREIGN = {"&&": "and", "||": "or", "<>": "!=", "AND ": "and", "OR ": "or", "NOT ": "not"} | {
+_FOREIGN = {
+    "===": "==", "=>": ">=", "=<": "<=", "&&": "and", "||": "or", "<>": "!=",
+    "AND ": "and", "OR ": "or", "NOT ": "not",
     "=": "==", "&": "and", "|": "or", "!": "not"
 }  # fmt: skip
 

@@ -52,6 +52,7 @@ _DAY_FIRST = frozenset(_NAMES_OF_JOINED.split("|"))
 _AGREEING = (
     "subscribed|is subscribed|subscriber|opt in|optin|opted in|double opt in|consent|email consent|"
     "marketing consent|accepts marketing|accepts email marketing|active|einwilligung|angemeldet|abonniert|"
+    "newsletter|newsletter consent|newsletter subscription|newsletter opt in|receives newsletter|"
     "consentement|abonne|inscrit|consentimiento|suscrito|consenso|iscritto"
 )
 _LEAVING = (

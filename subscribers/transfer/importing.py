@@ -10,6 +10,7 @@ from subscribers.consent import Consent
 from subscribers.database import rehearsing, writing_repeatedly
 from subscribers.errors import TransferError
 from subscribers.models import ConsentKind
+from subscribers.topics import topic_id
 from subscribers.transfer.checkpoints import Checkpoint
 from subscribers.transfer.collecting import uncollected
 from subscribers.transfer.failures import explained, is_database_error, is_overtaken
@@ -56,6 +57,7 @@ def import_file(
     *,
     mapping: Mapping[str, str] | None = None,
     tags: Collection[str] = (),
+    topics: Collection[str] = (),
     consent_text: str = "",
     preset: str | None = None,
     rejects: Path | None = None,
@@ -73,6 +75,7 @@ def import_file(
             names the columns; or JSON lines. UTF-8, UTF-16, or Windows-1252.
         mapping: fields or attributes, each with the column it is read from, where the names do not tell.
         tags: given to everybody in the file who may be mailed.
+        topics: topics that there are, given to everybody in the file but those who left them.
         consent_text: why these people may be mailed; goes into the log of those who are new or changed.
         preset: the service that the file is an export of; by default found out by its columns.
         rejects: where to write rows that are invalid; by default beside the file, ``NAME.rejects.csv``.
@@ -81,20 +84,22 @@ def import_file(
 
     Raises:
         TransferError: the file cannot be read, no column has addresses, or the database cannot be written.
-        FieldError: a tag that cannot be one, or a preset that is none.
+        FieldError: a tag that cannot be one, or a topic or preset that is none.
     """
-    extra = tuple(clean_words(tags))
+    extra, chosen_topics = tuple(clean_words(tags)), _known_topics(store, topics)
     with Sheet(source) as sheet:
         chosen = preset_named(preset) if preset else preset_for(sheet.header)
         inspection = _inspect(sheet, chosen, mapping or {}, store.attribute_names() if mapping else ())
         if not inspection.rows:
             raise TransferError("the file has a header but no rows", where=sheet.name)
-        report = ImportReport(preset=chosen.name)
+        report = ImportReport(preset=chosen.name, odd_lines=sheet.odd_lines, odd_line=sheet.odd_line)
         report.describe(sheet.header, inspection.columns)
         everyone = chosen.status_of(sheet.name)
         width = len(sheet.header)
-        reader = RecordReader(inspection.columns, width, extra, chosen.statuses, everyone, report.odd_zones)
-        options = [sorted((mapping or {}).items()), extra, consent_text, chosen.name, everyone]
+        reader = RecordReader(
+            inspection.columns, width, extra, chosen_topics, chosen.statuses, everyone, report.odd_zones
+        )
+        options = [sorted((mapping or {}).items()), extra, chosen_topics, consent_text, chosen.name, everyone]
         consent = Consent(ConsentKind.IMPORTED, source="import", text=consent_text)
         merger = Merger(store.secret, consent, store.clock())
         with Rejects.beside(source, rejects, sheet.header, dry_run=dry_run) as refused:
@@ -105,8 +110,16 @@ def import_file(
                 if not is_database_error(error):
                     raise
                 raise explained(error, store.engine) from error
+            report.reasons = refused.reasons()
             report.rejects_file = refused.finish()
     return report
+
+
+def _known_topics(store: SubscriberStore, topics: Collection[str]) -> tuple[str, ...]:
+    with store.engine.connect() as connection:
+        for topic in topics:
+            topic_id(connection, topic)
+    return tuple(topics)
 
 
 def _inspect(

@@ -8,6 +8,7 @@ import io
 import re
 import sys
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING
@@ -30,6 +31,10 @@ _AFTER_PK = (b"\x03\x04", b"\x05\x06", b"\x07\x08")
 _UNPACK = "unpack it and import the files in it, or save it as CSV, in UTF-8"
 _SAVE_AS_CSV = "save it as CSV, in UTF-8"
 
+# The name of the error handler below, and what stands for a byte that is not of UTF-8 until it is counted.
+_AS_WINDOWS = "subscribers-windows-1252"
+_ODD_BYTE = re.compile("[\udc80-\udcff]")
+
 # Control characters that no line of text has (tab, line feed, form feed and carriage return are allowed).
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f]")
 
@@ -38,6 +43,8 @@ class TextFile:
     """A file as text, to be used as a context manager: readable from its beginning as often as needed.
 
     ``name`` is what errors call it, ``text`` the stream, ``digest`` a hash of its bytes (BLAKE2b, RFC 7693).
+    A file of UTF-8 with some lines of Windows-1252 in it, as files are that were put together of several, is
+    read as both: ``odd_lines`` counts those lines, and ``odd_line`` is the first, counted from 1.
 
     Args:
         source: a path (``-`` is standard input), or a stream of bytes or text.
@@ -48,12 +55,16 @@ class TextFile:
 
     def __init__(self, source: Path | IO[bytes] | IO[str]) -> None:
         self.name = _name(source)
+        self.odd_lines = self.odd_line = 0
         self._stack = ExitStack()
         try:
             binary = self._stack.enter_context(self._binary(source))
             encoding = self._encoding(binary)
             binary.seek(0)
-            self.text = self._stack.enter_context(io.TextIOWrapper(binary, encoding=encoding, newline=""))
+            errors = _AS_WINDOWS if self.odd_lines else "strict"
+            self.text = self._stack.enter_context(
+                io.TextIOWrapper(binary, encoding=encoding, errors=errors, newline="")
+            )
         except BaseException:
             self._stack.close()
             raise
@@ -93,19 +104,25 @@ class TextFile:
         named = next(
             (encoding for bom, encoding in _BOMS.items() if start.startswith(bom)), _bare_utf16(start)
         )
-        for encoding in [named] if named else ["utf-8", "windows-1252"]:
-            binary.seek(0)
-            if self._decodes(binary, encoding):
-                return encoding
-        raise TransferError("this is no text in UTF-8 or Windows-1252", where=self.name, hint=_SAVE_AS_CSV)
+        if self._decodes(binary, named or "utf-8"):
+            return named or "utf-8"
+        odd = _OddLines.of(binary)
+        if not named and not odd.prevail and self._decodes(binary, "utf-8", _AS_WINDOWS):
+            self.odd_lines, self.odd_line = odd.count, odd.first
+            return "utf-8"
+        if not named and odd.prevail and self._decodes(binary, "windows-1252"):
+            return "windows-1252"
+        where = f"{self.name}:{odd.first}" if odd.first and not named else self.name
+        raise TransferError("this is no text in UTF-8 or Windows-1252", where=where, hint=_SAVE_AS_CSV)
 
     def _refuse_magic(self, start: bytes) -> None:
         for magic, kind in _MAGIC.items():
             if start.startswith(magic) and (magic != b"PK" or start[2:4] in _AFTER_PK):
                 raise TransferError(f"this is no text file but {kind}", where=self.name, hint=_UNPACK)
 
-    def _decodes(self, binary: IO[bytes], encoding: str) -> bool:
-        decoder = codecs.getincrementaldecoder(encoding)()
+    def _decodes(self, binary: IO[bytes], encoding: str, errors: str = "strict") -> bool:
+        binary.seek(0)
+        decoder = codecs.getincrementaldecoder(encoding)(errors)
         digest = hashlib.blake2b(digest_size=16)
         text, first = "", True
         try:
@@ -120,6 +137,42 @@ class TextFile:
             return False
         self.digest = digest.hexdigest()
         return True
+
+
+@dataclass
+class _OddLines:
+    """Lines with bytes that are not of UTF-8: how many, the first, and whether UTF-8 is the exception."""
+
+    count: int = 0
+    first: int = 0
+    prevail: bool = False
+
+    @classmethod
+    def of(cls, binary: IO[bytes]) -> _OddLines:
+        """A look at all of a file that is not of UTF-8 throughout."""
+        odd, in_utf8 = cls(), 0
+        binary.seek(0)
+        for number, line in enumerate(binary, 1):
+            if line.isascii():
+                continue
+            text = line.decode("utf-8", "surrogateescape")
+            if _ODD_BYTE.search(text):
+                odd.count += 1
+                odd.first = odd.first or number
+            else:
+                in_utf8 += 1
+        odd.prevail = odd.count > in_utf8
+        return odd
+
+
+def _as_windows(error: UnicodeError) -> tuple[str, int]:
+    """Read the bytes that are not of UTF-8 as Windows-1252."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return error.object[error.start : error.end].decode("windows-1252"), error.end
+
+
+codecs.register_error(_AS_WINDOWS, _as_windows)
 
 
 def _copy(stream: IO[bytes] | IO[str]) -> IO[bytes]:

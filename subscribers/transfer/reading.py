@@ -47,7 +47,8 @@ class Sheet:
     """A file of rows, to be used as a context manager: its header, then its rows, as often as needed.
 
     ``digest`` is a hash of its bytes; ``texts`` and ``objects`` are the columns, counted from 0, that hold
-    text or JSON objects because the file says so, as only JSON does.
+    text or JSON objects because the file says so, as only JSON does. ``odd_lines`` and ``odd_line`` are those
+    of `TextFile`.
 
     Args:
         source: a path (``-`` is standard input), or a stream of bytes or text.
@@ -60,6 +61,7 @@ class Sheet:
         self._stack = ExitStack()
         file = self._stack.enter_context(TextFile(source))
         self.name, self.digest = file.name, file.digest
+        self.odd_lines, self.odd_line = file.odd_lines, file.odd_line
         try:
             self._rows = _rows(file)
         except BaseException:
@@ -118,16 +120,19 @@ class Delimited:
         for _ in range(skipped):
             text.readline()
         reader = csv.reader(text, delimiter=self._delimiter, strict=True)
+        whole = 0
         while True:
             try:
                 for row in reader:
+                    whole = reader.line_num
                     if row and (row[0] or any(row)):
-                        yield reader.line_num + skipped, row
+                        yield whole + skipped, row
             except csv.Error as error:
                 line = reader.line_num + skipped
                 if "unexpected end of data" in str(error):
                     raise self._unclosed(line) from error
-                broken(line, f"this row cannot be read: {error}", ())
+                first, whole = whole + skipped + 1, reader.line_num
+                broken(line, _unreadable(first, line, str(error)), ())
             else:
                 return
 
@@ -137,6 +142,13 @@ class Delimited:
             where=f"{self._file.name}:{line}",
             hint='look for a lone `"`, or for one within quotes that is not doubled',
         )
+
+
+def _unreadable(first: int, last: int, error: str) -> str:
+    """Why there is no row on these lines: a quote that was meant as text takes all lines up to the next."""
+    if first == last:
+        return f"this row cannot be read: {error}"
+    return f"lines {first:,} to {last:,} cannot be read, probably for a lone quote in the first: {error}"
 
 
 class JsonLines:

@@ -102,12 +102,13 @@ class RecordReader:
     """Reads rows under one header.
 
     ``statuses`` are words for a status beside those that everybody knows; ``everyone`` is the status of all
-    people in the file, if its name says so; ``tags`` are given to all of them.
+    people in the file, if its name says so; ``tags`` and ``topics`` are given to all of them.
     """
 
     columns: Sequence[Column]
     width: int
     tags: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
     statuses: Mapping[str, Status] = field(default_factory=dict)
     everyone: Status | None = None
     #: Time zones that are none, and how many rows had each: these people are imported without one.
@@ -159,7 +160,7 @@ class RecordReader:
             keys,
             {name: texts.get(name) or [""] * count for name in TEXTS},
             [words + self.tags for words in self._words("tags", of_field, count, fail)],
-            self._words("topics", of_field, count, fail),
+            [words + self.topics for words in self._words("topics", of_field, count, fail)],
             _attributes(cells, count, fail),
             self._statuses(cells, count, fail),
             _moments(of_field.get("joined"), count, fail),

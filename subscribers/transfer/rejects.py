@@ -4,18 +4,33 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import shutil
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from subscribers.errors import TransferError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
-    from typing import Any, Self
+    from typing import Self
+
+#: What a reason quotes of its row, left out so that the same reason counts as one; how many are told apart.
+_QUOTED = re.compile("`[^`]*`|[0-9]+")
+_MOST_KINDS = 50
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why rows were refused: the first of them by its line, in words, and how many they are."""
+
+    line: int
+    text: str
+    count: int
 
 
 class Rejects:
@@ -30,6 +45,7 @@ class Rejects:
         self.path = path
         self.header = header
         self.count = 0
+        self._kinds: dict[str, list[Any]] = {}
         self._file: IO[str] | None = None
         self._writer: Any = None
 
@@ -57,6 +73,9 @@ class Rejects:
             TransferError: the file cannot be written.
         """
         self.count += 1
+        kind = _QUOTED.sub("", reason)
+        if kind in self._kinds or len(self._kinds) < _MOST_KINDS:
+            self._kinds.setdefault(kind, [line, reason, 0])[2] += 1
         if self.path is None:
             return
         try:
@@ -69,6 +88,10 @@ class Rejects:
             self._writer.writerow([line, reason, *cells])
         except OSError as error:
             raise self._unwritable(error) from error
+
+    def reasons(self) -> tuple[Reason, ...]:
+        """Why rows were refused, the most frequent reason first."""
+        return tuple(sorted((Reason(*kind) for kind in self._kinds.values()), key=lambda each: -each.count))
 
     def finish(self) -> Path | None:
         """Put the file in its place: its path, or None if no row was refused or nothing is to be written."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from subscribers.transfer.fields import Column
     from subscribers.transfer.records import Records
+    from subscribers.transfer.rejects import Reason
 
 
 @dataclass
@@ -28,8 +29,9 @@ class ImportReport:
     export the file was taken for. ``left`` of the rows said that somebody must not be mailed, and are counted
     as created or updated, too; ``beyond_ascii`` have an address that needs SMTPUTF8; ``doubts`` are about the
     addresses of all who were not skipped. ``resumed`` rows were written by a run that was broken off.
+    ``odd_lines`` of a file of UTF-8 were read as Windows-1252, the first of them ``odd_line``.
     ``odd_zones`` are time zones that are none, with how many rows had each.
-    ``rejects_file`` has the invalid rows, each with its line and the reason.
+    ``rejects_file`` has the invalid rows, each with its line and the reason; ``reasons`` are those, counted.
     """
 
     created: int = 0
@@ -42,8 +44,11 @@ class ImportReport:
     resumed: int = 0
     doubts: Doubts = field(default_factory=Doubts)
     odd_zones: Counter[str] = field(default_factory=Counter)
+    odd_lines: int = 0
+    odd_line: int = 0
     preset: str = ""
     rejects_file: Path | None = None
+    reasons: tuple[Reason, ...] = ()
     columns: dict[str, str] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     consent: tuple[str, ...] = ()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from tests.acceptance.conftest import Letter
 
@@ -35,6 +37,25 @@ def test_a_publication_makes_a_warning_an_error_that_stops_a_send(letter: Letter
     assert sent.code == 4
     assert "[link-http]" in sent.err
     assert not (letter.root / "outbox").exists()
+
+
+def test_warnings_are_told_in_words_before_a_send(letter: Letter) -> None:
+    """Who answers a question should know what it is about."""
+    changed(letter, LINK, "http://example.com/there")
+
+    told = letter.run("send", "plain", "--all", "--dry-run")
+
+    assert "[link-http]" in told.err
+
+
+@pytest.mark.parametrize(("line", "near"), [("segment: german-bilders", "german-builders"), ("topic: x", "")])
+def test_whom_nobody_is_is_told_before_a_send_refuses_it(letter: Letter, line: str, near: str) -> None:
+    changed(letter, "segment: everybody", line)
+
+    told = letter.ok("check", "plain").err
+
+    assert f"plain.md:5: the list has no {line.replace(': ', ' `')}`" in told
+    assert near in told
 
 
 def test_a_waived_error_stops_nothing(letter: Letter) -> None:

@@ -286,6 +286,39 @@ def test_the_doctor_tells_wrong_settings_once(bare: Letter) -> None:
     assert "provider" not in done.err
 
 
+def test_the_doctor_finds_a_theme_that_is_none_and_looks_at_all_else(bare: Letter) -> None:
+    """Before an issue is late for it."""
+    bare.environment["NEWSLETTER_PUBLICATION__THEME"] = "leter"
+    done = bare.run("doctor")
+
+    assert done.code == 4
+    assert "wrong theme" in done.err
+    assert "did you mean `letter`?" in done.err
+    assert "ok    list: 0 subscribers" in done.err
+
+
+def test_a_choice_that_no_dispatch_fits_is_not_told_as_if_nothing_was_sent(letter: Letter) -> None:
+    assert "nothing was ever sent" in letter.ok("status").err
+    letter.ok("send", "plain", "--all", "--at", "2090-01-01 08:00", "--detach", "--yes")
+
+    assert "no dispatch is like that" in letter.ok("status", "--state", "finished").err
+
+
+def test_help_tells_each_command_in_a_whole_sentence_by_chapters(bare: Letter) -> None:
+    told = bare.ok("--help").out
+
+    assert "...\n" not in told.replace("[ARGS]...", "")
+    assert "...\n" not in bare.ok("subscribers", "--help").out.replace("[ARGS]...", "")
+    assert [line for line in told.splitlines() if line.endswith(":") and line[0] != " "] == [
+        "Options:",
+        "Write:",
+        "The list:",
+        "Send:",
+        "What readers reach:",
+        "Keep in order:",
+    ]
+
+
 def test_the_doctor_warns_of_an_empty_list_and_of_links_to_this_machine(bare: Letter) -> None:
     """A warning is no failure; an outbox may have local links."""
     bare.environment["NEWSLETTER_PUBLICATION__URL"] = "http://127.0.0.1:8000"

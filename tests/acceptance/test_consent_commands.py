@@ -154,6 +154,42 @@ def test_a_backup_is_restored_only_with_yes(letter: Letter) -> None:
     assert {file.stat().st_mode & 0o777 for file in letter.root.glob("*.db*")} == {0o600}
 
 
+def test_who_left_since_a_backup_is_named_after_restoring_it_and_taken_off_by_one_command(
+    letter: Letter,
+) -> None:
+    for name in ("stays", "leaves", "erased"):
+        letter.ok("subscribers", "add", f"{name}@example.org")
+    letter.ok("db", "backup", "copy.db")
+    letter.ok("subscribers", "unsubscribe", "leaves@example.org", "--yes")
+    letter.ok("subscribers", "erase", "erased@example.org", "--yes")
+
+    done = letter.ok("db", "restore", "copy.db", "--yes")
+
+    assert "2 people who left since the backup are on the list again" in done.err
+    assert "1 of them had been erased" in done.err
+    listed = letter.root / "newsletter.db.replaced.left.csv"
+    assert listed.read_text().split() == [
+        "email,status",
+        "erased@example.org,unsubscribed",
+        "leaves@example.org,unsubscribed",
+    ]
+    letter.ok("subscribers", "import", listed.name, "--consent", "Left before a restore")
+    states = {
+        name: letter.ok("subscribers", "show", f"{name}@example.org", "--json").json["status"]
+        for name in ("stays", "leaves", "erased")
+    }
+    assert states == {"stays": "active", "leaves": "unsubscribed", "erased": "unsubscribed"}
+
+
+def test_where_nobody_left_restoring_says_so(letter: Letter) -> None:
+    letter.ok("db", "backup", "copy.db")
+
+    done = letter.ok("db", "restore", "copy.db", "--yes")
+
+    assert "nobody left between the backup and now" in done.err
+    assert not list(letter.root.glob("*.left.csv"))
+
+
 def test_no_log_at_info_has_an_address(letter: Letter, caplog: pytest.LogCaptureFixture) -> None:
     """Logs are read by more people than the list, and are kept for longer."""
     caplog.set_level(logging.INFO)

@@ -75,6 +75,15 @@ def test_what_fell_due_is_handed_over_and_the_rest_when_it_does(letter: Letter) 
     assert after.lines == ["nothing is due, and nothing is planned for later"]
 
 
+def test_run_due_names_what_is_planned_but_paused(letter: Letter) -> None:
+    letter.ok("send", "plain", "--all", "--at", "2090-01-01 08:00", "--detach", "--yes")
+    letter.ok("pause", "plain-1")
+
+    told = letter.ok("run-due").lines
+
+    assert told == ["nothing is due; plain-1 is paused: `newsletter resume plain-1 --yes` goes on"]
+
+
 @pytest.mark.parametrize(
     ("options", "what"),
     [

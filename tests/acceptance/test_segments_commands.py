@@ -33,6 +33,13 @@ def test_a_segment_of_segments_is_shown_sent_and_kept(letter: Letter) -> None:
     assert where.json["recipients"] == 1
 
 
+def test_a_segment_that_is_replaced_is_told_with_what_it_was(letter: Letter) -> None:
+    letter.ok("segments", "add", "mine", '"builders" in tags')
+
+    assert "in place of" not in letter.ok("segments", "add", "mine", '"builders" in tags').err
+    assert 'in place of: "builders" in tags' in letter.ok("segments", "add", "mine", "true").err
+
+
 def test_a_circle_is_told_with_its_path_and_place(letter: Letter) -> None:
     letter.ok("segments", "add", "a", 'segment("german-builders")')
 

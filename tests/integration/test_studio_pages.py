@@ -81,6 +81,22 @@ def test_the_list_tells_of_each_issue_whether_it_compiles(client, folder):
     assert "issues/broken.md:4" in page
 
 
+def test_an_attribute_compiles_on_an_empty_list_and_where_it_is_declared_as_in_a_terminal(
+    folder, sqlite_engine
+):
+    """`newsletter check` and `build` do the same; of a list that has people, a name that none has is a slip."""
+    write(folder, "---\ntitle: Asks\n---\n{% if subscriber.country == 'DE' %}\n\nx\n\n{% endif %}\n", "asks")
+    assert "Does not compile" not in studio(folder, sqlite_engine).get("/").text
+
+    SubscriberStore(sqlite_engine).add("ada@example.com", attributes={"town": "London"})
+    page = studio(folder, sqlite_engine).get("/issues/asks").text
+    assert "`[subscribers] attributes`" in page or "<code>[subscribers] attributes</code>" in page
+
+    settings = SETTINGS + '\n[subscribers]\nattributes = ["country"]\n'
+    (folder / "newsletter.toml").write_text(settings, encoding="utf-8")
+    assert "Does not compile" not in studio(folder, sqlite_engine).get("/").text
+
+
 def test_the_newest_issue_stands_first_and_the_unreadable_before_it(client, folder):
     write(
         folder, ISSUE.replace("2026-04-11", "2026-03-01").replace("title: The first", "title: Older"), "older"

@@ -19,6 +19,7 @@ from subscribers import (
     TransferError,
     import_file,
 )
+from subscribers.topics import add_topic
 from subscribers.transfer import importing
 
 if TYPE_CHECKING:
@@ -212,6 +213,25 @@ class TestRejects:
         assert (second[0], second[2:]) == ("6", ["b@example.com", "1", "2"])
         assert sorted(file.name for file in tmp_path.glob("people*")) == ["people.csv", "people.rejects.csv"]
 
+    def test_reasons_are_counted_and_told_also_where_nothing_is_written(self, store: SubscriberStore) -> None:
+        content = "email,joined\na@example.com,13/31/24\nb@example.com,31/12/24\nbad,2024-01-01\n"
+
+        report = import_file(store, rows(content), dry_run=True)
+
+        assert [(reason.line, reason.count) for reason in report.reasons] == [(2, 2), (4, 1)]
+        assert "`13/31/24` is no date" in report.reasons[0].text
+        assert report.rejects_file is None
+
+    def test_a_lone_quote_names_all_lines_that_it_took(self, store: SubscriberStore) -> None:
+        content = (
+            'email,name\na@example.com,Ann\n"b@example.com,Ben\nc@example.com,Cem\nd@example.com,"Dan"\n'
+        )
+
+        report = import_file(store, rows(content + "e@example.com,Eve\n"), rejects=None)
+
+        assert counts(report) == (2, 0, 0, 0, 1)
+        assert "lines 3 to 5 cannot be read" in report.reasons[0].text
+
     def test_without_invalid_rows_there_is_no_such_file(self, store: SubscriberStore, tmp_path: Path) -> None:
         report = import_file(store, rows("email\nann@example.com\n"), rejects=tmp_path / "rejects.csv")
 
@@ -221,6 +241,28 @@ class TestRejects:
     def test_a_place_that_cannot_be_written_is_told(self, store: SubscriberStore, tmp_path: Path) -> None:
         with pytest.raises(TransferError, match="cannot be written"):
             import_file(store, rows("email\nbad\n"), rejects=tmp_path / "missing" / "rejects.csv")
+
+
+class TestTopics:
+    def test_everybody_in_a_file_gets_a_topic_but_who_left_it(self, store: SubscriberStore) -> None:
+        add_topic(store.engine, "product")
+        store.add("left@example.com", topics=["product"])
+        store.unsubscribe("left@example.com", source="form", topic="product")
+
+        import_file(
+            store, rows("email,topics\nann@example.com,other\nleft@example.com,\n"), topics=["product"]
+        )
+
+        assert known(store, "ann@example.com").topics == ("other", "product")
+        assert known(store, "left@example.com").topics == ()
+
+    def test_a_topic_that_is_none_is_refused_with_the_nearest(self, store: SubscriberStore) -> None:
+        add_topic(store.engine, "product")
+        with pytest.raises(FieldError, match="no topic `prodcut`") as caught:
+            import_file(store, rows("email\nann@example.com\n"), topics=["prodcut"])
+
+        assert "`product`" in caught.value.hint
+        assert store.count() == 0
 
 
 class TestFiles:
@@ -238,6 +280,36 @@ class TestFiles:
 
         profile = known(store, "jörg@example.com")
         assert (profile.first_name, profile.attributes) == ("Jörg", {"ort": "Köln"})
+
+    def test_a_line_of_windows_1252_spoils_no_other_in_a_file_of_utf_8(
+        self, sqlite_engine: Engine, tmp_path: Path
+    ) -> None:
+        store = SubscriberStore(sqlite_engine)
+        path = tmp_path / "people.csv"
+        lines = [f"p{number}@example.com,José\n".encode() for number in range(1, 4)]
+        path.write_bytes(b"".join([b"email,first name\n", *lines, "ren@example.com,René".encode("latin-1")]))
+
+        report = import_file(store, path)
+
+        assert [known(store, f"{name}@example.com").first_name for name in ("p1", "p3", "ren")] == [
+            "José",
+            "José",
+            "René",
+        ]
+        assert (report.odd_lines, report.odd_line) == (1, 5)
+
+    def test_a_pair_that_might_be_utf_8_spoils_no_file_of_windows_1252(
+        self, sqlite_engine: Engine, tmp_path: Path
+    ) -> None:
+        store = SubscriberStore(sqlite_engine)
+        path = tmp_path / "people.csv"
+        text = "email,note\nann@example.com,«CAFÉ»\nben@example.com,Köln\ncem@example.com,Öl\n"
+        path.write_bytes(text.encode("windows-1252"))
+
+        report = import_file(store, path)
+
+        assert known(store, "ann@example.com").attributes == {"note": "«CAFÉ»"}
+        assert report.odd_lines == 0
 
     def test_a_line_that_names_the_delimiter_is_believed(self, sqlite_engine: Engine) -> None:
         store = SubscriberStore(sqlite_engine)
@@ -258,7 +330,7 @@ class TestFiles:
             (b"PK\x03\x04\x14\x00\x06\x00", "spreadsheet or ZIP", ""),
             (b"\x1f\x8b\x08\x00", "compressed", ""),
             (b"\x00\x01\x02\x7fELF\x00\x00\x00", "no text", ""),
-            (b"email\n\x81\x8d@example.com\n", "no text", ""),
+            (b"email\n\x81\x8d@example.com\n", "no text", ":2"),
             (b'email\n"ann@example.com\nbob@example.com\n', "never closed", ":3"),
             (b"email,email\na,b\n", "two columns", ":1"),
         ],
@@ -276,6 +348,17 @@ class TestFiles:
         assert caught.value.where == f"{path}{place}"
         assert "\n" not in str(caught.value)
         assert store.count() == 0
+
+    def test_who_said_no_to_a_column_called_newsletter_is_not_mailed(self, sqlite_engine: Engine) -> None:
+        """As shops export it; what names a newsletter says nothing about consent."""
+        store = SubscriberStore(sqlite_engine)
+
+        import_file(
+            store, rows("E-Mail;Newsletter\na@example.com;nein\nb@example.com;ja\nc@example.com;Weekly\n")
+        )
+
+        states = [known(store, f"{name}@example.com").status for name in "abc"]
+        assert states == [Status.UNSUBSCRIBED, Status.ACTIVE, Status.ACTIVE]
 
     def test_a_missing_file_is_told(self, sqlite_engine: Engine, tmp_path: Path) -> None:
         with pytest.raises(TransferError, match="no such file"):

@@ -61,7 +61,11 @@ def test_flags_beat_environment_beats_file(tmp_path: Path, monkeypatch: pytest.M
         ('[publication]\nname = "x"\nfrom = "x"\n', "`publication.from` is no mailbox", ""),
         ('[publication]\nname = "x"\n', "`publication.from` is missing", "from"),
         ("", "`publication` is missing", "[publication]"),
-        ("[", "this is no TOML", "toml.io"),
+        ("[", "this is no TOML", "text in quotes"),
+        (LEAST + "[delivery]\nrate = 50\n", "`delivery.rate` is no text; write it in quotes", "correct"),
+        (LEAST + '[delivery]\nwarm_up = "500"\n', "`delivery.warm_up` is no list", "correct"),
+        (LEAST + 'language = "english"\n', "`publication.language` is no language tag", "correct"),
+        (LEAST + '[smtp]\nport = "abc"\n', "`smtp.port` is no whole number", "correct"),
     ],
 )
 def test_a_wrong_setting_is_named_with_a_hint(tmp_path: Path, text: str, what: str, hint: str) -> None:
@@ -141,3 +145,23 @@ def test_any_text_is_shown_as_a_string_of_toml(text: str) -> None:
     assume(not any("\ud800" <= character <= "\udfff" for character in text))
 
     assert tomllib.loads(f"key = {as_toml(text)}") == {"key": text}
+
+
+def test_what_is_no_toml_is_told_with_line_and_column(tmp_path: Path) -> None:
+    """As an editor jumps to it."""
+    with pytest.raises(ConfigError) as caught:
+        publication(tmp_path, "[publication]\nname = Letter\n")
+
+    assert caught.value.where == f"{tmp_path}/newsletter.toml:2:8"
+
+
+def test_a_variable_that_is_no_setting_is_named_as_a_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody looks for it in the file."""
+    monkeypatch.setenv("NEWSLETTER_DELIVERY__PROVDER", "smtp")
+    with pytest.raises(ConfigError) as caught:
+        publication(tmp_path)
+
+    assert caught.value.where == "NEWSLETTER_DELIVERY__PROVDER"
+    assert caught.value.hint == "did you mean `provider`?"

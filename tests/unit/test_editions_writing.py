@@ -61,6 +61,17 @@ def recorded(name: str, content: str) -> str:
     return path.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(
+    ("cell", "wide", "focus"), [("ab", False, False), ("12,411", False, True), ("eleven-long", True, True)]
+)
+def test_a_table_hides_no_column_of_a_phone_that_has_room_for_it(cell, wide, focus):
+    table = "\n".join([f"|{cell}" * 5 + "|", "|-" * 5 + "|", f"|{cell}" * 5 + "|"])
+    bare = replace(load_theme("digest"), files={**load_theme("digest").files, "issue.mjml.j2": BODY})
+    html = compile_mjml(parse_issue(f"---\ntitle: T\n---\n{table}\n", Path("x.md"), "x"), bare, PUBLICATION)
+
+    assert ('class="data wide"' in html, 'tabindex="0"' in html) == (wide, focus)
+
+
 @pytest.mark.parametrize("name", CONSTRUCTS)
 def test_the_html_is_as_recorded(name):
     html = html_of(name)

@@ -93,6 +93,8 @@ def test_the_subject_is_the_title_unless_given():
         ("title: [a]", 2, "`title` is a list", "quotes"),
         ("title: x\ndir: up", 3, "`up` is no direction", "rtl"),
         ("title: x\nlanguage: no", 3, "false", '"no"'),
+        ("titel: x\ndate: 2026-05-01", 2, "no title", "did you mean `title` by `titel`?"),
+        ("title: x\nlanguage: klingon", 3, "no language tag", "`de`"),
         ("title: x\nlanguage: in English", 3, "no language tag", "`de`"),
         ("title: x\nslug: ../up", 3, "`../up` is no slug", "hyphens"),
         ("title: x\nauthors: [a, 1]", 3, "no name", "list of texts"),

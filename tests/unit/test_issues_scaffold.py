@@ -32,6 +32,12 @@ def test_a_new_publication_is_valid_and_says_what_was_written(tmp_path):
     assert "newsletter.db*" in (folder / ".gitignore").read_text()
 
 
+def test_what_holds_addresses_is_kept_out_of_git(tmp_path):
+    create_publication(tmp_path)
+    ignored = (tmp_path / ".gitignore").read_text().splitlines()
+    assert {"newsletter.db*", "*.rejects.csv", "outbox/", "secrets/"} <= set(ignored)
+
+
 def test_the_welcome_issue_shows_every_part_and_has_nothing_to_note(tmp_path):
     create_publication(tmp_path, "Braces {{ here }}")
     issue = load_issue(tmp_path / "issues" / "welcome.md")

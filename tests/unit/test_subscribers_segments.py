@@ -125,6 +125,7 @@ def test_it_does_not_hold_of_ann(expression: str) -> None:
         ('country == "DE" and\n  contry == "AT"', 3, "`contry` is not known"),
         ('country == "DE" or', 19, "too early"),
         ('country = "DE"', 9, "of another language"),
+        ("score => 5", 7, "`=>` is of another language"),
         ('country == "DE', 12, "unexpected char"),
         ('(country == "DE"', 17, "too early"),
         ('country == "DE")', 16, "unexpected"),

@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browsing import told
-from mailings import ISSUES, PICTURES, THEMES, mailing
+from mailings import ISSUES, PICTURES, PUBLICATION, THEMES, mailing
+
+from newsletter.editions import compile_issue, load_theme
+from newsletter.issues import parse_issue
 
 #: A mail is an article within the page of the mail program, whose landmarks it must not repeat.
 OF_PAGES = ("landmark-one-main", "region")
@@ -84,6 +87,19 @@ def test_cards_are_side_by_side_and_on_a_phone_one_below_the_other(pages):
     assert (len(columns), len(rows)) == (3, 1)
     columns, rows = places(375)
     assert (len(columns), len(rows)) == (1, 3)
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_a_box_of_the_editors_own_keeps_both_its_colours_in_the_dark(pages, theme):
+    """On a light ground that stays, text that became light could not be read."""
+    box = '<div title="own" style="background-color:#ffffcc; color:#222222">Own colours.</div>'
+    issue = parse_issue(f"---\ntitle: T\n---\n\nLead.\n\n## Section\n\n{box}\n", slug="own")
+    page = pages["dark"]
+    page.set_content(compile_issue(issue, load_theme(theme), PUBLICATION).html)
+
+    seen = page.locator("[title=own]").evaluate("box => getComputedStyle(box).color")
+
+    assert seen == "rgb(34, 34, 34)"
 
 
 @pytest.mark.parametrize("theme", THEMES)
