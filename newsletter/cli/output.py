@@ -15,6 +15,9 @@ from rich.table import Table
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+#: How warnings and errors of the program's parts are written, where they are not for a program.
+LOG_LINE = "%(levelname)s %(name)s: %(message)s"
+
 
 def _console(*, stderr: bool) -> Console:
     return Console(stderr=stderr, highlight=False, soft_wrap=True, no_color="NO_COLOR" in os.environ or None)

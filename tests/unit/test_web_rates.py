@@ -88,11 +88,11 @@ def test_neighbours_of_one_ipv6_network_share_a_bucket():
 
 
 def test_memory_is_bounded_however_many_ask():
-    buckets = Buckets(1, 2, most=100)
+    buckets = Buckets(1, 2, most=96)
     for number in range(10_000):
         buckets.take(str(number), float(number) / 1000)
 
-    assert len(buckets) == 100
+    assert len(buckets) == 96
 
 
 @settings(deadline=None)

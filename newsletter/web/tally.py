@@ -1,0 +1,34 @@
+"""What is counted of all requests to one service, by all of its workers together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from newsletter.web.metrics import Metrics
+from newsletter.web.rates import Buckets
+from newsletter.web.sharing import ALONE, Turn
+
+if TYPE_CHECKING:
+    from newsletter.config.web import WebSettings
+
+
+@dataclass(frozen=True)
+class Tally:
+    """The buckets of all requests and of those that may change something, and the numbers; None for none.
+
+    Made before the workers are forked, it is one for all of them.
+    """
+
+    every: Buckets | None
+    posts: Buckets | None
+    metrics: Metrics | None
+
+    @classmethod
+    def of(cls, web: WebSettings, *, workers: int = 1, before: Tally | None = None) -> Tally:
+        """What *web* asks for, for so many *workers*; numbers go on from those of *before*."""
+        turn = Turn() if workers > 1 else ALONE
+        numbers = (before and before.metrics) or Metrics(workers, turn)
+        return cls(
+            Buckets.of(web.rate, turn), Buckets.of(web.post_rate, turn), numbers if web.metrics else None
+        )
