@@ -19,6 +19,7 @@ from newsletter.studio.access import SHORTEST_TOKEN
 from newsletter.web import Patience, trusting
 from newsletter.web import serve as run_server
 from newsletter.web.guard import LOOPBACK
+from newsletter.web.tally import Tally
 from newsletter.web.watching import JsonLines
 
 if TYPE_CHECKING:
@@ -129,15 +130,15 @@ def serve(session: Session, host: str, port: int, workers: int) -> None:
         return
     web = session.publication.settings.web
     log_as(web.log)
+    tally = Tally.of(web)
     with postman(Desk(session.publication, session.engine)) as call:
-        app = create_app(session.publication, session.engine, hosts=[host], call_postman=call)
-        run_server(app, host=host, port=port, patience=patience_of(web), on_ready=ready)
+        app = create_app(session.publication, session.engine, hosts=[host], call_postman=call, tally=tally)
+        run_server(app, host=host, port=port, patience=patience_of(web, tally), on_ready=ready)
 
 
-def patience_of(web: WebSettings, workers: int = 1) -> Patience:
-    """What one of so many workers allows its clients: each takes its part of the connections."""
-    connections = max(1, web.connections // workers)
-    return Patience(connections=connections, trusts=trusting(web.trusted_proxies), grace=GRACE)
+def patience_of(web: WebSettings, tally: Tally) -> Patience:
+    """What clients are allowed; their connections are counted in *tally*."""
+    return Patience(held=tally.held, trusts=trusting(web.trusted_proxies), grace=GRACE)
 
 
 def log_as(style: str) -> None:

@@ -123,10 +123,9 @@ class Workforce:
     def answer(self, publication: Publication, tally: Tally, seat: int, shift: Shift) -> None:
         """Answer readers until told to stop."""
         engine = open_database(publication)
-        if tally.metrics is not None:
-            tally.metrics.sit(seat)
+        tally.sit(seat)
         app = create_app(publication, engine, hosts=[self.host], call_postman=self.bell.ring, tally=tally)
-        patience = patience_of(publication.settings.web, self.workers)
+        patience = patience_of(publication.settings.web, tally)
         try:
             serve_shared(app, self.listener, patience, shift.ready, shift.lifeline)
         finally:

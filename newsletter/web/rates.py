@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from math import ceil
 from secrets import token_bytes
-from struct import Struct
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -26,10 +25,8 @@ MOST_NETWORKS = 40_000
 #: A bucket holds what comes in so many seconds, at least this many requests.
 BURST_SECONDS = 60
 SMALLEST_BURST = 10
-#: A network may be in one of so many places, beside each other: their names, and their moments.
-_PLACES = 8
-_NAME = 8
-_SHELF = Struct(f"={_PLACES * _NAME}s{_PLACES}d")
+#: A network may be in one of so many places, beside each other; its name has so many bytes.
+_PLACES, _NAME = 8, 8
 
 
 @dataclass
@@ -55,7 +52,8 @@ class Buckets:
 
     def __post_init__(self) -> None:
         self._shelves = ceil(self.most / _PLACES)
-        self._memory = shared_memory(self._shelves * _SHELF.size)
+        self._names = shared_memory(self._shelves * _PLACES * _NAME)
+        self._moments: memoryview[float] = memoryview(shared_memory(self._shelves * _PLACES * 8)).cast("d")
         self._secret = token_bytes(16)
 
     @classmethod
@@ -72,30 +70,29 @@ class Buckets:
         *now* is of a clock that all processes share and that only grows, as CLOCK_MONOTONIC is.
         """
         digest = blake2b(key.encode(), digest_size=2 * _NAME, key=self._secret).digest()
-        name, shelf = digest[:_NAME], int.from_bytes(digest[_NAME:]) % self._shelves
+        name, first = digest[:_NAME], int.from_bytes(digest[_NAME:]) % self._shelves * _PLACES
         with self.turn:
-            names, *moments = _SHELF.unpack_from(self._memory, shelf * _SHELF.size)
-            place = _find(names, name)
-            # A process that died while it wrote may have left any moment; no bucket is emptier than empty.
-            full_at = now if place is None else min(max(moments[place], now), now + self.burst / self.rate)
-            full_at += 1 / self.rate
+            place = self._find(name, first)
+            full_at = now + 1 / self.rate
+            if place is not None:
+                # Who died while writing may have left any moment; no bucket is emptier than empty.
+                full_at += min(max(self._moments[place] - now, 0.0), self.burst / self.rate)
             wait = full_at - now - self.burst / self.rate
             if wait > 1e-9:
-                return float(wait)
+                return wait
             if place is None:
-                place = moments.index(min(moments))
-            moments[place] = full_at
-            names = names[: place * _NAME] + name + names[(place + 1) * _NAME :]
-            _SHELF.pack_into(self._memory, shelf * _SHELF.size, names, *moments)
+                place = min(range(first, first + _PLACES), key=self._moments.__getitem__)
+                self._names[place * _NAME : (place + 1) * _NAME] = name
+            self._moments[place] = full_at
         return 0.0
 
     def __len__(self) -> int:
         """How many networks are remembered."""
-        return sum(moment > 0 for _, *moments in _SHELF.iter_unpack(self._memory[:]) for moment in moments)
+        return sum(moment > 0 for moment in self._moments)
 
-
-def _find(names: bytes, name: bytes) -> int | None:
-    return next((at for at in range(_PLACES) if names[at * _NAME : (at + 1) * _NAME] == name), None)
+    def _find(self, name: bytes, first: int) -> int | None:
+        place, rest = divmod(self._names.find(name, first * _NAME, (first + _PLACES) * _NAME), _NAME)
+        return None if rest else place
 
 
 class Rates:

@@ -37,7 +37,7 @@ class _Server(uvicorn.Server):
             http=patient(patience),
             loop="asyncio",
             ws="none",
-            limit_concurrency=patience.connections and patience.connections + 1,
+            limit_concurrency=None if patience.held is None else patience.held.most + 1,
             timeout_keep_alive=int(patience.idle),
             timeout_graceful_shutdown=patience.grace,
         )

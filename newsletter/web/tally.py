@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from newsletter.web.metrics import Metrics
+from newsletter.web.patience import Held
 from newsletter.web.rates import Buckets
 from newsletter.web.sharing import ALONE, Turn
 
@@ -15,10 +16,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Tally:
-    """The buckets of all requests and of those that may change something, and the numbers; None for none.
+    """Connections, the buckets of all requests and of those that may change something, and the numbers.
 
-    Made before the workers are forked, it is one for all of them.
+    Made before the workers are forked, it is one for all of them. What is None is not counted.
     """
+
+    held: Held
 
     every: Buckets | None
     posts: Buckets | None
@@ -30,5 +33,14 @@ class Tally:
         turn = Turn() if workers > 1 else ALONE
         numbers = (before and before.metrics) or Metrics(workers, turn)
         return cls(
-            Buckets.of(web.rate, turn), Buckets.of(web.post_rate, turn), numbers if web.metrics else None
+            Held(web.connections, workers, turn),
+            Buckets.of(web.rate, turn),
+            Buckets.of(web.post_rate, turn),
+            numbers if web.metrics else None,
         )
+
+    def sit(self, seat: int) -> None:
+        """This process counts in the place *seat* what is its own, and forgets what who died there had."""
+        self.held.sit(seat)
+        if self.metrics is not None:
+            self.metrics.sit(seat)
