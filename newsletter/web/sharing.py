@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import mmap
+import os
 from contextlib import nullcontext
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
+from weakref import finalize
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -22,7 +24,9 @@ class Turn:
     """
 
     def __init__(self) -> None:
-        self._file = TemporaryFile()  # noqa: SIM115 - open as long as anybody counts
+        with TemporaryFile() as file:
+            self._file = os.dup(file.fileno())
+        finalize(self, os.close, self._file)
 
     def __enter__(self) -> None:
         import fcntl  # there is none on Windows, where nothing is forked
