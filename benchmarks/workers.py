@@ -2,10 +2,11 @@
 
 `python -m benchmarks.workers [--requests N] [--rounds N] [--connections N] [--workers N] [--database …]`
 
-Both are `newsletter serve` itself, each on a database of its own with the same people, on a real port; the load
-of `benchmarks.public` goes to each in turn. On a machine of two cores, the load generator and the database need a
-part of them, too: told is also how much of the processors the service and the generator used meanwhile. What
-two workers gain is seen best where both leave something over.
+Both are `newsletter serve` itself, each on a database of its own with the same people, on a real port; the
+load of `benchmarks.public` goes to each in turn. On a machine of two cores, the load generator and the
+database need a part of them, too: told is also how many processors the service and the generator used
+meanwhile, and what one request cost. Where both together come near to the cores that there are, more workers
+cannot show what they gain.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ SETTINGS = '[publication]\nname = "N"\nfrom = "N <n@example.com>"\n[database]\nu
 
 @dataclass
 class Measured:
-    """Requests per second, and how much of one processor the service and the load generator used."""
+    """Requests per second, how many processors the service and the load generator used, and cost of each."""
 
     rates: list[float] = field(default_factory=list)
     service: list[float] = field(default_factory=list)
@@ -44,8 +45,12 @@ class Measured:
         """All of it, as medians."""
         return (
             f"{median(self.rates):,.0f}/s (processors: service {median(self.service):.2f}, "
-            f"load {median(self.load):.2f})"
+            f"load {median(self.load):.2f}; {self.cost() * 1e6:,.0f} µs each)"
         )
+
+    def cost(self) -> float:
+        """Processor time of the service for one request, in seconds."""
+        return median(used / rate for used, rate in zip(self.service, self.rates, strict=True))
 
 
 @dataclass(frozen=True)
@@ -108,7 +113,7 @@ def _compare(
     ratio = median(a / b for a, b in zip(many.rates, one.rates, strict=True))
     print(
         f"workers    {what}: {workers} workers {many.line()}; one: {one.line()}; {ratio:.2f}x "
-        f"({os.cpu_count()} cores)"
+        f"(processor {one.cost() / many.cost():.2f}x; {os.cpu_count()} cores)"
     )
 
 

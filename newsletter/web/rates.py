@@ -73,11 +73,13 @@ class Buckets:
         name, first = digest[:_NAME], int.from_bytes(digest[_NAME:]) % self._shelves * _PLACES
         with self.turn:
             place = self._find(name, first)
-            full_at = now + 1 / self.rate
+            emptied, full_at = now + self.burst / self.rate, now
             if place is not None:
-                # Who died while writing may have left any moment; no bucket is emptier than empty.
-                full_at += min(max(self._moments[place] - now, 0.0), self.burst / self.rate)
-            wait = full_at - now - self.burst / self.rate
+                if not self._moments[place] <= emptied:
+                    self._moments[place] = emptied  # who died while writing may have left anything
+                full_at = max(self._moments[place], now)
+            full_at += 1 / self.rate
+            wait = full_at - emptied
             if wait > 1e-9:
                 return wait
             if place is None:

@@ -95,6 +95,18 @@ def test_memory_is_bounded_however_many_ask():
     assert len(buckets) == 96
 
 
+def test_the_fullest_bucket_is_forgotten_first():
+    """Of eight that share a shelf: whoever has asked most stays remembered, and so refused."""
+    buckets = Buckets(1, 2, most=8)
+    assert [buckets.take("flood", 0.0) for _ in range(2)] == [0, 0]
+    for number in range(7):
+        buckets.take(str(number), 0.0)
+    for number in range(100):
+        buckets.take(f"more {number}", 0.0)
+
+    assert buckets.take("flood", 0.0) > 0
+
+
 @settings(deadline=None)
 @given(st.lists(st.floats(0, 2), max_size=60), st.floats(0.1, 50), st.floats(1, 20))
 def test_no_more_pass_than_the_bucket_held_and_was_filled_with(pauses, rate, burst):
