@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
+#: So many connections may wait to be taken, if the system lets them: uvicorn's own number.
+_WAITING = 2048
+
 
 class _Server(uvicorn.Server):
     """Uvicorn that says when it is ready, says when it stops, and takes the signal for an answer."""
@@ -170,7 +173,7 @@ def listen(host: str, port: int) -> socket.socket:
         if os.name == "posix":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-        listener.listen(128)
+        listener.listen(_WAITING)
     except (OSError, OverflowError) as error:
         listener.close()
         raise _refused(host, port, error) from error

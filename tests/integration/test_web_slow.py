@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import subprocess
 import sys
@@ -160,6 +161,48 @@ def test_what_two_servers_might_read_differently_is_refused(port, request_):
 
     assert answer.count(b"HTTP/1.1 ") <= 1
     assert b"HTTP/1.1 2" not in answer
+
+
+def poured(connection, begun, piece, most=4_000_000):
+    """Send *begun*, then *piece* again and again, until the other end has had enough: what it answered.
+
+    It may also cut the connection while we write, and its answer with it; then there is none.
+    """
+    sent = 0
+    try:
+        connection.sendall(begun)
+        while sent < most and not select.select([connection], [], [], 0)[0]:
+            connection.sendall(piece)
+            sent += len(piece)
+    except (BrokenPipeError, ConnectionResetError):
+        return b""
+    assert sent < most
+    return rest(connection)
+
+
+@pytest.mark.parametrize(
+    ("begun", "piece", "statuses"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n", b"X-Flood: " + b"a" * 1000 + b"\r\n", (b"400", b"431")),
+        (b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Flood: ", b"a" * 1000, (b"400", b"431")),
+        (b"GET /", b"a" * 1000, (b"400", b"414")),
+        (b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9999999999\r\n\r\n", b"a" * 1000, (b"413",)),
+        (
+            b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n",
+            b"3e8\r\n" + b"a" * 1000 + b"\r\n",
+            (b"413",),
+        ),
+    ],
+    ids=["headers", "one header", "address", "body", "chunks"],
+)
+def test_a_flood_is_refused_before_it_is_read_and_others_are_answered(port, begun, piece, statuses):
+    """However much more comes: the first megabytes are never taken."""
+    with connected(port) as flood:
+        answer = poured(flood, begun, piece)
+        assert answer == b"" or answer.split(b" ")[1] in statuses, answer
+    with connected(port) as other:
+        other.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+        assert rest(other).startswith(b"HTTP/1.1 200")
 
 
 def test_a_request_that_is_being_answered_is_finished_before_it_stops(fresh):
