@@ -61,10 +61,12 @@ class Workforce:
         return [pid for pid in self.children() if self._listens(pid)]
 
     def _listens(self, pid):
-        with suppress(OSError):
-            sockets = {each.readlink().name for each in Path(f"/proc/{pid}/fd").iterdir()}
-            return f"socket:[{self._inode()}]" in sockets
-        return False
+        sockets = set()
+        with suppress(OSError):  # it may have ended
+            for each in Path(f"/proc/{pid}/fd").iterdir():
+                with suppress(OSError):  # it opens and closes other files meanwhile
+                    sockets.add(each.readlink().name)
+        return f"socket:[{self._inode()}]" in sockets
 
     def _inode(self):
         lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
@@ -103,6 +105,8 @@ def serving(letter, *options, **extra):
     ) as process:
         try:
             yield Workforce(process, process.stdout.readline().strip())
+            process.terminate()
+            process.wait(60)
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
