@@ -13,6 +13,7 @@ from benchmarks import (
     smtp,
     studio,
     transfer,
+    workers,
 )
 
 for module in (
@@ -30,3 +31,4 @@ for module in (
 ):
     module.main()
 public.main(requests=500, rounds=3)
+workers.main(requests=500, rounds=3)

@@ -36,7 +36,7 @@ from newsletter.config import Publication, Settings, load_publication
 from newsletter.delivery.models import DISPATCH, Dispatch, DispatchState
 from newsletter.migrations import upgrade
 from newsletter.public import create_app
-from newsletter.web import Patience, serve
+from newsletter.web import Held, Patience, serve
 from subscribers import SubscriberStore, Tokens
 from subscribers.columns import now
 from subscribers.database import open_engine, writing
@@ -265,7 +265,7 @@ def _serve(which: str, url: str, folder: str) -> None:
     if which == "ours":
         settings = Settings(publication={"name": "N", "from": "N <n@example.com>"})
         app = create_app(Publication(Path(folder), settings), engine)
-        serve(app, port=0, patience=Patience(connections=1000), on_ready=ready)
+        serve(app, port=0, patience=Patience(held=Held(1000)), on_ready=ready)
     else:
         _serve_plainly(_bare(engine, folder), ready)
 

@@ -64,6 +64,24 @@ def smtp_sink() -> str:
 
 
 @pytest.fixture(scope="session")
+def nginx() -> str:
+    """The path of nginx; CI must have it."""
+    return _program("nginx", "nginx-light")
+
+
+@pytest.fixture(scope="session")
+def caddy() -> str:
+    """The path of Caddy; CI must have it."""
+    return _program("caddy", "caddy")
+
+
+@pytest.fixture(scope="session")
+def systemd_analyze() -> str:
+    """The path of what reads systemd's units; CI must have it."""
+    return _program("systemd-analyze", "systemd")
+
+
+@pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a running PostgreSQL's own database, over a Unix socket."""
     with warnings.catch_warnings():

@@ -106,9 +106,7 @@ def newsletter(ctx: click.Context, directory: Path, *, verbose: bool) -> None:
       newsletter -C my-letter build issues/2026-04-11.md
       newsletter -C my-letter send issues/2026-04-11.md --all
     """
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
-    )
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format=output.LOG_LINE)
     ctx.obj = Session(directory)
 
 

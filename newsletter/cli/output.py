@@ -13,6 +13,9 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+#: How warnings and errors of the program's parts are written, where they are not for a program.
+LOG_LINE = "%(levelname)s %(name)s: %(message)s"
+
 
 def say(text: str) -> None:
     """A line for people, on stderr."""

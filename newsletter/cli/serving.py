@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import webbrowser
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,7 +19,11 @@ from newsletter.studio.access import SHORTEST_TOKEN
 from newsletter.web import Patience, trusting
 from newsletter.web import serve as run_server
 from newsletter.web.guard import LOOPBACK
+from newsletter.web.tally import Tally
 from newsletter.web.watching import JsonLines
+
+if TYPE_CHECKING:
+    from newsletter.config.web import WebSettings
 
 #: How long a reader's request may take once the service is told to stop, in seconds: a write may wait.
 GRACE = 20
@@ -96,13 +101,20 @@ def _check_token(host: str, token: str | None) -> None:
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes a free one."
 )
+@click.option(
+    "--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="So many processes answer."
+)
 @pass_session
-def serve(session: Session, host: str, port: int) -> None:
+def serve(session: Session, host: str, port: int, workers: int) -> None:
     """Run the readers' web service: joining, leaving, preferences, archive; and mail what it is asked for.
 
+    With several workers, one that dies is replaced, rates and numbers are counted for all of them together,
+    and SIGHUP reads the settings again. A socket that systemd hands over is taken instead of host and port.
+
     \b
-    Example:
+    Examples:
       newsletter serve --host 0.0.0.0 --port 8000
+      newsletter serve --workers 4
     """
 
     def ready(url: str) -> None:
@@ -111,14 +123,28 @@ def serve(session: Session, host: str, port: int) -> None:
             f"readers reach it as {session.publication.settings.publication.url}; press Ctrl-C to stop"
         )
 
+    if workers > 1:
+        from newsletter.cli.workforce import serve_by_many
+
+        serve_by_many(session, host, port, workers, ready)
+        return
     web = session.publication.settings.web
-    patience = Patience(connections=web.connections, trusts=trusting(web.trusted_proxies), grace=GRACE)
-    if web.log == "json":
-        for handler in logging.getLogger().handlers:
-            handler.setFormatter(JsonLines())
+    log_as(web.log)
+    tally = Tally.of(web)
     with postman(Desk(session.publication, session.engine)) as call:
-        app = create_app(session.publication, session.engine, hosts=[host], call_postman=call)
-        run_server(app, host=host, port=port, patience=patience, on_ready=ready)
+        app = create_app(session.publication, session.engine, hosts=[host], call_postman=call, tally=tally)
+        run_server(app, host=host, port=port, patience=patience_of(web, tally), on_ready=ready)
+
+
+def patience_of(web: WebSettings, tally: Tally) -> Patience:
+    """What clients are allowed; their connections are counted in *tally*."""
+    return Patience(held=tally.held, trusts=trusting(web.trusted_proxies), grace=GRACE)
+
+
+def log_as(style: str) -> None:
+    """Have warnings and errors written as requests are."""
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(JsonLines() if style == "json" else logging.Formatter(output.LOG_LINE))
 
 
 COMMANDS = (preview, serve)

@@ -29,9 +29,10 @@ from newsletter.public.preferences import preferences
 from newsletter.public.tracking import tracking
 from newsletter.web import Guard, Languages, media
 from newsletter.web.guard import LOOPBACK
-from newsletter.web.metrics import TYPE, Metrics
+from newsletter.web.metrics import TYPE
 from newsletter.web.proxies import Proxies, is_loopback
-from newsletter.web.rates import Buckets, Rates
+from newsletter.web.rates import Rates
+from newsletter.web.tally import Tally
 from newsletter.web.watching import Log, Watch
 from subscribers import now
 
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
     from newsletter.config import Publication
     from newsletter.web.asgi import Scope
+    from newsletter.web.metrics import Metrics
 
 _log = logging.getLogger(__name__)
 
@@ -93,6 +95,7 @@ def create_app(
     *,
     hosts: Collection[str] = (),
     call_postman: Callable[[], None] = lambda: None,
+    tally: Tally | None = None,
     clock: Callable[[], datetime] = now,
 ) -> FastAPI:
     """The web service of *publication* for its readers, on its database.
@@ -109,6 +112,7 @@ def create_app(
         engine: its database.
         hosts: names under which it answers, beside that of the publication's address and ``[web] hosts``.
         call_postman: called when a notice was written that is to be mailed.
+        tally: what is counted together with other workers; None if there are none.
         clock: tells the moment in UTC.
     """
     desk = Desk(publication, engine, call_postman, clock)
@@ -126,14 +130,14 @@ def create_app(
     app.include_router(tracking(desk))
     app.include_router(hooks(desk))
     app.include_router(media(partial(find_published, publication.media)))
-    metrics = Metrics() if publication.settings.web.metrics else None
-    _upkeep(app, desk, metrics)
+    tally = tally or Tally.of(publication.settings.web)
+    _upkeep(app, desk, tally.metrics)
     _troubles(app, desk)
-    _doors(app, desk, metrics, hosts)
+    _doors(app, desk, tally, hosts)
     return app
 
 
-def _doors(app: FastAPI, desk: Desk, metrics: Metrics | None, hosts: Collection[str]) -> None:
+def _doors(app: FastAPI, desk: Desk, tally: Tally, hosts: Collection[str]) -> None:
     """What a request passes before it is answered; the last one that is added here is the first to see it."""
     web, url = desk.publication.settings.web, urlsplit(desk.publication.settings.publication.url)
     names = {*LOOPBACK, *web.hosts, *hosts, (url.hostname or "").lower()}
@@ -149,14 +153,12 @@ def _doors(app: FastAPI, desk: Desk, metrics: Metrics | None, hosts: Collection[
         max_bodies={SENDGRID: MAX_BODY},
         body_seconds=web.request_seconds,
     )
-    every, posts = Buckets.of(web.rate), Buckets.of(web.post_rate)
-    if every is not None or posts is not None:
-        app.add_middleware(
-            Rates, every=every, posts=posts, headers={**HEADERS, **tls}, never=partial(_must_pass, desk)
-        )
+    if tally.every is not None or tally.posts is not None:
+        headers, never = {**HEADERS, **tls}, partial(_must_pass, desk)
+        app.add_middleware(Rates, every=tally.every, posts=tally.posts, headers=headers, never=never)
     app.add_middleware(Proxies, trusted=web.trusted_proxies)
     log = Log(web.log, web.log_clients).write if web.log != "off" else None
-    app.add_middleware(Watch, log=log, metrics=metrics)
+    app.add_middleware(Watch, log=log, metrics=tally.metrics)
 
 
 def _must_pass(desk: Desk, scope: Scope) -> bool:

@@ -6,8 +6,8 @@ from newsletter.web.guard import Guard
 from newsletter.web.language import Languages
 from newsletter.web.media import media
 from newsletter.web.pages import Pages
-from newsletter.web.patience import Patience
+from newsletter.web.patience import Held, Patience
 from newsletter.web.proxies import trusting
 from newsletter.web.serving import serve
 
-__all__ = ["Guard", "Languages", "Pages", "Patience", "media", "serve", "trusting"]
+__all__ = ["Guard", "Held", "Languages", "Pages", "Patience", "media", "serve", "trusting"]

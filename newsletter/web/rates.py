@@ -1,66 +1,100 @@
-"""How often a client may ask: buckets that fill by themselves, in bounded memory."""
+"""How often a client may ask: buckets that fill by themselves, in bounded memory that workers share."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from hashlib import blake2b
 from math import ceil
+from secrets import token_bytes
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from newsletter.measures import parse_rate
 from newsletter.web.asgi import SAFE, answer
 from newsletter.web.proxies import network_of
+from newsletter.web.sharing import ALONE, shared_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
 
     from newsletter.web.asgi import App, Receive, Scope, Send
 
-#: So many networks are remembered, about 200 bytes each; the one that was quiet longest is forgotten first.
-MOST_NETWORKS = 20_000
+#: So many networks are remembered, 16 bytes each.
+MOST_NETWORKS = 40_000
 #: A bucket holds what comes in so many seconds, at least this many requests.
 BURST_SECONDS = 60
 SMALLEST_BURST = 10
+#: A network may be in one of so many places, beside each other; its name has so many bytes.
+_PLACES, _NAME = 8, 8
 
 
 @dataclass
 class Buckets:
     """One bucket for each key, filled at *rate* requests per second up to *burst*.
 
-    Kept as one moment for each: when its bucket will be full again (the virtual scheduling of ITU-T I.371).
+    Kept as one moment for each: when its bucket will be full again (the virtual scheduling of ITU-T I.371),
+    in memory that processes share which are forked later. Where there are too many, the fullest bucket of
+    eight is forgotten: mostly a full one, so that nothing is lost. A key is kept as a keyed hash, so that
+    nobody can choose whose bucket theirs displaces.
+
+    Args:
+        rate: requests per second.
+        burst: how many a bucket holds.
+        most: how many keys are remembered, about.
+        turn: held while a bucket is looked at; what several processes need.
     """
 
     rate: float
     burst: float
     most: int = MOST_NETWORKS
+    turn: AbstractContextManager[object] = field(default=ALONE, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        self._full_at: OrderedDict[str, float] = OrderedDict()
+        self._shelves = ceil(self.most / _PLACES)
+        self._names = shared_memory(self._shelves * _PLACES * _NAME)
+        self._moments: memoryview[float] = memoryview(shared_memory(self._shelves * _PLACES * 8)).cast("d")
+        self._secret = token_bytes(16)
 
     @classmethod
-    def of(cls, text: str) -> Buckets | None:
+    def of(cls, text: str, turn: AbstractContextManager[object] = ALONE) -> Buckets | None:
         """The buckets for a setting such as ``60/minute``; None for ``off``."""
         if text == "off":
             return None
         rate = parse_rate(text)
-        return cls(rate, max(rate * BURST_SECONDS, SMALLEST_BURST))
+        return cls(rate, max(rate * BURST_SECONDS, SMALLEST_BURST), turn=turn)
 
     def take(self, key: str, now: float) -> float:
-        """Take one from the bucket of *key*: 0 if there was one, else in how many seconds there will be."""
-        full_at = max(self._full_at.get(key, now), now) + 1 / self.rate
-        wait = full_at - now - self.burst / self.rate
-        if wait > 1e-9:
-            return wait
-        self._full_at[key] = full_at
-        self._full_at.move_to_end(key)
-        if len(self._full_at) > self.most:
-            self._full_at.popitem(last=False)
+        """Take one from the bucket of *key*: 0 if there was one, else in how many seconds there will be.
+
+        *now* is of a clock that all processes share and that only grows, as CLOCK_MONOTONIC is.
+        """
+        digest = blake2b(key.encode(), digest_size=2 * _NAME, key=self._secret).digest()
+        name, first = digest[:_NAME], int.from_bytes(digest[_NAME:]) % self._shelves * _PLACES
+        with self.turn:
+            place = self._find(name, first)
+            emptied, full_at = now + self.burst / self.rate, now
+            if place is not None:
+                if not self._moments[place] <= emptied:
+                    self._moments[place] = emptied  # who died while writing may have left anything
+                full_at = max(self._moments[place], now)
+            full_at += 1 / self.rate
+            wait = full_at - emptied
+            if wait > 1e-9:
+                return wait
+            if place is None:
+                place = min(range(first, first + _PLACES), key=self._moments.__getitem__)
+                self._names[place * _NAME : (place + 1) * _NAME] = name
+            self._moments[place] = full_at
         return 0.0
 
     def __len__(self) -> int:
         """How many networks are remembered."""
-        return len(self._full_at)
+        return sum(moment > 0 for moment in self._moments)
+
+    def _find(self, name: bytes, first: int) -> int | None:
+        place, rest = divmod(self._names.find(name, first * _NAME, (first + _PLACES) * _NAME), _NAME)
+        return None if rest else place
 
 
 class Rates:

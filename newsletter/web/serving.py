@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
+import signal
 import socket
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from fastapi import FastAPI
+
+#: So many connections may wait to be taken, if the system lets them: uvicorn's own number.
+_WAITING = 2048
 
 
 class _Server(uvicorn.Server):
@@ -35,7 +40,7 @@ class _Server(uvicorn.Server):
             http=patient(patience),
             loop="asyncio",
             ws="none",
-            limit_concurrency=patience.connections and patience.connections + 1,
+            limit_concurrency=None if patience.held is None else patience.held.most + 1,
             timeout_keep_alive=int(patience.idle),
             timeout_graceful_shutdown=patience.grace,
         )
@@ -57,6 +62,39 @@ class _Server(uvicorn.Server):
         # Uvicorn raises the signal again after a clean stop; to be stopped is how a service ends well.
         self.force_exit = self.should_exit
         self.should_exit = True
+
+
+class _Worker(_Server):
+    """One of several servers on a socket: who looks after them decides when it stops.
+
+    A signal for the whole group, as of a terminal or of systemd, comes beside that of who looks after it; it
+    must not end what is being answered.
+    """
+
+    lifeline = -1
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        asyncio.get_running_loop().add_reader(self.lifeline, self._left_alone)
+        await super().startup(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a fixed signature
+        if sig == signal.SIGTERM:
+            self.should_exit = True
+
+    def _left_alone(self) -> None:
+        asyncio.get_running_loop().remove_reader(self.lifeline)
+        self.should_exit = True
+
+
+class _Shared(socket.socket):
+    """A socket on which several processes listen, and where each takes one connection at a time.
+
+    asyncio takes as many at once as may wait, which would leave the other processes without work. It is told
+    that one may wait, and does not get to say so to the system.
+    """
+
+    def listen(self, backlog: int = 1) -> None:
+        """Do nothing: it listens already."""
 
 
 def serve(
@@ -81,15 +119,45 @@ def serve(
     Raises:
         NewsletterError: the port is taken or may not be used, or the host is none of this machine.
     """
-    listener = _listen(host, port)
-    url = _url(host, listener.getsockname()[1])
+    listener = listen(host, port)
+    url = url_of(listener, host)
     try:
         _Server(app, patience or Patience(), lambda: on_ready(url), on_stop).run(sockets=[listener])
     finally:
         listener.close()
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def serve_shared(
+    app: FastAPI, listener: socket.socket, patience: Patience, on_ready: Callable[[], None], lifeline: int
+) -> None:
+    """Serve *app* as one of several processes on *listener*, until SIGTERM; then return.
+
+    Args:
+        app: the application.
+        listener: what `listen` gave to who looks after the processes; it is given up.
+        patience: what this process allows.
+        on_ready: called once it answers.
+        lifeline: what can be read from when nobody looks after it any more; then it stops, too.
+    """
+    shared = _Shared(fileno=listener.detach())
+    server = _Worker(app, patience, on_ready, lambda: None)
+    server.config.backlog = 1
+    server.lifeline = lifeline
+    try:
+        server.run(sockets=[shared])
+    finally:
+        shared.close()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens on *host* and *port*, 0 for any free one; or the one that systemd handed over.
+
+    Raises:
+        NewsletterError: the port is taken or may not be used, or the host is none of this machine.
+    """
+    # sd_listen_fds(3): the variable names the process that it is meant for, and its first socket is 3.
+    if os.environ.get("LISTEN_PID") == str(os.getpid()):
+        return _handed_over(os.environ.get("LISTEN_FDS", ""))
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP, flags=socket.AI_PASSIVE
@@ -105,10 +173,28 @@ def _listen(host: str, port: int) -> socket.socket:
         if os.name == "posix":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-        listener.listen(128)
+        listener.listen(_WAITING)
     except (OSError, OverflowError) as error:
         listener.close()
         raise _refused(host, port, error) from error
+    return listener
+
+
+def _handed_over(number: str) -> socket.socket:
+    if number != "1":
+        raise NewsletterError(
+            "systemd handed over another number of sockets than one",
+            where=f"LISTEN_FDS={number}",
+            hint="give the socket unit one `ListenStream=`",
+        )
+    listener = socket.socket(fileno=3)
+    if listener.family not in {socket.AF_INET, socket.AF_INET6}:
+        raise NewsletterError(
+            "systemd handed over a socket that is none of TCP",
+            where="LISTEN_FDS",
+            hint="give the socket unit a port, such as `ListenStream=127.0.0.1:8000`",
+        )
+    listener.set_inheritable(False)
     return listener
 
 
@@ -130,7 +216,9 @@ def _refused(host: str, port: int, error: OSError | OverflowError) -> Newsletter
     return NewsletterError(f"cannot listen here: {reason}", where=where, hint="choose another with `--port`")
 
 
-def _url(host: str, port: int) -> str:
+def url_of(listener: socket.socket, host: str) -> str:
+    """The address under which a socket that listens on *host* is reached from this machine."""
+    port = listener.getsockname()[1]
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - shown, not bound
     if ":" in shown and not shown.startswith("["):
         shown = f"[{shown}]"

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 
 from newsletter.errors import NewsletterError
 from newsletter.web import serve
-from newsletter.web.serving import _listen
+from newsletter.web.serving import listen
 
 PROGRAM = """
 import asyncio
@@ -71,7 +71,7 @@ def test_port_0_takes_a_free_port_and_tells_it_once_it_answers(service):
 def test_an_answer_does_not_wait_for_an_acknowledgement():
     """asyncio sends at once only on sockets that name their protocol; accepted ones are as the listener is."""
     with (
-        closing(_listen("127.0.0.1", 0)) as listener,
+        closing(listen("127.0.0.1", 0)) as listener,
         socket.create_connection(listener.getsockname()),
         closing(listener.accept()[0]) as accepted,
     ):

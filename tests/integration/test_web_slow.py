@@ -1,19 +1,25 @@
-"""Slow, many and impolite clients, against a real server on a port."""
+"""Slow, many and impolite clients, against a real server on a port: one process, and two workers."""
 
 from __future__ import annotations
 
+import select
 import socket
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
 
 import pytest
 
 PROGRAM = """
-import sys, time
+import os, sys
 from fastapi import FastAPI, Request
-from newsletter.web import Guard, Patience, serve
+from newsletter.web import Guard, Held, Patience, serve
+from newsletter.web.serving import listen, serve_shared, url_of
+from newsletter.web.sharing import Turn
+from newsletter.web.supervising import Supervisor, Work
 
+gate = os.fdopen(os.dup(0))
 app = FastAPI()
 
 @app.get("/")
@@ -23,7 +29,7 @@ def root():
 @app.get("/slow")
 def slow():
     print("begun", flush=True)
-    sys.stdin.readline()
+    gate.readline()
     return "done"
 
 @app.post("/")
@@ -31,23 +37,49 @@ async def posted(request: Request):
     return len(await request.body())
 
 app.add_middleware(Guard, headers={}, body_seconds=0.3)
-patience = Patience(headers=0.3, idle=1, connections=8, grace=20)
-serve(app, port=0, patience=patience, on_ready=lambda url: print(url, flush=True))
+workers = int(sys.argv[1])
+held = Held(8, workers, Turn())
+patience = Patience(headers=0.3, idle=1, held=held, grace=20)
+
+def work(seat, shift):
+    held.sit(seat)
+    serve_shared(app, listener, patience, shift.ready, shift.lifeline)
+
+if workers > 1:
+    listener = listen("127.0.0.1", 0)
+    plan = [Work(str(seat), lambda shift, seat=seat: work(seat, shift)) for seat in range(workers)]
+    ready = lambda: print(url_of(listener, "127.0.0.1"), flush=True)
+    Supervisor(lambda: plan, 20, on_ready=ready, on_stop=listener.close).run()
+else:
+    serve(app, port=0, patience=patience, on_ready=lambda url: print(url, flush=True))
 print("left", flush=True)
 """
 
 
-@pytest.fixture
-def service():
+@contextmanager
+def running(workers):
+    """The program with so many workers: its process and its port."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen([sys.executable, "-c", PROGRAM], text=True, **pipes) as process:
-        yield process
-        process.kill()
+    with subprocess.Popen([sys.executable, "-c", PROGRAM, str(workers)], text=True, **pipes) as process:
+        try:
+            yield process, int(process.stdout.readline().rpartition(":")[2])
+        finally:
+            process.terminate()
+            process.stdin.close()
+            process.wait(60)
 
 
-@pytest.fixture
-def port(service):
-    return int(service.stdout.readline().rpartition(":")[2])
+@pytest.fixture(scope="module", params=[1, 2], ids=["alone", "workers"])
+def port(request):
+    with running(request.param) as (_, port):
+        yield port
+
+
+@pytest.fixture(params=[1, 2], ids=["alone", "workers"])
+def fresh(request):
+    """A service that nobody else has connections to."""
+    with running(request.param) as service:
+        yield service
 
 
 def connected(port):
@@ -94,8 +126,9 @@ def test_who_does_not_finish_its_body_is_answered_and_cut_off(port):
         assert rest(slow).startswith(b"HTTP/1.1 408")
 
 
-def test_one_address_may_not_have_all_connections(port):
-    """Of eight, a quarter; the others stay for others."""
+def test_one_address_may_not_have_all_connections(fresh):
+    """Of eight, a quarter, however many workers; the others stay for others."""
+    _, port = fresh
     held = [connected(port) for _ in range(2)]
     with connected(port) as third:
         third.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
@@ -130,9 +163,51 @@ def test_what_two_servers_might_read_differently_is_refused(port, request_):
     assert b"HTTP/1.1 2" not in answer
 
 
-def test_a_request_that_is_being_answered_is_finished_before_it_stops(service, port):
+def poured(connection, begun, piece, most=4_000_000):
+    """Send *begun*, then *piece* again and again, until the other end has had enough: what it answered.
+
+    It may also cut the connection while we write, and its answer with it; then there is none.
+    """
+    sent = 0
+    try:
+        connection.sendall(begun)
+        while sent < most and not select.select([connection], [], [], 0)[0]:
+            connection.sendall(piece)
+            sent += len(piece)
+    except (BrokenPipeError, ConnectionResetError):
+        return b""
+    assert sent < most
+    return rest(connection)
+
+
+@pytest.mark.parametrize(
+    ("begun", "piece", "statuses"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n", b"X-Flood: " + b"a" * 1000 + b"\r\n", (b"400", b"431")),
+        (b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Flood: ", b"a" * 1000, (b"400", b"431")),
+        (b"GET /", b"a" * 1000, (b"400", b"414")),
+        (b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9999999999\r\n\r\n", b"a" * 1000, (b"413",)),
+        (
+            b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n",
+            b"3e8\r\n" + b"a" * 1000 + b"\r\n",
+            (b"413",),
+        ),
+    ],
+    ids=["headers", "one header", "address", "body", "chunks"],
+)
+def test_a_flood_is_refused_before_it_is_read_and_others_are_answered(port, begun, piece, statuses):
+    """However much more comes: the first megabytes are never taken."""
+    with connected(port) as flood:
+        answer = poured(flood, begun, piece)
+        assert answer == b"" or answer.split(b" ")[1] in statuses, answer
+    with connected(port) as other:
+        other.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+        assert rest(other).startswith(b"HTTP/1.1 200")
+
+
+def test_a_request_that_is_being_answered_is_finished_before_it_stops(fresh):
     """SIGTERM, as systemd sends it."""
-    answer = []
+    (service, port), answer = fresh, []
 
     def ask():
         with connected(port) as connection:

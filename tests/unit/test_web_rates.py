@@ -88,11 +88,23 @@ def test_neighbours_of_one_ipv6_network_share_a_bucket():
 
 
 def test_memory_is_bounded_however_many_ask():
-    buckets = Buckets(1, 2, most=100)
+    buckets = Buckets(1, 2, most=96)
     for number in range(10_000):
         buckets.take(str(number), float(number) / 1000)
 
-    assert len(buckets) == 100
+    assert len(buckets) == 96
+
+
+def test_the_fullest_bucket_is_forgotten_first():
+    """Of eight that share a shelf: whoever has asked most stays remembered, and so refused."""
+    buckets = Buckets(1, 2, most=8)
+    assert [buckets.take("flood", 0.0) for _ in range(2)] == [0, 0]
+    for number in range(7):
+        buckets.take(str(number), 0.0)
+    for number in range(100):
+        buckets.take(f"more {number}", 0.0)
+
+    assert buckets.take("flood", 0.0) > 0
 
 
 @settings(deadline=None)
