@@ -14,7 +14,7 @@ from click.shell_completion import get_completion_class
 from newsletter import migrations
 from newsletter.cli import output
 from newsletter.cli.session import Session, confirm, json_option, pass_session
-from newsletter.config.showing import settings_shown
+from newsletter.config.showing import settings_document, settings_shown
 from newsletter.delivery.aftermath import refusals
 from newsletter.errors import NewsletterError
 from newsletter.migrations.restoring import check_backup
@@ -137,7 +137,7 @@ def config_show(session: Session, *, as_json: bool) -> None:
     """
     settings = session.publication.settings
     if as_json:
-        output.document(settings.model_dump(by_alias=True))
+        output.document(settings_document(settings))
         return
     for key, value, source in settings_shown(settings):
         output.data(f"{key} = {value}{'' if source == 'default' else f'  # {source}'}")

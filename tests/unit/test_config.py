@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from newsletter.config import load_publication, split_mailbox
-from newsletter.config.showing import as_toml, settings_shown
+from newsletter.config.showing import as_toml, settings_document, settings_shown
 from newsletter.errors import ConfigError
 
 LEAST = '[publication]\nname = "Letter"\nfrom = "Letter <a@example.com>"\n'
@@ -134,6 +134,14 @@ def test_settings_are_shown_as_the_file_has_them(tmp_path: Path, monkeypatch: py
     for key, (value, _) in shown.items():
         if value != "not set":
             tomllib.loads(f"{key} = {value}")
+
+
+def test_the_password_of_the_database_is_not_shown(tmp_path: Path) -> None:
+    made = publication(tmp_path, LEAST + '[database]\nurl = "postgresql://ann:s3cr3t@db/news"\n')
+    shown = {key: value for key, value, _ in settings_shown(made.settings)}
+
+    assert shown["database.url"] == '"postgresql://ann:***@db/news"'
+    assert "s3cr3t" not in str(settings_document(made.settings))
 
 
 @given(st.text())
