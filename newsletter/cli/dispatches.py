@@ -80,7 +80,9 @@ def status_(
         return
     rows = ((each.dispatch, each.state, f"{each.recipients:,}", _outcomes(each)) for each in every)
     output.table(("dispatch", "state", "recipients", "outcomes"), rows, right=("recipients",))
-    if not every:
+    if not every and (state or slug or since):
+        output.say("there is no such dispatch")
+    elif not every:
         output.say("nothing was ever sent from here; `newsletter send ISSUE` begins")
 
 
