@@ -17,6 +17,7 @@ from newsletter.cli.session import Session, confirm, json_option, pass_session
 from newsletter.config.showing import settings_document, settings_shown
 from newsletter.delivery.aftermath import refusals
 from newsletter.errors import NewsletterError
+from newsletter.migrations.copying import copy, source_database
 from newsletter.migrations.restoring import check_backup
 from newsletter.migrations.restoring import restore as restore_backup
 from newsletter.providers import make_provider
@@ -113,6 +114,31 @@ def restore(session: Session, file: Path, *, yes: bool) -> None:
         return
     output.say(f"restored; what was there is in {kept}")
     output.warn("whoever left since the backup is on the list again; tell them apart before you send")
+
+
+@db.command(name="copy")
+@click.argument("source", metavar="SOURCE")
+@pass_session
+def copy_(session: Session, source: str) -> None:
+    """Copy all that SOURCE holds into the database of `[database] url`, which must be empty.
+
+    So a publication goes from SQLite to PostgreSQL, or back: people, consent, links, dispatches and
+    outcomes. SOURCE is a SQLite file or a database URL, and stays as it is. Stop first what uses it: `serve`,
+    workers, cron.
+
+    \b
+    Example:
+      newsletter db copy newsletter.db
+    """
+    target = open_engine(session.publication.database_url)
+    output.say("copying; for a million people, that takes some minutes")
+    try:
+        with source_database(source) as engine:
+            copied = copy(engine, target)
+    finally:
+        target.dispose()
+    output.facts([(table, f"{count:,}") for table, count in copied.items() if count])
+    output.say("copied; make the indexes of `newsletter segments index` anew, and put the old database away")
 
 
 @click.group()
