@@ -13,8 +13,10 @@ from click.shell_completion import get_completion_class
 
 from newsletter import migrations
 from newsletter.cli import output
+from newsletter.cli.dispatches import unattended
 from newsletter.cli.session import Session, confirm, json_option, pass_session
 from newsletter.config.showing import settings_document, settings_shown
+from newsletter.delivery import DispatchState, unfinished
 from newsletter.delivery.aftermath import refusals
 from newsletter.errors import NewsletterError
 from newsletter.migrations.copying import copy, source_database
@@ -25,6 +27,8 @@ from subscribers import SubscribersError, open_engine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from newsletter.delivery import Status
 
 #: For how long `doctor` tells of messages that were refused for what we send or are.
 _REFUSALS_OF = timedelta(days=14)
@@ -232,10 +236,19 @@ def _warn(session: Session) -> None:
         settings.sendgrid.webhook_key or settings.sendgrid.webhook_key_file
     ):
         output.warn("no `[sendgrid] webhook_key`: nobody learns who bounces or complains (docs/feedback.md)")
+    for standing in unfinished(session.engine):
+        if standing.state is not DispatchState.RUNNING:
+            output.warn(f"{standing.dispatch} is {_at_rest(standing)}, and {standing.pending:,} are pending")
+        elif not standing.workers and not standing.next_at:
+            output.warn(f"{standing.dispatch}: {standing.pending:,} are pending; {unattended(standing)}")
     for dispatch, code, words, count in refusals(session.engine, datetime.now(UTC) - _REFUSALS_OF):
         output.warn(
             f"{dispatch}: {output.plural(count, 'message')} refused for what we send or are ({code}): {words}"
         )
+
+
+def _at_rest(standing: Status) -> str:
+    return f"halted ({standing.halted})" if standing.halted else "paused"
 
 
 def _is_loopback(host: str) -> bool:

@@ -22,6 +22,7 @@ from newsletter.delivery.report import (
     log,
     status,
     statuses,
+    unfinished,
 )
 from newsletter.delivery.retry import Backoff
 from newsletter.delivery.schedule import Schedule, parse_since
@@ -70,5 +71,6 @@ __all__ = [
     "settle_by",
     "status",
     "statuses",
+    "unfinished",
     "work_on_any",
 ]

@@ -127,6 +127,14 @@ def statuses(engine: Engine, slug: str | None = None) -> list[Status]:
         return [_status(connection, row) for row in connection.execute(query).all()]
 
 
+def unfinished(engine: Engine) -> list[Status]:
+    """How those dispatches stand that began and have not ended: running, paused, halted; the oldest first."""
+    begun = DISPATCH.c.state.in_((DispatchState.RUNNING, DispatchState.PAUSED))
+    with engine.connect() as connection:
+        rows = connection.execute(select(DISPATCH).where(begun).order_by(DISPATCH.c.id)).all()
+        return [_status(connection, row) for row in rows]
+
+
 def log(
     engine: Engine, name: str, state: str | None = None, wanted: LogFilter | None = None
 ) -> Iterator[LogLine]:

@@ -286,6 +286,21 @@ def test_the_doctor_tells_wrong_settings_once(bare: Letter) -> None:
     assert "provider" not in done.err
 
 
+def test_a_dispatch_that_nobody_works_on_is_told_of(letter: Letter) -> None:
+    """By the doctor, and in JSON for an alert; so is one that somebody paused."""
+    letter.environment["NEWSLETTER_SMTP__PORT"] = "1"
+    letter.run("send", "plain", "--all", "--provider", "smtp", "--yes")
+
+    told = letter.ok("doctor").err
+    assert "warning: plain-1: 4 are pending; nobody is working on it" in told
+    assert "`newsletter resume plain-1 --yes` goes on" in told
+    assert letter.ok("status", "plain-1", "--json").json["workers"] == 0
+    letter.ok("pause", "plain-1")
+    assert "warning: plain-1 is paused, and 4 are pending" in letter.ok("doctor").err
+    letter.ok("cancel", "plain-1", "--yes")
+    assert "plain-1" not in letter.ok("doctor").err
+
+
 def test_the_doctor_warns_of_an_empty_list_and_of_links_to_this_machine(bare: Letter) -> None:
     """A warning is no failure; an outbox may have local links."""
     bare.environment["NEWSLETTER_PUBLICATION__URL"] = "http://127.0.0.1:8000"
