@@ -234,10 +234,12 @@ def _explain_sqlite(error: DBAPIError, path: Path | None) -> StoreError:
 
 def _open_postgres(url: URL) -> Engine:
     url = url.set(drivername="postgresql+psycopg")
+    # What the URL asks for is kept: a `search_path`, say.
+    arguments = {"options": f"{url.query.get('options', '')} -c timezone=UTC".strip()}
+    if "connect_timeout" not in url.query:
+        arguments["connect_timeout"] = "10"
     try:
-        engine = create_engine(
-            url, pool_pre_ping=True, connect_args={"connect_timeout": 10, "options": "-c timezone=UTC"}
-        )
+        engine = create_engine(url, pool_pre_ping=True, connect_args=arguments)
     except ModuleNotFoundError as error:
         raise StoreError(
             "PostgreSQL's driver is not installed",

@@ -93,6 +93,17 @@ def test_no_password_of_a_database_is_shown(url: str, shown: str) -> None:
     assert without_password(url) == shown
 
 
+def test_options_of_the_url_are_kept_beside_our_own(postgres_engine: Engine) -> None:
+    """A `search_path` that was ignored would make the tables in another schema."""
+    url = postgres_engine.url.update_query_dict({"options": "-c search_path=elsewhere"})
+    engine = open_engine(url.render_as_string(hide_password=False))
+    with engine.connect() as connection:
+        shown = [connection.exec_driver_sql(f"SHOW {name}").scalar() for name in ("search_path", "timezone")]
+    engine.dispose()
+
+    assert shown == ["elsewhere", "UTC"]
+
+
 def test_a_database_that_is_not_there_is_no_server_that_is_not_there(postgres_server: str) -> None:
     with pytest.raises(StoreError, match="does not exist") as caught:
         open_engine(
