@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fakes.smtp import HANG_UP, smtp_server
+from sqlalchemy import create_engine, make_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -284,6 +285,23 @@ def test_the_doctor_tells_wrong_settings_once(bare: Letter) -> None:
     assert done.code == 3
     assert done.err.count("error:") == 1
     assert "provider" not in done.err
+
+
+def test_a_role_without_rights_is_told_what_it_needs(
+    bare: Letter, new_postgres_url: Callable[[str], str]
+) -> None:
+    """And not to look at the disk."""
+    url = make_url(new_postgres_url("template1"))
+    admin = create_engine(url, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.exec_driver_sql("CREATE ROLE guest LOGIN")
+    admin.dispose()
+    bare.environment["NEWSLETTER_DATABASE__URL"] = url.set(username="guest").render_as_string()
+
+    done = bare.run("db", "upgrade")
+
+    assert (done.code, "permission denied" in done.err) == (1, True)
+    assert "own the database" in done.err
 
 
 def test_a_dispatch_that_nobody_works_on_is_told_of(letter: Letter) -> None:
