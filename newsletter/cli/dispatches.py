@@ -115,6 +115,17 @@ def cancel_(session: Session, dispatch: str, *, yes: bool) -> None:
     confirm(f"Give up on {output.plural(standing.pending, 'subscriber')} of {dispatch}?", yes=yes)
     cancel(session.engine, dispatch)
     output.say(f"cancelled: {dispatch}")
+    after = status(session.engine, dispatch)
+    if after.uncertain > standing.uncertain:
+        output.warn(
+            f"{output.plural(after.uncertain, 'recipient')} may or may not have been mailed:"
+            f" `newsletter reconcile {dispatch}` names them"
+        )
+    if after.pending:
+        output.warn(
+            f"{after.pending:,} are in the hands of a process, which records them as it ends; if it is gone,"
+            f" `newsletter cancel {dispatch}` again, 15 minutes after its end"
+        )
 
 
 def _engagement_rows(found: Engagement | None) -> Iterator[tuple[str, str]]:
