@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import create_engine, event
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import DBAPIError
 
+from subscribers.database_url import URL_HINT, parse_url, without_password
 from subscribers.errors import StoreError
 
 if TYPE_CHECKING:
@@ -49,10 +49,7 @@ def open_engine(url: str) -> Engine:
     Raises:
         StoreError: no such folder, no such server, not a database, or not one of these two.
     """
-    try:
-        parsed = make_url(url)
-    except ArgumentError as error:
-        raise StoreError("this is no database URL", where=url, hint=_URL_HINT) from error
+    parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite":
         return _open_sqlite(parsed)
     if parsed.get_backend_name() == "postgresql":
@@ -60,7 +57,7 @@ def open_engine(url: str) -> Engine:
     raise StoreError(
         f"`{parsed.get_backend_name()}` is no known database",
         where=_shown(parsed),
-        hint=_URL_HINT,
+        hint=URL_HINT,
     )
 
 
@@ -161,11 +158,8 @@ def vacate(engine: Engine) -> bool:
     return not busy
 
 
-_URL_HINT = "write `sqlite:///newsletter.db` or `postgresql://user@host/name`"
-
-
 def _shown(url: URL) -> str:
-    return url.render_as_string(hide_password=True)
+    return without_password(url.render_as_string())
 
 
 def _open_sqlite(url: URL) -> Engine:
@@ -240,10 +234,12 @@ def _explain_sqlite(error: DBAPIError, path: Path | None) -> StoreError:
 
 def _open_postgres(url: URL) -> Engine:
     url = url.set(drivername="postgresql+psycopg")
+    # What the URL asks for is kept: a `search_path`, say.
+    arguments = {"options": f"{url.query.get('options', '')} -c timezone=UTC".strip()}
+    if "connect_timeout" not in url.query:
+        arguments["connect_timeout"] = "10"
     try:
-        engine = create_engine(
-            url, pool_pre_ping=True, connect_args={"connect_timeout": 10, "options": "-c timezone=UTC"}
-        )
+        engine = create_engine(url, pool_pre_ping=True, connect_args=arguments)
     except ModuleNotFoundError as error:
         raise StoreError(
             "PostgreSQL's driver is not installed",
@@ -258,6 +254,15 @@ def _open_postgres(url: URL) -> Engine:
         raise StoreError(
             f"the database does not answer: {reason}",
             where=_shown(url),
-            hint="start the server, or correct `[database] url`",
+            hint=_postgres_hint(reason),
         ) from error
     return engine
+
+
+def _postgres_hint(reason: str) -> str:
+    """What to do, by what PostgreSQL or its library says: the password, the database, or the server."""
+    if "password" in reason:
+        return "correct the password: in `[database] url`, PGPASSWORD or the file that PGPASSFILE names"
+    if "does not exist" in reason:
+        return "make it, by `createuser` or `createdb`, or correct `[database] url`"
+    return "start the server, or correct `[database] url`"

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import pytest
@@ -21,6 +22,9 @@ from newsletter.providers.sendgrid_answers import table
 from subscribers import SubscriberStore, open_engine
 from subscribers.segments import FIELD_NAMES
 from subscribers.segments.terms import FUNCTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).resolve().parent.parent
 _spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
@@ -159,6 +163,38 @@ def test_the_commands_about_tracking_run(tmp_path: Path) -> None:
 
     assert done.returncode == 0, done.stderr
     assert "## Opens and clicks" in done.stdout
+
+
+def test_the_move_to_postgresql_runs_as_it_is_documented(
+    tmp_path: Path, new_postgres_url: Callable[[str], str]
+) -> None:
+    """From the publication of `newsletter init` with somebody on its list to an empty database."""
+    page = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+    environment = {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "HOME": str(tmp_path),
+        "LANG": "C.UTF-8",
+        "POSTGRES_URL": new_postgres_url("template1"),
+    }
+    script = [
+        "set -e",
+        "newsletter init letter && cd letter",
+        'newsletter subscribers add ann@example.com --consent "asked for it"',
+        "newsletter send welcome --all --yes",
+        *blocks(page),
+    ]
+    done = subprocess.run(
+        ["sh", "-c", "\n".join(script)],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "ok    database: postgresql at" in done.stderr
+    assert "welcome-1\tfinished" in done.stdout
 
 
 def test_every_rule_about_machines_is_documented() -> None:

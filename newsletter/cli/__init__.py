@@ -130,6 +130,8 @@ def main() -> None:
             traceback.print_exc()
         reason = str(error.orig).strip().partition("\n")[0]
         hint = "look at the database and the space on its disk, then run the command again"
+        if "permission denied" in reason:
+            hint = "let the role of `[database] url` own the database: ALTER DATABASE … OWNER TO …"
         output.error(f"the database did not do what it was asked: {reason}", hint=hint)
         code = 1
     except KeyboardInterrupt:

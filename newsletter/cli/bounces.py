@@ -10,11 +10,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from newsletter.cli import output
 from newsletter.cli.helping import Group
 from newsletter.cli.session import Session, json_option, pass_session
+from newsletter.errors import NewsletterError
 from newsletter.feedback.bounces import Reader, Tally
 from newsletter.feedback.consequences import Rules
 from newsletter.feedback.imap import imap_letters
 from newsletter.feedback.sources import open_source
-from subscribers import Bounce, StoreError
+from subscribers import Bounce, SubscribersError
 
 #: Keep the message and try again later: sysexits.h, as mail servers read the exit code of a pipe.
 TRY_AGAIN = 75
@@ -56,15 +57,22 @@ def read(session: Session, source: str, recipient: str, *, as_json: bool) -> Non
     """
     try:
         tally = _read(session, source, recipient)
-    except (SQLAlchemyError, StoreError) as error:
+    except (SQLAlchemyError, SubscribersError, NewsletterError) as error:
         if source != "-":
             raise
-        output.error(f"the message could not be kept: {type(error).__name__}", hint="it is tried again later")
+        # Also for wrong settings, or a database that awaits `db upgrade`: to any other code the mail server
+        # would answer by throwing the message away (Postfix, pipe(8), "Diagnostics").
+        output.error(f"the message could not be kept: {_reason(error)}", hint="it is tried again later")
         raise SystemExit(TRY_AGAIN) from error
     if as_json:
         output.document(vars(tally))
         return
     _tell(tally)
+
+
+def _reason(error: Exception) -> str:
+    """What our own errors say; of the database's, whose words may hold an address, only the kind."""
+    return error.what if isinstance(error, SubscribersError | NewsletterError) else type(error).__name__
 
 
 def _read(session: Session, source: str, recipient: str) -> Tally:

@@ -111,6 +111,17 @@ def cancel_(session: Session, dispatch: str, *, yes: bool) -> None:
     confirm(f"Give up on {output.plural(standing.pending, 'subscriber')} of {dispatch}?", yes=yes)
     cancel(session.engine, dispatch)
     output.say(f"cancelled: {dispatch}")
+    after = status(session.engine, dispatch)
+    if after.uncertain > standing.uncertain:
+        output.warn(
+            f"{output.plural(after.uncertain, 'recipient')} may or may not have been mailed:"
+            f" `newsletter reconcile {dispatch}` names them"
+        )
+    if after.pending:
+        output.warn(
+            f"{after.pending:,} are in the hands of a process, which records them as it ends; if it is gone,"
+            f" `newsletter cancel {dispatch}` again, 15 minutes after its end"
+        )
 
 
 def _engagement_rows(found: Engagement | None) -> Iterator[tuple[str, str]]:
@@ -123,6 +134,7 @@ def _engagement_rows(found: Engagement | None) -> Iterator[tuple[str, str]]:
 def report_document(standing: Status) -> dict[str, object]:
     """How a dispatch stands, as `send` and `status` print it in JSON."""
     told = ("deferred", "schedule", "next_at", "halted", "events")
+    running = standing.state is DispatchState.RUNNING
     return {
         "dispatch": standing.dispatch,
         "state": standing.state,
@@ -131,6 +143,7 @@ def report_document(standing: Status) -> dict[str, object]:
         "recipients": standing.recipients,
         "excluded": dict(standing.excluded),
         **{name: getattr(standing, name) for name in _COUNTS},
+        **({"workers": standing.workers} if running else {}),
         # What does not hold is not told, so that the keys above are all that a usual dispatch has.
         **{name: value for name in told if (value := getattr(standing, name))},
     }
@@ -165,7 +178,13 @@ def report_table(standing: Status, zone: tzinfo, engaged: Engagement | None = No
             f"`newsletter doctor --since {standing.created_at.astimezone(zone):%Y-%m-%d}` tells why"
         )
     if standing.state is DispatchState.RUNNING and not standing.workers:
-        output.say(f"nobody is working on it; {output.resuming(standing.dispatch)} goes on")
+        output.say(unattended(standing))
+
+
+def unattended(standing: Status) -> str:
+    """That a running dispatch is in nobody's hands: its process ended, or waits for its time."""
+    go_on = f"{output.resuming(standing.dispatch)} goes on"
+    return f"nobody is working on it; unless a process waits for quiet hours or a limit to end, {go_on}"
 
 
 def local_time(moment: datetime, zone: tzinfo) -> str:

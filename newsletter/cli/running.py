@@ -147,16 +147,23 @@ def _run_while_due(session: Session, name: str) -> tuple[Status, bool]:
     return standing, stop.is_set()
 
 
-def run(session: Session, dispatch: str, provider: Provider, *, as_json: bool) -> None:
+def run(session: Session, dispatch: str, provider: Provider, *, as_json: bool, paused: bool = False) -> None:
     """Work on a dispatch until it is done or stopped, and leave with the exit code that says which.
 
+    Args:
+        session: the publication, and its database.
+        dispatch: its name.
+        provider: what takes the messages.
+        as_json: whether the document about it goes to stdout.
+        paused: whether one that was paused or halted goes on: a person said so.
+
     Raises:
-        DeliveryError: too many were rejected, and the dispatch was halted; or somebody paused it meanwhile.
+        DeliveryError: too many were rejected, and the dispatch was halted; or somebody paused it.
     """
     means = means_of(session, dispatch, provider)
     try:
         with delivering(dispatch) as (stop, progress):
-            standing = run_dispatch(means, dispatch, stop=stop, progress=progress)
+            standing = run_dispatch(means, dispatch, stop=stop, progress=progress, paused=paused)
     except NewsletterError as error:
         if then := _then(session, dispatch):
             error.hint = f"{error.hint}; then {then}" if error.hint else then
@@ -212,7 +219,7 @@ def _go_on(session: Session, standing: Status, *, yes: bool, as_json: bool) -> N
         ]
     )
     confirm(f"Go on with {output.plural(standing.pending, 'subscriber')}?", yes=yes)
-    run(session, standing.dispatch, provider, as_json=as_json)
+    run(session, standing.dispatch, provider, as_json=as_json, paused=True)
 
 
 def means_of(session: Session, dispatch: str, provider: Provider) -> Means:

@@ -132,7 +132,8 @@ def send(
     """Send an issue: one message for each subscriber of a segment, and one recorded outcome for each.
 
     Of those, an issue with a `topic` is for whoever chose that topic, and needs no segment.
-    Run again after an interruption, it goes on where it stopped; nobody is mailed twice.
+    Run again after an interruption, it goes on where it stopped; nobody is mailed twice. What was paused or
+    halted goes on by `newsletter resume` only.
 
     \b
     Examples:
@@ -181,6 +182,7 @@ def send(
             rehearsed(session, pressed, audience, provider, again=again or foreseen.continued, told=document)
         _end_dry(document, as_json=as_json)
         return
+    _check_not_paused(session, foreseen)
     _check_schedule(foreseen, schedule)
     _show_plan(session, pressed, foreseen, provider, tracked)
     confirm(f"Send to {output.plural(foreseen.planned, 'subscriber')}?", yes=yes)
@@ -292,6 +294,21 @@ def _schedule(session: Session, at: str | None, *, local: bool, detach: bool) ->
                 raise UsageError(f"`{option}` needs `--at TIME`", hint='as `--at "tomorrow 08:00"`')
         return None
     return Schedule.parse(at, datetime.now(UTC), session.zone, local=local)
+
+
+def _check_not_paused(session: Session, plan: Plan) -> None:
+    """Leave a dispatch alone that somebody paused, or the circuit halted: a script may run `send` again.
+
+    Raises:
+        DeliveryError: it is paused.
+    """
+    if plan.state is DispatchState.PAUSED:
+        halted = status(session.engine, plan.dispatch).halted
+        raise DeliveryError(
+            f"it is halted: {halted}" if halted else "it is paused",
+            where=plan.dispatch,
+            hint=f"when that is right, {output.resuming(plan.dispatch)} goes on",
+        )
 
 
 def _check_schedule(plan: Plan, schedule: Schedule | None) -> None:

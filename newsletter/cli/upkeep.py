@@ -13,13 +13,16 @@ from click.shell_completion import get_completion_class
 
 from newsletter import migrations
 from newsletter.cli import output
+from newsletter.cli.dispatches import unattended
 from newsletter.cli.helping import Group
 from newsletter.cli.session import Session, confirm, json_option, pass_session
-from newsletter.config.showing import settings_shown
+from newsletter.config.showing import settings_document, settings_shown
+from newsletter.delivery import DispatchState, unfinished
 from newsletter.delivery.aftermath import refusals
 from newsletter.delivery.schedule import parse_since
 from newsletter.editions import load_theme
 from newsletter.errors import NewsletterError
+from newsletter.migrations.copying import copy, source_database
 from newsletter.migrations.restoring import check_backup
 from newsletter.migrations.restoring import restore as restore_backup
 from newsletter.migrations.undone import returned, write_returned
@@ -28,6 +31,8 @@ from subscribers import SubscribersError, open_engine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from newsletter.delivery import Status
 
 #: For how long `doctor` tells of messages that were refused for what we send or are, if it is not told.
 LOOKS_BACK = timedelta(days=14)
@@ -137,6 +142,31 @@ def _tell_returned(database: Path, kept: Path) -> None:
         )
 
 
+@db.command(name="copy")
+@click.argument("source", metavar="SOURCE")
+@pass_session
+def copy_(session: Session, source: str) -> None:
+    """Copy all that SOURCE holds into the database of `[database] url`, which must be empty.
+
+    So a publication goes from SQLite to PostgreSQL, or back: people, consent, links, dispatches and
+    outcomes. SOURCE is a SQLite file or a database URL, and stays as it is. Stop first what uses it: `serve`,
+    workers, cron.
+
+    \b
+    Example:
+      newsletter db copy newsletter.db
+    """
+    target = open_engine(session.publication.database_url)
+    output.say("copying; for a million people, that takes some minutes")
+    try:
+        with source_database(source) as engine:
+            copied = copy(engine, target)
+    finally:
+        target.dispose()
+    output.facts([(table, f"{count:,}") for table, count in copied.items() if count])
+    output.say("copied; make the indexes of `newsletter segments index` anew, and put the old database away")
+
+
 @click.group(cls=Group)
 def config() -> None:
     """Look at the settings.
@@ -159,7 +189,7 @@ def config_show(session: Session, *, as_json: bool) -> None:
     """
     settings = session.publication.settings
     if as_json:
-        output.document(settings.model_dump(by_alias=True))
+        output.document(settings_document(settings))
         return
     for key, value, source in settings_shown(settings):
         output.data(f"{key} = {value}{'' if source == 'default' else f'  # {source}'}")
@@ -242,6 +272,11 @@ def _warn(session: Session, since: datetime) -> None:
         settings.sendgrid.webhook_key or settings.sendgrid.webhook_key_file
     ):
         output.warn("no `[sendgrid] webhook_key`: nobody learns who bounces or complains (docs/feedback.md)")
+    for standing in unfinished(session.engine):
+        if standing.state is not DispatchState.RUNNING:
+            output.warn(f"{standing.dispatch} is {_at_rest(standing)}, and {standing.pending:,} are pending")
+        elif not standing.workers and not standing.next_at:
+            output.warn(f"{standing.dispatch}: {standing.pending:,} are pending; {unattended(standing)}")
     found = refusals(session.engine, since)
     if not found:
         day = since.astimezone(session.zone)
@@ -250,6 +285,10 @@ def _warn(session: Session, since: datetime) -> None:
         output.warn(
             f"{dispatch}: {output.plural(count, 'message')} refused for what we send or are ({code}): {words}"
         )
+
+
+def _at_rest(standing: Status) -> str:
+    return f"halted ({standing.halted})" if standing.halted else "paused"
 
 
 def _is_loopback(host: str) -> bool:

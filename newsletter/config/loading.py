@@ -37,6 +37,14 @@ _KINDS = {
 }
 
 
+#: Where secrets belong that somebody would make a setting.
+_SECRETS = {
+    "smtp.password": "name a file that holds it by `password_file`, or set NEWSLETTER_SMTP_PASSWORD",
+    "bounces.password": "name a file that holds it by `password_file`, or set NEWSLETTER_IMAP_PASSWORD",
+    "sendgrid.api_key": "name a file that holds it by `api_key_file`, or set SENDGRID_API_KEY",
+}
+
+
 def find_publication(start: Path) -> Path:
     """The nearest folder with ``newsletter.toml``, from *start* upward.
 
@@ -107,7 +115,7 @@ def _explain(error: ValidationError, path: Path) -> ConfigError:
     names = [str(part) for part in problem["loc"]]
     key = ".".join(names)
     if problem["type"] == "extra_forbidden":
-        hint = did_you_mean(names[-1], _known_keys(names[:-1]))
+        hint = _SECRETS.get(key) or did_you_mean(names[-1], _known_keys(names[:-1]))
         return ConfigError(f"`{key}` is not a setting", where=_source(names, path), hint=hint)
     if problem["type"] == "missing":
         return ConfigError(f"`{key}` is missing", where=str(path), hint=f"add it: {_example(names)}")

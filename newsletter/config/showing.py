@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
+from subscribers.database_url import without_password
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -43,7 +45,21 @@ def settings_shown(settings: Settings) -> Iterator[tuple[str, str, str]]:
         for name, field in type(values).model_fields.items():
             key = field.alias or name
             source = _source(section, key) if name in values.model_fields_set else "default"
-            yield f"{section}.{key}", as_toml(getattr(values, name)), source
+            yield f"{section}.{key}", as_toml(_open(section, key, getattr(values, name))), source
+
+
+def settings_document(settings: Settings) -> dict[str, dict[str, object]]:
+    """All settings as one document, ``{section: {key: value}}``, without what is secret."""
+    document: dict[str, dict[str, object]] = settings.model_dump(by_alias=True)
+    return {
+        section: {key: _open(section, key, value) for key, value in values.items()}
+        for section, values in document.items()
+    }
+
+
+def _open(section: str, key: str, value: object) -> object:
+    """A value as it may be shown; the one secret that a setting can hold is the database's password."""
+    return without_password(str(value)) if (section, key) == ("database", "url") else value
 
 
 def _source(section: str, key: str) -> str:

@@ -21,6 +21,7 @@ from newsletter.delivery.report import (
     log,
     status,
     statuses,
+    unfinished,
 )
 from newsletter.delivery.retry import Backoff
 from newsletter.delivery.schedule import Schedule, parse_since
@@ -69,4 +70,5 @@ __all__ = [
     "settle_by",
     "status",
     "statuses",
+    "unfinished",
 ]

@@ -10,17 +10,20 @@ from newsletter.delivery import circuit
 from newsletter.delivery.batches import append_batch
 from newsletter.delivery.evidence import Evidence, settled_by
 from newsletter.delivery.forgetting import nameless
+from newsletter.delivery.identity import is_gone
 from newsletter.delivery.models import (
+    BATCH,
     DELIVERY,
     DISPATCH,
     SETTLEMENT,
+    BatchState,
     DeliveryState,
     DispatchState,
 )
 from newsletter.delivery.plan import LARGEST_BATCH
 from newsletter.delivery.proving import settle_known
 from newsletter.delivery.put_back import PUT_BACK
-from newsletter.delivery.recovery import close_cancelled
+from newsletter.delivery.recovery import close_cancelled, recover
 from newsletter.delivery.report import find
 from newsletter.errors import DeliveryError, UsageError
 from subscribers.columns import now as right_now
@@ -84,19 +87,25 @@ def pause(engine: Engine, name: str) -> None:
 def cancel(engine: Engine, name: str, now: datetime | None = None) -> None:
     """End the dispatch for good: whoever was not tried yet is recorded as skipped.
 
+    What a worker that died had in hand is taken back: nobody goes on with a cancelled dispatch, so nobody
+    else would name who is in doubt. What one on another machine may still have in hand is left to it; if it
+    is gone, too, this can be done again when its lease has run out.
+
     Raises:
-        DeliveryError: there is no such dispatch, or it has ended.
+        DeliveryError: there is no such dispatch, or it has ended and is in nobody's hands.
     """
     now = now or right_now()
     with writing(engine) as connection:
         row = find(connection, name, lock=True)
-        _check_open(row)
-        connection.execute(
-            update(DISPATCH)
-            .where(DISPATCH.c.id == row.id)
-            .values(state=DispatchState.CANCELLED, finished_at=now)
-        )
+        if row.state != DispatchState.CANCELLED or not _held(connection, row.id):
+            _check_open(row)
+            connection.execute(
+                update(DISPATCH)
+                .where(DISPATCH.c.id == row.id)
+                .values(state=DispatchState.CANCELLED, finished_at=now)
+            )
         close_cancelled(connection, row.id, now)
+    recover(engine, row.id, now, idempotent=False, gone=is_gone)
 
 
 def settle(
@@ -250,6 +259,14 @@ def _row_of(statement: Any, row: Row[Any]) -> Any:  # noqa: ANN401 - update() an
     return statement.where(
         DELIVERY.c.dispatch_id == row.dispatch_id, DELIVERY.c.subscriber_id == row.subscriber_id
     )
+
+
+def _held(connection: Connection, dispatch_id: int) -> bool:
+    """Whether a worker has, or had when it died, a batch of the dispatch."""
+    leased = select(BATCH.c.number).where(
+        BATCH.c.dispatch_id == dispatch_id, BATCH.c.state == BatchState.LEASED
+    )
+    return connection.execute(leased.limit(1)).first() is not None
 
 
 def _check_open(row: Row[Any]) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from sqlalchemy import Connection, Engine, Row
+    from sqlalchemy import Connection, Engine, Row, Select
 
 #: What `log` calls those who are still in a batch.
 PENDING = "pending"
@@ -142,14 +142,25 @@ def statuses(
         most: only so many.
         learned: whether events are counted, which takes longest.
     """
-    # Not the editions, which are a hundred times as large as all the rest.
-    columns = [column for column in DISPATCH.c if column.name not in ("edition", "secret")]
-    query = select(*columns).order_by(DISPATCH.c.id.desc()).limit(most)
+    query = _known().order_by(DISPATCH.c.id.desc()).limit(most)
     query = query.where(DISPATCH.c.slug == slug) if slug is not None else query
     query = query.where(DISPATCH.c.state == state) if state is not None else query
     query = query.where(DISPATCH.c.created_at >= since) if since is not None else query
     with engine.connect() as connection:
         return list(_stand(connection, connection.execute(query).all(), learned=learned))
+
+
+def _known() -> Select[Any]:
+    """Dispatches without their editions, which are a hundred times as large as all the rest."""
+    return select(*(column for column in DISPATCH.c if column.name not in ("edition", "secret")))
+
+
+def unfinished(engine: Engine) -> list[Status]:
+    """How those dispatches stand that began and have not ended: running, paused, halted; the oldest first."""
+    begun = DISPATCH.c.state.in_((DispatchState.RUNNING, DispatchState.PAUSED))
+    with engine.connect() as connection:
+        rows = connection.execute(_known().where(begun).order_by(DISPATCH.c.id)).all()
+        return list(_stand(connection, rows, learned=False))
 
 
 def log(

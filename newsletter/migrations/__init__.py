@@ -14,6 +14,7 @@ from sqlalchemy import inspect, text
 
 from newsletter.errors import ConfigError
 from subscribers.database import altering, copy_file, open_engine
+from subscribers.database_url import without_password
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -206,4 +207,8 @@ def _unused(path: Path) -> Path:
 
 
 def _place(engine: Engine) -> str:
-    return str(engine.url.database) if engine.dialect.name == "sqlite" else engine.url.render_as_string()
+    return (
+        str(engine.url.database)
+        if engine.dialect.name == "sqlite"
+        else without_password(engine.url.render_as_string())
+    )

@@ -11,6 +11,7 @@ from sqlalchemy import inspect
 
 from newsletter import migrations
 from newsletter.errors import ConfigError
+from subscribers.database_url import without_password
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -68,7 +69,7 @@ def restore(engine: Engine, path: Path) -> Path | None:
     if engine.dialect.name != "sqlite":
         raise ConfigError(
             "only a SQLite database is restored by this command",
-            where=engine.url.render_as_string(),
+            where=without_password(engine.url.render_as_string()),
             hint="use `pg_restore` for PostgreSQL",
         )
     database = str(engine.url.database)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import DBAPIError
 
+from subscribers.database_url import without_password
 from subscribers.errors import TransferError
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def explained(error: BaseException, engine: Engine) -> TransferError:
     for words, told in _REASONS.items():
         if words in said:
             what, hint = told
-    where = engine.url.render_as_string()
+    where = without_password(engine.url.render_as_string())
     if engine.dialect.name == "sqlite":
         where = str(engine.url.database)
     return TransferError(what, where=where, hint=hint or f"mend that, {_AGAIN}")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fakes.smtp import HANG_UP, smtp_server
+from sqlalchemy import create_engine, make_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -319,6 +320,38 @@ def test_help_tells_each_command_in_a_whole_sentence_by_chapters(bare: Letter) -
     ]
 
 
+def test_a_role_without_rights_is_told_what_it_needs(
+    bare: Letter, new_postgres_url: Callable[[str], str]
+) -> None:
+    """And not to look at the disk."""
+    url = make_url(new_postgres_url("template1"))
+    admin = create_engine(url, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.exec_driver_sql("CREATE ROLE guest LOGIN")
+    admin.dispose()
+    bare.environment["NEWSLETTER_DATABASE__URL"] = url.set(username="guest").render_as_string()
+
+    done = bare.run("db", "upgrade")
+
+    assert (done.code, "permission denied" in done.err) == (1, True)
+    assert "own the database" in done.err
+
+
+def test_a_dispatch_that_nobody_works_on_is_told_of(letter: Letter) -> None:
+    """By the doctor, and in JSON for an alert; so is one that somebody paused."""
+    letter.environment["NEWSLETTER_SMTP__PORT"] = "1"
+    letter.run("send", "plain", "--all", "--provider", "smtp", "--yes")
+
+    told = letter.ok("doctor").err
+    assert "warning: plain-1: 4 are pending; nobody is working on it" in told
+    assert "`newsletter resume plain-1 --yes` goes on" in told
+    assert letter.ok("status", "plain-1", "--json").json["workers"] == 0
+    letter.ok("pause", "plain-1")
+    assert "warning: plain-1 is paused, and 4 are pending" in letter.ok("doctor").err
+    letter.ok("cancel", "plain-1", "--yes")
+    assert "plain-1" not in letter.ok("doctor").err
+
+
 def test_the_doctor_warns_of_an_empty_list_and_of_links_to_this_machine(bare: Letter) -> None:
     """A warning is no failure; an outbox may have local links."""
     bare.environment["NEWSLETTER_PUBLICATION__URL"] = "http://127.0.0.1:8000"
@@ -503,6 +536,10 @@ def test_a_dispatch_paused_from_elsewhere_does_not_end_well(letter: Letter) -> N
     status = letter.ok("status", "plain-1", "--json").json
 
     assert (status["state"], process.returncode) == ("paused", 1)
+    again = letter.run("send", "plain", "--all", "--yes")
+    assert (again.code, again.lines[-2]) == (1, "error: plain-1: it is paused")
+    assert letter.ok("status", "plain-1", "--json").json["state"] == "paused"
+    assert "there is no such dispatch" in letter.ok("status", "--state", "cancelled").err
 
 
 def test_a_cancelled_dispatch_mails_nobody_else(letter: Letter) -> None:

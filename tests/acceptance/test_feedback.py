@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from random import Random
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
@@ -16,6 +17,9 @@ from acceptance.conftest import Letter
 from fakes import bounced
 from fakes.sendgrid import HANG_UP, KEY, sendgrid
 from fakes.sendgrid_hook import Signer, as_sent, told_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SEND = ("send", "plain", "--all", "--yes", "--json")
 
@@ -164,6 +168,26 @@ def test_a_pipe_whose_message_cannot_be_kept_is_tried_again(mailed) -> None:
     (letter.root / "away.db").rename(database)
     assert letter.run("bounces", "read", "-", stdin=raw).code == 0
     assert letter.ok("subscribers", "show", "ann@example.com", "--json").json["status"] == "bounced"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "why"),
+    [
+        ("NEWSLETTER_SMTP__PORT", "none", "`smtp.port` has a value that does not fit"),
+        ("NEWSLETTER_DATABASE__URL", "sqlite:////nowhere/newsletter.db", "there is no such folder"),
+        ("NEWSLETTER_DATABASE__URL", "the new one", "this version needs"),
+    ],
+)
+def test_a_pipe_keeps_the_message_while_something_else_is_wrong(
+    bare: Letter, new_postgres_url: Callable[[str], str], variable: str, value: str, why: str
+) -> None:
+    """Wrong settings, or a database that awaits its upgrade: with any other code the message would be lost."""
+    bare.environment[variable] = new_postgres_url("template1") if value == "the new one" else value
+    raw = bounced.dsn("bounce@example.com", "", recipient="ann@example.com").decode()
+
+    done = bare.run("bounces", "read", "-", stdin=raw)
+
+    assert (done.code, why in done.err) == (75, True), done.err
 
 
 def test_what_is_no_mailbox_is_told(letter: Letter) -> None:

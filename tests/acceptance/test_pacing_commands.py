@@ -132,6 +132,10 @@ def test_too_many_rejections_halt_it_and_it_goes_on_when_resumed(bare: Letter) -
     assert "`newsletter resume plain-1 --yes` goes on with the 25 who are pending" in done.lines[-1]
     with smtp_server() as server:
         bare.environment["NEWSLETTER_SMTP__PORT"] = str(server.port)
+        again = bare.run("send", "plain", "--all", "--provider", "smtp", "--yes")
+        assert again.code == 1, "only `resume` is a person's word; a script may run `send` again"
+        assert "error: plain-1: it is halted: 20 of the last 20" in again.err
+        assert bare.ok("status", "plain-1", "--json").json["pending"] == 25
         assert bare.run("resume", "plain-1", "--yes", "--json").json["accepted"] == 25
 
 

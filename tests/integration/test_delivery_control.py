@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +14,7 @@ from newsletter.delivery import (
     DeliveryState,
     DispatchState,
     cancel,
+    ledger,
     log,
     pause,
     resend,
@@ -21,6 +22,8 @@ from newsletter.delivery import (
     status,
     statuses,
 )
+from newsletter.delivery.control import begin
+from newsletter.delivery.identity import worker_name
 from newsletter.delivery.models import DISPATCH, SETTLEMENT
 from newsletter.errors import DeliveryError, UsageError
 from newsletter.providers import Verdict
@@ -29,6 +32,8 @@ from subscribers import now, writing
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+#: Later than what is planned now is ready.
+NOW = datetime(2100, 4, 11, 6, 0, tzinfo=UTC)
 VERDICTS = {
     "reader1@example.com": Verdict.UNCERTAIN,
     "reader2@example.com": Verdict.UNCERTAIN,
@@ -119,6 +124,47 @@ def test_the_accepted_are_never_tried_again(ended: Engine) -> None:
 def test_a_finished_dispatch_is_neither_paused_nor_cancelled(ended: Engine, act: object) -> None:
     with pytest.raises(DeliveryError, match="is finished already"):
         act(ended, "issue-1")
+
+
+def died(engine: Engine, worker: str, count: int) -> None:
+    """Let a worker claim a batch, begin to hand *count* messages over, and be heard of no more."""
+    lease = ledger.claim(engine, 1, worker, NOW)
+    assert lease is not None
+    ledger.authorise(engine, lease, lease.untried[:count], [], NOW)
+
+
+def test_cancelling_names_who_is_in_doubt_after_a_crash(engine: Engine) -> None:
+    """Nobody goes on with a cancelled dispatch: whom it left pending would stay so for ever."""
+    fill(engine, 12)
+    plan(engine, ScriptedProvider())
+    begin(engine, "issue-1", "smtp")
+    dead = worker_name().rsplit(":", 2)[0] + ":1:dead"
+    died(engine, dead, 2)
+
+    cancel(engine, "issue-1", NOW)
+
+    left = status(engine, "issue-1")
+    assert (left.state, left.uncertain, left.skipped) == (DispatchState.CANCELLED, 2, 10)
+    assert (left.pending, those_in(engine, "uncertain")) == (0, names(1, 2))
+    with pytest.raises(DeliveryError, match="is cancelled already"):
+        cancel(engine, "issue-1", NOW)
+
+
+def test_what_another_machine_had_in_hand_can_be_cancelled_when_its_lease_has_run_out(engine: Engine) -> None:
+    """Before, it may live, and record what it has in flight."""
+    fill(engine, 12)
+    plan(engine, ScriptedProvider())
+    begin(engine, "issue-1", "smtp")
+    died(engine, "elsewhere:1:1:dead", 2)
+
+    cancel(engine, "issue-1", NOW)
+    before = status(engine, "issue-1")
+    cancel(engine, "issue-1", NOW + timedelta(hours=1))
+    after = status(engine, "issue-1")
+
+    assert (before.pending, before.uncertain) == (5, 0)
+    assert (after.pending, after.uncertain, after.skipped) == (0, 2, 10)
+    assert after.finished_at == before.finished_at == NOW
 
 
 def test_cancelling_skips_everybody_who_waits(engine: Engine) -> None:

@@ -248,6 +248,10 @@ class LedgerMachine(RuleBasedStateMachine):
         with self.engine.connect() as connection:
             return set(connection.scalars(select(BATCH.c.worker).where(BATCH.c.lease_until < self.now)))
 
+    def held(self) -> bool:
+        with self.engine.connect() as connection:
+            return "leased" in connection.scalars(select(BATCH.c.state)).all()
+
     # What people do.
 
     @rule()
@@ -269,6 +273,10 @@ class LedgerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.born > 2)
     @rule()
     def cancel(self) -> None:
+        # Once more, while a worker still has something in hand: it may have died meanwhile.
+        if self.cancelled and self.held():
+            cancel(self.engine, "issue-1", self.now)
+            return
         with self.refused_when_over():
             cancel(self.engine, "issue-1", self.now)
             self.cancelled = True

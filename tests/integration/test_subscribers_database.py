@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 from sqlalchemy.exc import IntegrityError
 
 from subscribers import StoreError, SubscriberStore, Tokens, open_engine
 from subscribers.database import rehearsing, writing
+from subscribers.database_url import without_password
 from subscribers.keys import add_key
 from subscribers.models import KeyPurpose
 
@@ -63,6 +64,53 @@ def test_a_server_that_is_not_there_is_refused_without_its_password(tmp_path: Pa
 
     assert "secret" not in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_password_that_was_not_encoded_is_told_of_and_not_shown() -> None:
+    """An `@` in it would make its end a part of the host's name, which every message shows."""
+    with pytest.raises(StoreError, match="has a `@` in it") as caught:
+        open_engine("postgresql://ann:s3cr3t/p@ss@127.0.0.1:1/news")
+
+    assert "%40" in caught.value.hint
+    assert "s3cr3t" not in str(caught.value)
+    assert "ss@" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://ann:secret@host/news", "postgresql://ann:***@host/news"),
+        ("postgresql://ann:s/e?c@ret@host/news", "postgresql://ann:***@host/news"),
+        ("postgresql://host/news?user=ann&password=secret", "postgresql://host/news?user=ann&password=***"),
+        (
+            "postgresql://ann@host:5433/news?sslmode=require",
+            "postgresql://ann@host:5433/news?sslmode=require",
+        ),
+        ("sqlite:///newsletter.db", "sqlite:///newsletter.db"),
+    ],
+)
+def test_no_password_of_a_database_is_shown(url: str, shown: str) -> None:
+    assert without_password(url) == shown
+
+
+def test_options_of_the_url_are_kept_beside_our_own(postgres_engine: Engine) -> None:
+    """A `search_path` that was ignored would make the tables in another schema."""
+    url = postgres_engine.url.update_query_dict({"options": "-c search_path=elsewhere"})
+    engine = open_engine(url.render_as_string(hide_password=False))
+    with engine.connect() as connection:
+        shown = [connection.exec_driver_sql(f"SHOW {name}").scalar() for name in ("search_path", "timezone")]
+    engine.dispose()
+
+    assert shown == ["elsewhere", "UTC"]
+
+
+def test_a_database_that_is_not_there_is_no_server_that_is_not_there(postgres_server: str) -> None:
+    with pytest.raises(StoreError, match="does not exist") as caught:
+        open_engine(
+            str(make_url(postgres_server).set(database="nowhere").render_as_string(hide_password=False))
+        )
+
+    assert "createdb" in caught.value.hint
 
 
 @pytest.mark.parametrize("url", ["", "newsletter.db", "mysql://localhost/x", "sqlite"])

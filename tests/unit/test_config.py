@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from newsletter.config import load_publication, split_mailbox
-from newsletter.config.showing import as_toml, settings_shown
+from newsletter.config.showing import as_toml, settings_document, settings_shown
 from newsletter.errors import ConfigError
 
 LEAST = '[publication]\nname = "Letter"\nfrom = "Letter <a@example.com>"\n'
@@ -138,6 +138,34 @@ def test_settings_are_shown_as_the_file_has_them(tmp_path: Path, monkeypatch: py
     for key, (value, _) in shown.items():
         if value != "not set":
             tomllib.loads(f"{key} = {value}")
+
+
+@pytest.mark.parametrize(
+    ("variable", "instead"),
+    [
+        ("NEWSLETTER_SMTP__PASSWORD", "NEWSLETTER_SMTP_PASSWORD"),
+        ("NEWSLETTER_BOUNCES__PASSWORD", "NEWSLETTER_IMAP_PASSWORD"),
+        ("NEWSLETTER_SENDGRID__API_KEY", "SENDGRID_API_KEY"),
+    ],
+)
+def test_a_secret_that_is_no_setting_is_told_where_it_belongs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, instead: str
+) -> None:
+    """And which variable has it, not the file; what it is, is not shown."""
+    monkeypatch.setenv(variable, "hunter2")
+    with pytest.raises(ConfigError, match="is not a setting") as caught:
+        publication(tmp_path, LEAST)
+
+    assert (caught.value.where, instead in caught.value.hint) == (variable, True)
+    assert "hunter2" not in f"{caught.value}{caught.value.hint}"
+
+
+def test_the_password_of_the_database_is_not_shown(tmp_path: Path) -> None:
+    made = publication(tmp_path, LEAST + '[database]\nurl = "postgresql://ann:s3cr3t@db/news"\n')
+    shown = {key: value for key, value, _ in settings_shown(made.settings)}
+
+    assert shown["database.url"] == '"postgresql://ann:***@db/news"'
+    assert "s3cr3t" not in str(settings_document(made.settings))
 
 
 @given(st.text())
