@@ -539,7 +539,7 @@ def test_a_dispatch_paused_from_elsewhere_does_not_end_well(letter: Letter) -> N
     again = letter.run("send", "plain", "--all", "--yes")
     assert (again.code, again.lines[-2]) == (1, "error: plain-1: it is paused")
     assert letter.ok("status", "plain-1", "--json").json["state"] == "paused"
-    assert "there is no such dispatch" in letter.ok("status", "--state", "cancelled").err
+    assert "no dispatch is like that" in letter.ok("status", "--state", "cancelled").err
 
 
 def test_a_cancelled_dispatch_mails_nobody_else(letter: Letter) -> None:
