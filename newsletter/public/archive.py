@@ -144,7 +144,9 @@ class _Archive:
         if topic and title is None:
             raise HTTPException(404)
         entries = self._shelf.entries(topic)
-        text = atom(self._settings, entries, topic=(topic, title) if title else None)
+        whole = self._desk.publication.settings.archive.feed == "whole"
+        content = partial(self._shelf.content, name=self._settings.name) if whole else None
+        text = atom(self._settings, entries, topic=(topic, title) if title else None, content=content)
         return Kept(text.encode(), ATOM_TYPE, _newest(entries))
 
     def sitemap(self) -> Kept:
