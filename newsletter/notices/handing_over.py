@@ -19,6 +19,7 @@ from newsletter.notices.tables import NoticeKind, NoticeState
 from newsletter.notices.writing import Matter, notice_envelope, write_notice
 from newsletter.providers import Outcome, Verdict, make_provider
 from subscribers import Tokens, now
+from subscribers.joining import asked_topics
 from subscribers.models import SubscriptionState
 from subscribers.topics import list_topics, states_of
 
@@ -41,6 +42,7 @@ _MOST_TRIES = 20
 _PAGES = {
     NoticeKind.CONFIRM: "confirm",
     NoticeKind.ALREADY: "preferences",
+    NoticeKind.TOPICS: "confirm",
     NoticeKind.PREFERENCES: "preferences",
     NoticeKind.DATA: "data",
     NoticeKind.ERASURE: "erase",
@@ -148,17 +150,25 @@ def _messages(
 
 
 def _matter(desk: Desk, tokens: Tokens, notice: Claimed) -> Matter:
-    page = _PAGES[notice.kind]
-    token = tokens.sign(page, notice.public_id, until=notice.until)
-    topics: list[str] = []
-    if notice.kind is NoticeKind.CONFIRM:
-        titles = {topic.slug: topic.title for topic in list_topics(desk.engine)}
-        with desk.engine.connect() as connection:
-            states = states_of(connection, [notice.subscriber_id]).get(notice.subscriber_id, {})
-        pending = [slug for slug, state in states.items() if state is SubscriptionState.PENDING]
-        topics = [titles.get(slug, slug) for slug in pending]
+    page, slugs = _PAGES[notice.kind], _topics(desk, notice)
+    # Who is on the list confirms what the mail names; who signs up confirms all that they chose until then.
+    about = "\n".join(slugs) if notice.kind is NoticeKind.TOPICS else ""
+    token = tokens.sign(page, notice.public_id, about, until=notice.until)
+    titles = {topic.slug: topic.title for topic in list_topics(desk.engine)} if slugs else {}
     url = desk.publication.settings.publication.url
+    topics = [titles.get(slug, slug) for slug in slugs]
     return Matter(notice.kind, notice.language, f"{url}/{page}/{token}", notice.until, topics)
+
+
+def _topics(desk: Desk, notice: Claimed) -> list[str]:
+    """The topics that a notice is about."""
+    if notice.kind not in (NoticeKind.CONFIRM, NoticeKind.TOPICS):
+        return []
+    with desk.engine.connect() as connection:
+        if notice.kind is NoticeKind.TOPICS:
+            return asked_topics(connection, notice.subscriber_id, notice.created_at)
+        states = states_of(connection, [notice.subscriber_id]).get(notice.subscriber_id, {})
+    return [slug for slug, state in states.items() if state is SubscriptionState.PENDING]
 
 
 def _record(desk: Desk, worker: str, notice: Claimed, outcome: Outcome) -> NoticeState:

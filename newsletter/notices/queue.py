@@ -41,6 +41,7 @@ class Claimed:
     subscriber_id: int
     public_id: str
     email: str
+    created_at: datetime
 
 
 def enqueue(
@@ -198,6 +199,7 @@ def _claimed(row: Row[Any]) -> Claimed:
         row.subscriber_id,
         row.public_id,
         row.email,
+        row.created_at,
     )
 
 
@@ -213,7 +215,9 @@ def _barrier(row: Row[Any], reason: SuppressionReason | None, at: datetime) -> s
         if row.status != Status.PENDING:
             return f"is {row.status}"
         return f"suppressed ({reason})" if reason in forbidding else ""
-    if row.status in (Status.BOUNCED, Status.COMPLAINED):
+    if row.status in (Status.BOUNCED, Status.COMPLAINED) or (
+        row.kind == NoticeKind.TOPICS and row.status != Status.ACTIVE
+    ):
         return f"is {row.status}"
     return f"suppressed ({reason})" if reason is not None else ""
 
