@@ -118,7 +118,8 @@ def ask_for_topics(
     states = states_of(connection, [subscriber_id]).get(subscriber_id, {})
     new = [slug for slug in slugs if states.get(slug) is not SubscriptionState.SUBSCRIBED]
     for slug in new:
-        record(connection, subscriber_id, replace(consent, topic=slug), at)
+        said = replace(consent, kind=ConsentKind.REQUESTED, topic=slug)
+        record(connection, subscriber_id, said, at)
     return bool(new)
 
 
@@ -126,7 +127,7 @@ def asked_topics(connection: Connection, subscriber_id: int, since: datetime | N
     """The topics that somebody on the list asked for (*since* a moment), and neither has nor left since."""
     log = CONSENT_EVENT.c
     last = select(func.max(log.id)).where(log.subscriber_id == subscriber_id, log.topic != "")
-    query = select(log.topic).where(log.id.in_(last.group_by(log.topic)), log.kind == ConsentKind.OPT_IN)
+    query = select(log.topic).where(log.id.in_(last.group_by(log.topic)), log.kind == ConsentKind.REQUESTED)
     if since is not None:
         query = query.where(log.at >= since)
     states = states_of(connection, [subscriber_id]).get(subscriber_id, {})

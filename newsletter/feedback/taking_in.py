@@ -13,7 +13,7 @@ from newsletter.delivery.identity import delivery_ids
 from newsletter.delivery.models import BATCH, DELIVERY, DISPATCH, SETTLEMENT, BatchState, DispatchState
 from newsletter.delivery.proving import Proof, settle_proved
 from newsletter.feedback.consequences import Rules, draw
-from subscribers import Bounce, Event, record_events
+from subscribers import Bounce, Event, EventKind, record_events
 from subscribers.tables import SUBSCRIBER, among
 
 if TYPE_CHECKING:
@@ -81,7 +81,9 @@ def take_in(connection: Connection, occurrences: Sequence[Occurrence], rules: Ru
         unknown=len(occurrences) - len(ours),
         settled=settle_proved(connection, proofs, now),
         kinds=Counter(event.kind.value for event in new),
-        bounces=Counter(event.bounce.value for event in new if event.bounce),
+        bounces=Counter(
+            event.bounce.value for event in new if event.bounce and event.kind is not EventKind.COMPLAINED
+        ),
         effects=draw(connection, new, rules, now),
     )
 

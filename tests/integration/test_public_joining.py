@@ -331,7 +331,7 @@ def test_what_was_asked_and_confirmed_is_in_the_log_for_each_topic(reader):
     asked, confirmed = reader.store.find(ADA).consent[-2:]
 
     assert (asked.kind, asked.topic, asked.user_agent, asked.at) == (
-        ConsentKind.OPT_IN,
+        ConsentKind.REQUESTED,
         "web",
         "Form/1",
         confirmed.at - timedelta(hours=1),
