@@ -222,6 +222,26 @@ def test_a_lost_link_is_mailed_and_preferences_are_changed(open_page, served, js
     )
 
 
+@pytest.mark.parametrize(
+    ("browsers", "chosen"),
+    [("Europe/Berlin", "Europe/Berlin"), ("Asia/Calcutta", "Asia/Kolkata"), ("UTC", "UTC")],
+)
+def test_the_time_zone_of_the_browser_is_chosen_for_who_has_none(browser, served, browsers, chosen):
+    """By whatever name the browser knows it; what a reader chose is left alone."""
+    free, settled = served.reader(), served.reader(time_zone="Asia/Tokyo")
+    context = browser.new_context(timezone_id=browsers)
+    page = context.new_page()
+    page.goto(served.page("preferences", free))
+    expect(page.get_by_label("Time zone")).to_have_value(chosen)
+    expect(page.get_by_text("(as your browser says)")).to_be_visible()
+    assert served.store.find(free.email).time_zone == ""
+
+    page.goto(served.page("preferences", settled))
+    expect(page.get_by_label("Time zone")).to_have_value("Asia/Tokyo")
+    expect(page.get_by_text("(as your browser says)")).to_have_count(0)
+    context.close()
+
+
 @both
 def test_a_reader_who_would_leave_pauses_instead(open_page, served, js):
     page, reader = open_page(js=js), served.reader()
