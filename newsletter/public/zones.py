@@ -82,6 +82,11 @@ def _older() -> dict[str, tuple[str, ...]]:
 
 def _city(name: str, language: str) -> str:
     """What people call a zone: ``Berlin``, ``Knox (Indiana)``; where it is known, in *language*."""
-    known = Locale.parse(language).time_zones.get(name, {}).get("city")
+    # CLDR may know the city by an older name of the zone.
+    cities = Locale.parse(language).time_zones
+    known = next(
+        (cities[each]["city"] for each in (name, *_older().get(name, ())) if "city" in cities.get(each, {})),
+        "",
+    )
     _, *between, city = name.replace("_", " ").split("/")
-    return str(known) if known else f"{city} ({between[0]})" if between else city
+    return known or (f"{city} ({between[0]})" if between else city)

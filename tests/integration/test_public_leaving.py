@@ -464,7 +464,7 @@ def test_the_time_zones_are_those_in_use_by_region_and_city(client, fresh):
 
 @pytest.mark.parametrize(
     ("language", "region", "city"),
-    [("de", "Asien", "Tokio"), ("ar", "أوروبا", "برلين"), ("zh", "欧洲", "柏林")],
+    [("de", "Asien", "Tokio"), ("ar", "آسيا", "كالكتا"), ("ar", "أوروبا", "برلين"), ("zh", "欧洲", "柏林")],
 )
 def test_regions_and_cities_are_in_the_language_of_the_page(
     client, store, ada, fresh, language, region, city
