@@ -6,23 +6,25 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from subscribers.addresses import normalise
 from subscribers.attributes import clean_text, clean_time_zone
-from subscribers.consent import GONE
-from subscribers.leaving import before_pending
-from subscribers.models import Status, SuppressionReason
+from subscribers.consent import GONE, record
+from subscribers.database import writing
+from subscribers.leaving import before_pending, find_row
+from subscribers.models import ConsentKind, Status, SubscriptionState, SuppressionReason
 from subscribers.registration import Entry, register
 from subscribers.suppression import reasons, suppression_key
-from subscribers.tables import SUBSCRIBER
+from subscribers.tables import CONSENT_EVENT, SUBSCRIBER, TOPICS
+from subscribers.topics import choose, states_of
 from subscribers.words import clean_words
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import datetime
 
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import Connection, Engine, Row
 
     from subscribers.consent import Consent
 
@@ -103,6 +105,58 @@ def sign_up(
         return subscriber_id, Standing.JOINED
     subscriber_id, _ = register(connection, entry, at)
     return subscriber_id, Standing.PENDING
+
+
+def ask_for_topics(
+    connection: Connection, subscriber_id: int, slugs: Collection[str], consent: Consent, at: datetime
+) -> bool:
+    """Record that somebody on the list asks for *slugs* in a form; whether any is new to them.
+
+    It may be a stranger who asks. So only the log tells it, a line for each topic, and what they have and
+    what they left stays as it is until they confirm.
+    """
+    states = states_of(connection, [subscriber_id]).get(subscriber_id, {})
+    new = [slug for slug in slugs if states.get(slug) is not SubscriptionState.SUBSCRIBED]
+    for slug in new:
+        said = replace(consent, kind=ConsentKind.REQUESTED, topic=slug)
+        record(connection, subscriber_id, said, at)
+    return bool(new)
+
+
+def asked_topics(connection: Connection, subscriber_id: int, since: datetime | None = None) -> list[str]:
+    """The topics that somebody on the list asked for (*since* a moment), and neither has nor left since."""
+    log = CONSENT_EVENT.c
+    last = select(func.max(log.id)).where(log.subscriber_id == subscriber_id, log.topic != "")
+    query = select(log.topic).where(log.id.in_(last.group_by(log.topic)), log.kind == ConsentKind.REQUESTED)
+    if since is not None:
+        query = query.where(log.at >= since)
+    states = states_of(connection, [subscriber_id]).get(subscriber_id, {})
+    known = set(connection.scalars(select(TOPICS.words.c.slug)))
+    asked = connection.scalars(query.order_by(log.id))
+    return [slug for slug in asked if slug in known and states.get(slug) is not SubscriptionState.SUBSCRIBED]
+
+
+def confirm_topics(
+    engine: Engine, public_id: str, slugs: Collection[str], consent: Consent, at: datetime
+) -> list[str]:
+    """Give somebody on the list those of *slugs* that they asked for, durably; which ones that were.
+
+    Args:
+        engine: the database.
+        public_id: whose press it was.
+        slugs: what the link is about.
+        consent: of the kind ``confirmed``; the log has it once for each topic.
+        at: the moment in UTC.
+    """
+    with writing(engine) as connection:
+        row = find_row(connection, SUBSCRIBER.c.public_id == public_id)
+        if row is None or row.status != Status.ACTIVE:
+            return []
+        given = [slug for slug in asked_topics(connection, row.id) if slug in slugs]
+        choose(connection, row.id, given, at, confirmed=True)
+        for slug in given:
+            record(connection, row.id, replace(consent, topic=slug), at)
+        return given
 
 
 def _find(connection: Connection, entry: Entry) -> Row[Any] | None:

@@ -35,6 +35,8 @@ class ConsentKind(StrEnum):
 
     #: The person asked to receive.
     OPT_IN = "opt_in"
+    #: Somebody asked in a form for a topic in the person's name, who is on the list; it gives no consent.
+    REQUESTED = "requested"
     #: The person confirmed by the link in a message that it was them.
     CONFIRMED = "confirmed"
     #: The publication added the person, on a consent given elsewhere.

@@ -112,7 +112,8 @@ def export(session: Session, segment: str | None, expression: str | None, person
     if segment or expression:
         raise UsageError("`--of` is about one person", hint="give it without `--segment` and `--where`")
     known = export_person(session.store, person)
-    deliveries = [] if known["id"] is None else deliveries_of(session.engine, int(str(known["id"])))
+    profile = session.store.find(person)
+    deliveries = deliveries_of(session.engine, profile.id) if profile else []
     output.document({**known, "deliveries": deliveries})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from newsletter.config.archive import ArchiveSettings
 from newsletter.config.checks import ChecksSettings
 from newsletter.config.feedback import BouncesSettings, FeedbackSettings
 from newsletter.config.providers import OutboxSettings, SendgridSettings, SmtpSettings
@@ -39,6 +40,7 @@ class Settings(BaseSettings):
     signup: SignupSettings = SignupSettings()
     feedback: FeedbackSettings = FeedbackSettings()
     bounces: BouncesSettings = BouncesSettings()
+    archive: ArchiveSettings = ArchiveSettings()
     web: WebSettings = WebSettings()
     checks: ChecksSettings = ChecksSettings()
     review: ReviewSettings = ReviewSettings()

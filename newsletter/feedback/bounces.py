@@ -118,12 +118,18 @@ class Reader:
         )
 
     def _weigh(self, returned: Returned) -> Bounce | Literal[""]:
-        """What a bounce says of the address, as far as it is proved.
+        """What a bounce or a complaint says of the address, as far as it is proved.
 
         Who writes a message can write anything into it, also the Message-ID of one that was forwarded to
         them. So where bounces have signed addresses, one that came to another says nothing. Where there are
         none, our Message-ID is all there is, and a single message never suppresses.
+
+        A report of a complaint is as easily forged (RFC 5965, section 8). One that only returns what anybody
+        has who was forwarded the message, its Message-ID or its link, can do no more than that link: its
+        reader leaves, and may come back.
         """
+        if returned.what is What.COMPLAINED and not returned.signed:
+            return Bounce.UNPROVED
         if not returned.bounce or returned.signed:
             return returned.bounce
         if self.return_path is not None:

@@ -36,7 +36,7 @@ class Effect(StrEnum):
     BOUNCED = "bounced"
     #: The recipient complained.
     COMPLAINED = "complained"
-    #: The recipient left, at the provider.
+    #: The recipient left, at the provider, or by a complaint that is not proved.
     LEFT = "left"
 
 
@@ -90,7 +90,7 @@ def draw(connection: Connection, events: Collection[Event], rules: Rules, now: d
 def effect_of(event: Event) -> Effect | None:
     """What follows from one event alone."""
     if event.kind is EventKind.COMPLAINED:
-        return Effect.COMPLAINED
+        return Effect.LEFT if event.bounce is Bounce.UNPROVED else Effect.COMPLAINED
     if event.kind is EventKind.UNSUBSCRIBED:
         return Effect.LEFT
     if event.kind is EventKind.DROPPED:

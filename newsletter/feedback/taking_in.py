@@ -14,7 +14,8 @@ from newsletter.delivery.models import BATCH, DELIVERY, DISPATCH, SETTLEMENT, Ba
 from newsletter.delivery.proving import Proof, settle_proved
 from newsletter.delivery.put_back import PUT_BACK
 from newsletter.feedback.consequences import Rules, draw
-from subscribers import Bounce, Event, record_events
+from newsletter.notices.tables import NOTICE
+from subscribers import Bounce, Event, EventKind, record_events
 from subscribers.tables import SUBSCRIBER, among
 
 if TYPE_CHECKING:
@@ -82,7 +83,9 @@ def take_in(connection: Connection, occurrences: Sequence[Occurrence], rules: Ru
         unknown=len(occurrences) - len(ours),
         settled=settle_proved(connection, proofs, now),
         kinds=Counter(event.kind.value for event in new),
-        bounces=Counter(event.bounce.value for event in new if event.bounce),
+        bounces=Counter(
+            event.bounce.value for event in new if event.bounce and event.kind is not EventKind.COMPLAINED
+        ),
         effects=draw(connection, new, rules, now),
     )
 
@@ -139,12 +142,24 @@ def _find(connection: Connection, occurrences: Sequence[Occurrence]) -> dict[str
         found.update(_find_waiting(connection, dispatch, numbers, wanted))
     if missing := wanted - found.keys():
         found.update(_find_open(connection, missing))
+    if missing := wanted - found.keys():
+        found.update(_find_notices(connection, missing))
     public = [each.public_id for each in occurrences if each.public_id]
     if public:
         people = select(SUBSCRIBER.c.public_id, SUBSCRIBER.c.id, SUBSCRIBER.c.email_key)
         named = connection.execute(people.where(among(connection, SUBSCRIBER.c.public_id, public)))
         found.update({name: _Whom(who, "", "", key) for name, who, key in named})
     return found
+
+
+def _find_notices(connection: Connection, wanted: set[str]) -> dict[str, _Whom]:
+    """Those of *wanted* that are notices: of no issue, and to one subscriber all the same."""
+    rows = connection.execute(
+        select(NOTICE.c.name, NOTICE.c.subscriber_id, SUBSCRIBER.c.email_key)
+        .join(SUBSCRIBER, SUBSCRIBER.c.id == NOTICE.c.subscriber_id)
+        .where(among(connection, NOTICE.c.name, list(wanted)))
+    )
+    return {name: _Whom(who, "", "", key) for name, who, key in rows}
 
 
 def _find_waiting(

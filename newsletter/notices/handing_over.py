@@ -6,19 +6,23 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
+from time import sleep
 from typing import TYPE_CHECKING
 
 from newsletter.delivery.identity import worker_name
+from newsletter.delivery.pace import PATIENT, Limits, Pace
 from newsletter.editions.theme import load_theme
 from newsletter.errors import ProviderError
 from newsletter.messages import Composer, Recipient
 from newsletter.messages.message import UnmailableError
+from newsletter.messages.return_path import ReturnPath
 from newsletter.notices.forgetting import DISPATCH
-from newsletter.notices.queue import Claimed, any_open, claim, record, settle_lost
+from newsletter.notices.queue import Claimed, any_open, claim, put_back, record, settle_lost
 from newsletter.notices.tables import NoticeKind, NoticeState
 from newsletter.notices.writing import Matter, notice_envelope, write_notice
 from newsletter.providers import Outcome, Verdict, make_provider
 from subscribers import Tokens, now
+from subscribers.joining import asked_topics
 from subscribers.models import SubscriptionState
 from subscribers.topics import list_topics, states_of
 
@@ -41,6 +45,7 @@ _MOST_TRIES = 20
 _PAGES = {
     NoticeKind.CONFIRM: "confirm",
     NoticeKind.ALREADY: "preferences",
+    NoticeKind.TOPICS: "confirm",
     NoticeKind.PREFERENCES: "preferences",
     NoticeKind.DATA: "data",
     NoticeKind.ERASURE: "erase",
@@ -55,12 +60,21 @@ _ADDRESS = re.compile(r"[^\s<>]+@[^\s<>]+")
 
 @dataclass(frozen=True)
 class Desk:
-    """What it takes to hand notices over; *clock* tells the moment in UTC."""
+    """What it takes to hand notices over; *clock* tells the moment in UTC, *sleep* waits so many seconds."""
 
     publication: Publication
     engine: Engine
     clock: Callable[[], datetime] = now
     provider: Provider | None = None
+    sleep: Callable[[float], object] = sleep
+
+    def pace(self, provider: Provider) -> Pace:
+        """The rates of ``[delivery]``, out of one budget with dispatches.
+
+        Quiet hours and the warm-up are for issues: whoever waits for a link wants it now.
+        """
+        limits = Limits.of(self.publication.settings)
+        return Pace(self.engine, provider.name, Limits(limits.rate, limits.domains), self.clock)
 
 
 def hand_over(desk: Desk, *, stopping: Callable[[], bool] = lambda: False) -> Counter[str]:
@@ -77,15 +91,17 @@ def hand_over(desk: Desk, *, stopping: Callable[[], bool] = lambda: False) -> Co
     if not any_open(desk.engine):
         return Counter()
     provider = desk.provider or make_provider(desk.publication.settings.delivery.provider, desk.publication)
-    worker, told = worker_name(), Counter[str]()
+    worker, told, pace = worker_name(), Counter[str](), desk.pace(provider)
     settle_lost(desk.engine, desk.clock(), idempotent=provider.idempotent)
-    while not stopping():
-        notices, skipped = claim(desk.engine, worker, desk.clock(), min(provider.window, WINDOW))
+    while not stopping() and pace.closed() is None:
+        # No more than one second allows: whoever waits for their turn is not yet with the provider.
+        most = pace.window(min(provider.window, WINDOW))
+        notices, skipped = claim(desk.engine, worker, desk.clock(), most)
         told.update({"skipped": skipped} if skipped else {})
         if not notices and not skipped:
             break
         if notices:
-            told.update(_hand_over(desk, provider, worker, notices))
+            told.update(_hand_over(_Round(desk, provider, pace, worker), notices))
     return told
 
 
@@ -94,7 +110,28 @@ def nameless(text: str) -> str:
     return _ADDRESS.sub("(address)", text)
 
 
-def _hand_over(desk: Desk, provider: Provider, worker: str, notices: list[Claimed]) -> Counter[str]:
+@dataclass(frozen=True)
+class _Round:
+    """One worker with a provider at hand."""
+
+    desk: Desk
+    provider: Provider
+    pace: Pace
+    worker: str
+
+    def turn(self, email: str) -> datetime | None:
+        """Wait until a message to *email* may leave; if that is not soon, the moment when to come again."""
+        domain = email.rpartition("@")[2].lower()
+        grant = self.pace.take(domain if domain in self.pace.limits.domains else "", 1)
+        if grant.count == 0:
+            return grant.until or self.desk.clock() + timedelta(seconds=PATIENT)
+        if grant.wait:
+            self.desk.sleep(grant.wait)
+        return None
+
+
+def _hand_over(round_: _Round, notices: list[Claimed]) -> Counter[str]:
+    desk, worker = round_.desk, round_.worker
     told = Counter[str]()
     open_ones = {notice.name: notice for notice in notices}
     called: set[str] = set()
@@ -103,12 +140,16 @@ def _hand_over(desk: Desk, provider: Provider, worker: str, notices: list[Claime
         told[str(_record(desk, worker, open_ones.pop(outcome.delivery_id), outcome))] += 1
 
     try:
-        messages, unmailable = _messages(desk, provider, notices)
+        messages, unmailable = _messages(desk, round_.provider, notices)
         for outcome in unmailable:
             settle(outcome)
         if messages:
-            with provider.connect(DISPATCH) as connection:
+            with round_.provider.connect(DISPATCH) as connection:
                 for message in messages:
+                    notice = open_ones[message.delivery_id]
+                    if (until := round_.turn(notice.email)) is not None:
+                        put_back(desk.engine, worker, open_ones.pop(notice.name), until)
+                        continue
                     # One by one: a provider may take those of one call for the same text with other values,
                     # and each notice has a text, and a link, of its own.
                     called.add(message.delivery_id)
@@ -133,11 +174,12 @@ def _messages(
 ) -> tuple[list[Message], list[Outcome]]:
     settings = desk.publication.settings.publication
     theme, tokens = load_theme(settings.theme, desk.publication.themes), Tokens(desk.engine)
+    bounces = ReturnPath.of(desk.publication.settings.smtp, desk.engine)
     messages, unmailable = [], []
     for notice in notices:
         matter = _matter(desk, tokens, notice)
         edition = write_notice(matter, settings, theme)
-        composer = Composer(edition, notice_envelope(settings, notice.kind))
+        composer = Composer(edition, notice_envelope(settings, notice.kind, bounces))
         recipient = Recipient(notice.email, "", {})
         try:
             moment = desk.clock().timestamp()
@@ -148,17 +190,25 @@ def _messages(
 
 
 def _matter(desk: Desk, tokens: Tokens, notice: Claimed) -> Matter:
-    page = _PAGES[notice.kind]
-    token = tokens.sign(page, notice.public_id, until=notice.until)
-    topics: list[str] = []
-    if notice.kind is NoticeKind.CONFIRM:
-        titles = {topic.slug: topic.title for topic in list_topics(desk.engine)}
-        with desk.engine.connect() as connection:
-            states = states_of(connection, [notice.subscriber_id]).get(notice.subscriber_id, {})
-        pending = [slug for slug, state in states.items() if state is SubscriptionState.PENDING]
-        topics = [titles.get(slug, slug) for slug in pending]
+    page, slugs = _PAGES[notice.kind], _topics(desk, notice)
+    # Who is on the list confirms what the mail names; who signs up confirms all that they chose until then.
+    about = "\n".join(slugs) if notice.kind is NoticeKind.TOPICS else ""
+    token = tokens.sign(page, notice.public_id, about, until=notice.until)
+    titles = {topic.slug: topic.title for topic in list_topics(desk.engine)} if slugs else {}
     url = desk.publication.settings.publication.url
+    topics = [titles.get(slug, slug) for slug in slugs]
     return Matter(notice.kind, notice.language, f"{url}/{page}/{token}", notice.until, topics)
+
+
+def _topics(desk: Desk, notice: Claimed) -> list[str]:
+    """The topics that a notice is about."""
+    if notice.kind not in (NoticeKind.CONFIRM, NoticeKind.TOPICS):
+        return []
+    with desk.engine.connect() as connection:
+        if notice.kind is NoticeKind.TOPICS:
+            return asked_topics(connection, notice.subscriber_id, notice.created_at)
+        states = states_of(connection, [notice.subscriber_id]).get(notice.subscriber_id, {})
+    return [slug for slug, state in states.items() if state is SubscriptionState.PENDING]
 
 
 def _record(desk: Desk, worker: str, notice: Claimed, outcome: Outcome) -> NoticeState:

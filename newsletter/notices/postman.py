@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import contextmanager
+from dataclasses import replace
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from newsletter.errors import NewsletterError
 from newsletter.notices.handing_over import hand_over, nameless
+from newsletter.notices.queue import next_due
 from subscribers import SubscribersError
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ _log = logging.getLogger(__name__)
 
 #: How often to look without being called, in seconds: for what is tried again, or was written elsewhere.
 PERIOD = 30.0
+#: How long to rest at least, in seconds: what is due and cannot leave yet is not tried again at once.
+SHORTEST = 1.0
 
 
 @contextmanager
@@ -35,8 +39,8 @@ def postman(desk: Desk) -> Iterator[Callable[[], None]]:
     def work() -> None:
         while not stopped.is_set():
             called.clear()
-            _round(desk, stopped.is_set)
-            called.wait(PERIOD)
+            _round(replace(desk, sleep=stopped.wait), stopped.is_set)
+            called.wait(_rest(desk))
 
     thread = Thread(target=work, name="postman")
     thread.start()
@@ -46,6 +50,16 @@ def postman(desk: Desk) -> Iterator[Callable[[], None]]:
         stopped.set()
         called.set()
         thread.join()
+
+
+def _rest(desk: Desk) -> float:
+    """Seconds until there is something to do again, as far as is known."""
+    try:
+        due = next_due(desk.engine)
+    except SQLAlchemyError:
+        return PERIOD
+    until = (due - desk.clock()).total_seconds() if due else PERIOD
+    return min(max(until, SHORTEST), PERIOD)
 
 
 def _round(desk: Desk, stopping: Callable[[], bool]) -> None:

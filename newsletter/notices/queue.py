@@ -41,6 +41,7 @@ class Claimed:
     subscriber_id: int
     public_id: str
     email: str
+    created_at: datetime
 
 
 def enqueue(
@@ -177,6 +178,27 @@ def record(
         connection.execute(update(NOTICE).where(NOTICE.c.id == notice.id, mine).values(values))
 
 
+def put_back(engine: Engine, worker: str, notice: Claimed, ready_at: datetime) -> None:
+    """Let a notice wait until *ready_at* that the provider was not called for: it counts as no try."""
+    mine = (NOTICE.c.state == NoticeState.CALLING) & (NOTICE.c.worker == worker)
+    waiting = {
+        "state": NoticeState.WAITING,
+        "worker": "",
+        "ready_at": ready_at,
+        "attempts": NOTICE.c.attempts - 1,
+    }
+    with writing(engine) as connection:
+        connection.execute(update(NOTICE).where(NOTICE.c.id == notice.id, mine).values(waiting))
+
+
+def next_due(engine: Engine) -> datetime | None:
+    """When the next notice is due that waits; None if none does."""
+    query = select(func.min(NOTICE.c.ready_at)).where(NOTICE.c.state == NoticeState.WAITING)
+    with engine.connect() as connection:
+        found: datetime | None = connection.scalar(query)
+        return found
+
+
 def count_notices(engine: Engine) -> dict[str, dict[str, int]]:
     """How many notices there are of each kind, by kind and state."""
     query = select(NOTICE.c.kind, NOTICE.c.state, func.count()).group_by(NOTICE.c.kind, NOTICE.c.state)
@@ -198,6 +220,7 @@ def _claimed(row: Row[Any]) -> Claimed:
         row.subscriber_id,
         row.public_id,
         row.email,
+        row.created_at,
     )
 
 
@@ -213,7 +236,9 @@ def _barrier(row: Row[Any], reason: SuppressionReason | None, at: datetime) -> s
         if row.status != Status.PENDING:
             return f"is {row.status}"
         return f"suppressed ({reason})" if reason in forbidding else ""
-    if row.status in (Status.BOUNCED, Status.COMPLAINED):
+    if row.status in (Status.BOUNCED, Status.COMPLAINED) or (
+        row.kind == NoticeKind.TOPICS and row.status != Status.ACTIVE
+    ):
         return f"is {row.status}"
     return f"suppressed ({reason})" if reason is not None else ""
 

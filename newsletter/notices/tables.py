@@ -19,6 +19,8 @@ class NoticeKind(StrEnum):
     CONFIRM = "confirm"
     #: The same, but the address is on the list already.
     ALREADY = "already"
+    #: The same, and there are topics among what was ticked that they do not have: confirm that it was you.
+    TOPICS = "topics"
     #: The link to one's own preferences.
     PREFERENCES = "preferences"
     #: The link to a copy of one's own data.

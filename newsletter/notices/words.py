@@ -48,6 +48,16 @@ WORDS = {
         phrase("Open my preferences"),
         _NOT_YOU,
     ),
+    NoticeKind.TOPICS: Words(
+        phrase("Please confirm more topics: %(publication)s"),
+        phrase("One press, and you receive these, too"),
+        phrase(
+            "Somebody, hopefully you, asked us to send more topics of %(publication)s to this address, "
+            "which is on the list already. The link is good until %(ends)s."
+        ),
+        phrase("See and confirm"),
+        _NOT_YOU,
+    ),
     NoticeKind.PREFERENCES: Words(
         phrase("Your preferences: %(publication)s"),
         phrase("Here is your link"),

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from newsletter.config import PublicationSettings
     from newsletter.editions.theme import Theme
+    from newsletter.messages.return_path import ReturnPath
     from newsletter.notices.tables import NoticeKind
 
 
@@ -76,14 +77,20 @@ def write_notice(matter: Matter, publication: PublicationSettings, theme: Theme)
     )
 
 
-def notice_envelope(publication: PublicationSettings, kind: NoticeKind) -> Envelope:
-    """Who a notice is from. It belongs to no list, and says that no person wrote it (RFC 3834, section 5)."""
+def notice_envelope(
+    publication: PublicationSettings, kind: NoticeKind, bounces: ReturnPath | None = None
+) -> Envelope:
+    """Who a notice is from, and where it comes back to if *bounces* tells.
+
+    It belongs to no list, and says that no person wrote it (RFC 3834, section 5).
+    """
     return Envelope(
         sender=publication.sender,
         reply_to=publication.reply_to,
         list_id="",
         feedback_id=Envelope.of(publication, f"notice-{kind}").feedback_id,
         automatic=True,
+        bounces=bounces,
     )
 
 

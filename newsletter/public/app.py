@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 from functools import partial
-from http import HTTPStatus
 from secrets import compare_digest
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -12,10 +10,7 @@ from urllib.parse import urlsplit
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse, Response
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
-from starlette.exceptions import HTTPException as AnyHTTPException
 
-from newsletter.catalogues import phrase
 from newsletter.editions.media import find_published
 from newsletter.public.archive import archive
 from newsletter.public.asking import asking
@@ -27,11 +22,13 @@ from newsletter.public.leaving import leaving
 from newsletter.public.own_data import own_data
 from newsletter.public.preferences import preferences
 from newsletter.public.tracking import tracking
+from newsletter.public.troubles import Door, is_one_click, troubles
 from newsletter.web import Guard, Languages, media
 from newsletter.web.guard import LOOPBACK
 from newsletter.web.metrics import TYPE
 from newsletter.web.proxies import Proxies, is_loopback
 from newsletter.web.rates import Rates
+from newsletter.web.refusals import Refusals
 from newsletter.web.tally import Tally
 from newsletter.web.watching import Log, Watch
 from subscribers import now
@@ -45,8 +42,6 @@ if TYPE_CHECKING:
     from newsletter.config import Publication
     from newsletter.web.asgi import Scope
     from newsletter.web.metrics import Metrics
-
-_log = logging.getLogger(__name__)
 
 #: For every answer that does not say otherwise itself: what nobody thought of is private.
 HEADERS = {
@@ -67,26 +62,6 @@ HEADERS = {
 OVER_TLS = {"strict-transport-security": f"max-age={365 * 24 * 3600}"}
 #: Asked for by probes, under whatever name they know the machine.
 ANY_HOST = frozenset({"/healthz", "/metrics"})
-
-_WORDS = {
-    HTTPStatus.NOT_FOUND: (
-        phrase("There is nothing here"),
-        phrase("The link may have been cut off on its way. Try to open it again from the mail itself."),
-    ),
-    HTTPStatus.METHOD_NOT_ALLOWED: (
-        phrase("That does not work here"),
-        phrase("This page can be opened, but not sent to."),
-    ),
-    HTTPStatus.BAD_REQUEST: (phrase("That could not be read"), phrase("Please go back and try again.")),
-    HTTPStatus.INTERNAL_SERVER_ERROR: (
-        phrase("Something went wrong here"),
-        phrase("That is our fault, not yours. Please try again later."),
-    ),
-    HTTPStatus.SERVICE_UNAVAILABLE: (
-        phrase("One moment, please"),
-        phrase("We cannot do this just now. Please try again in a minute."),
-    ),
-}
 
 
 def create_app(
@@ -132,7 +107,7 @@ def create_app(
     app.include_router(media(partial(find_published, publication.media)))
     tally = tally or Tally.of(publication.settings.web)
     _upkeep(app, desk, tally.metrics)
-    _troubles(app, desk)
+    troubles(app, desk)
     _doors(app, desk, tally, hosts)
     return app
 
@@ -142,36 +117,44 @@ def _doors(app: FastAPI, desk: Desk, tally: Tally, hosts: Collection[str]) -> No
     web, url = desk.publication.settings.web, urlsplit(desk.publication.settings.publication.url)
     names = {*LOOPBACK, *web.hosts, *hosts, (url.hostname or "").lower()}
     tls = OVER_TLS if url.scheme == "https" else {}
-    app.add_middleware(Languages)
+    assets = frozenset(desk.pages.asset(name) for name in ("pages.css", "icon.svg"))
     app.add_middleware(
         Guard,
         headers={**HEADERS, **tls},
         over_tls={} if tls else OVER_TLS,
         hosts=None if "*" in names else names,
         forms_of_others=True,
-        any_host=ANY_HOST,
+        any_host=ANY_HOST | assets,
         max_bodies={SENDGRID: MAX_BODY},
         body_seconds=web.request_seconds,
     )
     if tally.every is not None or tally.posts is not None:
-        headers, never = {**HEADERS, **tls}, partial(_must_pass, desk)
-        app.add_middleware(Rates, every=tally.every, posts=tally.posts, headers=headers, never=never)
+        app.add_middleware(
+            Rates,
+            every=tally.every,
+            posts=tally.posts,
+            headers={**HEADERS, **tls},
+            never=partial(_must_pass, desk, assets),
+        )
     app.add_middleware(Proxies, trusted=web.trusted_proxies)
     log = Log(web.log, web.log_clients).write if web.log != "off" else None
     app.add_middleware(Watch, log=log, metrics=tally.metrics)
+    app.add_middleware(Refusals, page=Door(desk).page, headers={**HEADERS, **tls}, machines=is_one_click)
+    app.add_middleware(Languages)
 
 
-def _must_pass(desk: Desk, scope: Scope) -> bool:
+def _must_pass(desk: Desk, assets: Collection[str], scope: Scope) -> bool:
     """Whether a request is answered however many came before it from the same network.
 
     Somebody's wish to leave, by a link that was made here, is never put off: the mail services that pass on
     what their readers press come from few networks, all at once. So do the events of a provider, which signs
-    them, and whose route has limits of its own.
+    them, and whose route has limits of its own. What the page that refuses looks like is no secret, and
+    cheaper than the page.
     """
     action, _, token = scope["path"].strip("/").partition("/")
     if scope["method"] != "POST":
-        return False
-    return action == "webhooks" or (action == "unsubscribe" and desk.tokens.glance(action, token) is not None)
+        return scope["path"] in assets
+    return action == "webhooks" or (action == "unsubscribe" and desk.tokens.may_be_good(action, token))
 
 
 def _upkeep(app: FastAPI, desk: Desk, metrics: Metrics | None) -> None:
@@ -206,23 +189,3 @@ def _upkeep(app: FastAPI, desk: Desk, metrics: Metrics | None) -> None:
         if found is None:
             raise HTTPException(404)
         return found
-
-
-def _troubles(app: FastAPI, desk: Desk) -> None:
-    """What readers see when something is not as it should be: a kind page, and no inside of ours."""
-
-    def page(status: int, headers: dict[str, str] | None = None) -> Response:
-        title, words = _WORDS.get(HTTPStatus(status), _WORDS[HTTPStatus.BAD_REQUEST])
-        response = desk.pages.page("message", status=status, title=title, text=words)
-        response.headers.update(headers or {})
-        return response
-
-    @app.exception_handler(AnyHTTPException)
-    def refused(_: Request, error: Exception) -> Response:
-        return page(getattr(error, "status_code", 400), dict(getattr(error, "headers", None) or {}))
-
-    @app.exception_handler(SQLAlchemyError)
-    def unavailable(_: Request, error: Exception) -> Response:
-        # The text of a database error holds addresses and tokens; its name does not.
-        _log.error("the database did not answer: %s", type(error).__name__)
-        return page(HTTPStatus.SERVICE_UNAVAILABLE, {"retry-after": "60"})

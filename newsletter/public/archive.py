@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from newsletter.public.desk import Desk
     from newsletter.public.shelf import Entry
+    from newsletter.public.web_version import WebVersion
 
 #: How many issues the front page shows, and a page of the list.
 LATEST = 5
@@ -137,14 +138,16 @@ class _Archive:
         web = f"{self._settings.url}/issues/{slug}/{token}"
         version = web_version(self._shelf.edition(found[1]), self._settings.url, web)
         headers = {"content-security-policy": CONTENT_SECURITY_POLICY}
-        return HTMLResponse(version.html, headers=headers)
+        return HTMLResponse(self._with_bar(version, unlisted=True), headers=headers)
 
     def feed(self, topic: str) -> Kept:
         title = self._desk.topics().get(topic) if topic else None
         if topic and title is None:
             raise HTTPException(404)
         entries = self._shelf.entries(topic)
-        text = atom(self._settings, entries, topic=(topic, title) if title else None)
+        whole = self._desk.publication.settings.archive.feed == "whole"
+        content = partial(self._shelf.content, name=self._settings.name) if whole else None
+        text = atom(self._settings, entries, topic=(topic, title) if title else None, content=content)
         return Kept(text.encode(), ATOM_TYPE, _newest(entries))
 
     def sitemap(self) -> Kept:
@@ -168,9 +171,13 @@ class _Archive:
             language=version.language,
             published=published.first,
         )
-        bar = self._desk.pages.render("issue_bar", {}, choose(version.language))
-        html = _BODY.sub(lambda tag: f"{tag[0]}{bar}", version.html, count=1)
+        html = self._with_bar(version, unlisted=False)
         return Kept(head.put_into(html).encode(), modified=published.last)
+
+    def _with_bar(self, version: WebVersion, *, unlisted: bool) -> str:
+        """The page of an issue with a line above it: the ways on, and whether it is not for everybody."""
+        bar = self._desk.pages.render("issue_bar", {"unlisted": unlisted}, choose(version.language))
+        return _BODY.sub(lambda tag: f"{tag[0]}{bar}", version.html, count=1)
 
     def _head(self, path: str, page: int = 1) -> Head:
         settings = self._settings

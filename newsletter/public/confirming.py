@@ -11,8 +11,11 @@ from newsletter.public.desk import masked
 from newsletter.public.gate import Visitor
 from newsletter.public.joining import consent_text
 from subscribers import Consent, ConsentError, ConsentKind, Status
+from subscribers.joining import asked_topics, confirm_topics
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from newsletter.public.desk import Desk
     from subscribers import Profile
 
@@ -28,7 +31,7 @@ def confirming(desk: Desk) -> APIRouter:
         if profile is None:
             return _over(desk)
         if profile.status is Status.ACTIVE:
-            return _joined(desk, profile)
+            return _more(desk, profile, _asked(desk, token, profile))
         return desk.pages.page("confirm", wish=profile.locale, address=masked(profile.email))
 
     @router.post("/confirm/{token}")
@@ -39,9 +42,33 @@ def confirming(desk: Desk) -> APIRouter:
             return _over(desk)
         if profile.status is Status.PENDING:
             profile = _confirm(desk, profile, Visitor.of(request))
+        elif asked := _asked(desk, token, profile):
+            said = _consent(desk, Visitor.of(request))
+            given = confirm_topics(desk.engine, profile.public_id, asked, said, desk.clock())
+            return _joined(desk, profile, given)
         return _joined(desk, profile) if profile is not None else _over(desk)
 
     return router
+
+
+def _asked(desk: Desk, token: str, profile: Profile) -> list[str]:
+    """The topics that a link is about, of somebody on the list, which they do not have yet."""
+    slugs = desk.grant("confirm", token).topic.split("\n")
+    with desk.engine.connect() as connection:
+        return [slug for slug in asked_topics(connection, profile.id) if slug in slugs]
+
+
+def _more(desk: Desk, profile: Profile, asked: list[str]) -> HTMLResponse:
+    if not asked:
+        return _joined(desk, profile)
+    titles = desk.topics()
+    return desk.pages.page(
+        "more",
+        wish=profile.locale,
+        address=masked(profile.email),
+        topics=[titles.get(slug, slug) for slug in asked],
+        preferences=desk.link("preferences", profile),
+    )
 
 
 def _signed_up(desk: Desk, token: str) -> Profile | None:
@@ -52,8 +79,15 @@ def _signed_up(desk: Desk, token: str) -> Profile | None:
 
 
 def _confirm(desk: Desk, profile: Profile, visitor: Visitor) -> Profile | None:
+    try:
+        return desk.store.confirm(profile.public_id, _consent(desk, visitor))
+    except ConsentError:
+        return None  # the publication forbade mailing the address since
+
+
+def _consent(desk: Desk, visitor: Visitor) -> Consent:
     settings = desk.publication.settings.signup
-    consent = Consent(
+    return Consent(
         ConsentKind.CONFIRMED,
         source="link in a mail",
         text=consent_text(desk),
@@ -61,17 +95,15 @@ def _confirm(desk: Desk, profile: Profile, visitor: Visitor) -> Profile | None:
         user_agent=visitor.user_agent if settings.store_ip else "",
         text_version=settings.consent_version,
     )
-    try:
-        return desk.store.confirm(profile.public_id, consent)
-    except ConsentError:
-        return None  # the publication forbade mailing the address since
 
 
-def _joined(desk: Desk, profile: Profile) -> HTMLResponse:
+def _joined(desk: Desk, profile: Profile, given: Sequence[str] = ()) -> HTMLResponse:
+    titles = desk.topics()
     return desk.pages.page(
         "joined",
         wish=profile.locale,
         address=masked(profile.email),
+        topics=[titles.get(slug, slug) for slug in given],
         preferences=desk.link("preferences", profile),
     )
 

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit
 from xml.sax.saxutils import escape, quoteattr
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from newsletter.config import PublicationSettings
@@ -24,12 +24,17 @@ _NO_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def atom(
-    settings: PublicationSettings, entries: Sequence[Entry], *, topic: tuple[str, str] | None = None
+    settings: PublicationSettings,
+    entries: Sequence[Entry],
+    *,
+    topic: tuple[str, str] | None = None,
+    content: Callable[[Entry], str] | None = None,
 ) -> str:
     """The feed of *entries*, the newest first (RFC 4287), of a *topic* (its slug and title) or of all.
 
-    An entry has the date of its last dispatch as ``updated``, so that a correction is seen, and an id that
-    says where and when the issue was first dispatched (RFC 4151): it stays when addresses change their form.
+    *content* gives the HTML of what an entry says; without it, entries have a summary only. An entry has the
+    date of its last dispatch as ``updated``, so that a correction is seen, and an id that says where and when
+    the issue was first dispatched (RFC 4151): it stays when addresses change their form.
     """
     url, name = settings.url, settings.name
     path = f"/feed.xml?topic={quote(topic[0])}" if topic else "/feed.xml"
@@ -45,18 +50,19 @@ def atom(
         f'<link rel="alternate" type="text/html" href={_quoted(url + "/issues/")}/>',
         f"<updated>{_stamp(updated)}</updated>",
         f"<author><name>{_text(name)}</name></author>",
-        *(_entry(settings, each) for each in shown),
+        *(_entry(settings, each, content(each) if content else "") for each in shown),
         "</feed>",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _entry(settings: PublicationSettings, entry: Entry) -> str:
+def _entry(settings: PublicationSettings, entry: Entry, html: str) -> str:
     url = f"{settings.url}/issues/{quote(entry.slug)}"
     first, last = entry.published.first, entry.published.last
     authority = urlsplit(settings.url).hostname or "localhost"
     name = f"tag:{authority},{first:%Y-%m-%d}:/issues/{quote(entry.slug)}"
     summary = f"<summary>{_text(entry.preheader)}</summary>\n" if entry.preheader else ""
+    content = f'<content type="html">{_text(html)}</content>\n' if html else ""
     return (
         f"<entry xml:lang={_quoted(entry.language)}>\n"
         f"<title>{_text(entry.title)}</title>\n"
@@ -64,7 +70,7 @@ def _entry(settings: PublicationSettings, entry: Entry) -> str:
         f'<link rel="alternate" type="text/html" href={_quoted(url)}/>\n'
         f"<published>{_stamp(first)}</published>\n"
         f"<updated>{_stamp(last)}</updated>\n"
-        f"{summary}</entry>"
+        f"{summary}{content}</entry>"
     )
 
 

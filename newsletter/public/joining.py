@@ -16,7 +16,7 @@ from newsletter.notices import CONSENT, NoticeKind, enqueue
 from newsletter.public.gate import TRAP, Gate, Pass, Visitor
 from newsletter.public.heads import INDEXED, Head
 from subscribers import AddressError, Consent, ConsentKind, FieldError, writing
-from subscribers.joining import Standing, sign_up, sign_up_entry
+from subscribers.joining import Standing, ask_for_topics, sign_up, sign_up_entry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -153,9 +153,13 @@ def _sign_up(desk: Desk, gate: Gate, form: Form, entry: Entry, way: Pass) -> Non
         who, standing = sign_up(connection, entry, at, confirmed=not settings.double_opt_in)
         if who is None or standing is Standing.JOINED:
             return
+        # A form that shows no topics asks for no more of them.
+        ticked = entry.topics if form.shown_topics or form.topics else ()
+        until = at + timedelta(days=settings.confirm_days)
         if standing is Standing.PENDING:
-            until = at + timedelta(days=settings.confirm_days)
             enqueue(connection, NoticeKind.CONFIRM, who, language, at, until=until)
+        elif ask_for_topics(connection, who, ticked, entry.consent, at):
+            enqueue(connection, NoticeKind.TOPICS, who, language, at, until=until)
         else:
             until, repeat = at + timedelta(hours=settings.link_hours), timedelta(hours=settings.repeat_hours)
             enqueue(connection, NoticeKind.ALREADY, who, language, at, until=until, repeat=repeat)

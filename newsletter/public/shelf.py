@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, exists, or_, select
 from newsletter.delivery.models import DELIVERY, DISPATCH, DeliveryState, DispatchState
 from newsletter.editions import Edition
 from newsletter.editions.language import long_date
-from newsletter.public.web_version import WebVersion, web_version
+from newsletter.public.web_version import WebVersion, feed_version, web_version
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -72,6 +72,7 @@ class Shelf:
         self._url = url
         # What was dispatched is frozen, so nothing here ever becomes stale.
         self.version = lru_cache(maxsize=64)(self._version)
+        self.content = lru_cache(maxsize=64)(self._content)
         self._entry = lru_cache(maxsize=10_000)(self._read_entry)
 
     def published(self, slug: str | None = None) -> dict[str, Published]:
@@ -104,6 +105,13 @@ class Shelf:
 
     def _version(self, dispatch: int) -> WebVersion:
         return web_version(self._edition(dispatch), self._url)
+
+    def _content(self, entry: Entry, name: str) -> str:
+        """What an issue says, for the feed of the publication *name*."""
+        edition = self._edition(entry.published.dispatch)
+        html = feed_version(edition, self._url, known={entry.title, entry.day, name} - {""})
+        # Feed readers show it within pages of their own, which run from left to right.
+        return f'<div dir="rtl">{html}</div>' if entry.direction == "rtl" else html
 
     def edition(self, dispatch: int) -> Edition:
         """The edition that was frozen with a dispatch."""

@@ -11,6 +11,8 @@ Receive = Callable[[], Awaitable[Event]]
 Send = Callable[[Event], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+#: Marks the beginning of an answer that is a line of plain text, so that it may become a page further out.
+PLAIN = "newsletter.plain"
 #: The methods that change nothing.
 SAFE = frozenset({"GET", "HEAD"})
 
@@ -20,5 +22,5 @@ async def answer(send: Send, status: int, text: str, headers: dict[str, str] | N
     body = text.encode()
     fields = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body))]
     fields += [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
-    await send({"type": "http.response.start", "status": status, "headers": fields})
+    await send({"type": "http.response.start", "status": status, "headers": fields, PLAIN: True})
     await send({"type": "http.response.body", "body": body})

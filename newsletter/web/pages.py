@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from newsletter.catalogues import SOURCE, choose, translations
 from newsletter.editions.language import direction_of
-from newsletter.web.language import asked_language
+from newsletter.web.language import asked_language, browsers_language
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,8 +26,9 @@ class Pages:
 
     Args:
         folder: where the templates (``NAME.html.j2``) and static files (``*.css``, ``*.js``, ``*.svg``) are.
-        names: what every template may use. Beside it there are ``page_language`` and
-            ``page_direction``.
+        names: what every template may use; ``root`` is the path of the service. Beside it there are
+            ``page_language`` and ``page_direction``; ``way``, which gives the address of another page of
+            ours; and ``carried``, the language that has to be asked for there to be spoken to in this one.
         language: the one that pages are in where neither the reader nor the browser asks for another that
             there is; None for pages that are in English only.
     """
@@ -58,7 +60,17 @@ class Pages:
     def render(self, name: str, context: Mapping[str, object], language: str) -> str:
         """The page ``NAME.html.j2`` in *language*, one that `language` gave, filled with *context*."""
         environment = self._environments.get(language) or self._environment(language)
-        return environment.get_template(f"{name}.html.j2").render(context)
+        carried = "" if language == self._unasked() else language
+        given = {"carried": carried, "way": partial(self._way, carried)}
+        return environment.get_template(f"{name}.html.j2").render(context, **given)
+
+    def _unasked(self) -> str:
+        """The language that the next page would be in if its address did not say any."""
+        return choose(browsers_language(), self._language) if self._language else SOURCE
+
+    def _way(self, carried: str, path: str) -> str:
+        address = f"{self._names.get('root', '')}{path}"
+        return f"{address}{'&' if '?' in path else '?'}lang={carried}" if carried else address
 
     def asset(self, name: str) -> str:
         """The path of a static file below the service's root, different for different content."""

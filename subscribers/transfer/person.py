@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def export_person(store: SubscriberStore, email: str) -> dict[str, object]:
     """What is known of the person with this address, as plain values that JSON can have.
 
-    Of somebody who is not on the list, or was erased, only whether the address is ``suppressed``, and why;
-    ``id`` is None then.
+    Of somebody who is not on the list, or was erased, only whether the address is ``suppressed``, and why.
+    What only numbers their row is left out: it says nothing of them.
 
     Raises:
         AddressError: it is no address.
@@ -36,9 +36,8 @@ def export_person(store: SubscriberStore, email: str) -> dict[str, object]:
             raise TransferError(
                 "nothing is known of this address", where=email, hint="see `newsletter subscribers list`"
             )
-        return {"id": None, "email": email, "suppressed": suppressed}
+        return {"email": email, "suppressed": suppressed}
     return {
-        "id": profile.id,
         "public_id": profile.public_id,
         "email": profile.email,
         "first_name": profile.first_name,

@@ -3,6 +3,7 @@
 
 // Finds the number that a challenge asks for (the format of ALTCHA's first version), a slice at a time.
 async function solve({ algorithm, challenge, salt, maxnumber, signature }) {
+  const hex = (buffer) => Array.from(new Uint8Array(buffer), (byte) => byte.toString(16).padStart(2, "0")).join("");
   const encoder = new TextEncoder();
   for (let start = 0; start <= maxnumber; start += 1000) {
     const numbers = Array.from({ length: Math.min(1000, maxnumber - start + 1) }, (_, i) => start + i);
@@ -13,7 +14,27 @@ async function solve({ algorithm, challenge, salt, maxnumber, signature }) {
   throw new Error("no number solves the challenge");
 }
 
-const hex = (buffer) => Array.from(new Uint8Array(buffer), (byte) => byte.toString(16).padStart(2, "0")).join("");
+// Does the same beside the page, which stays at the reader's hand; within it where no worker may be had.
+function solveAside(challenge) {
+  let worker;
+  return new Promise((resolve, reject) => {
+    worker = startWorker();
+    worker.onmessage = ({ data }) => (data ? resolve(data) : reject());
+    worker.onerror = reject;
+    worker.postMessage(challenge);
+  }).catch(() => solve(challenge)).finally(() => worker?.terminate());
+}
+
+// On our own pages this very file is the worker, as their policy allows. No other site may start one of our file.
+function startWorker() {
+  const here = new URL(import.meta.url);
+  if (here.origin === location.origin) return new Worker(here, { type: "module" });
+  return new Worker(URL.createObjectURL(new Blob([`${solve}\n${work}\nwork();`], { type: "text/javascript" })));
+}
+
+function work() {
+  onmessage = async ({ data }) => postMessage(await solve(data).catch(() => ""));
+}
 
 async function prove(form) {
   const address = new URL(form.dataset.challenge || form.action, form.action);
@@ -22,7 +43,7 @@ async function prove(form) {
   const challenge = await response.json();
   if (!challenge.challenge) return;
   const field = form.querySelector('input[name="altcha"]') || form.appendChild(document.createElement("input"));
-  Object.assign(field, { type: "hidden", name: "altcha", value: await solve(challenge) });
+  Object.assign(field, { type: "hidden", name: "altcha", value: await solveAside(challenge) });
 }
 
 async function answerInPlace(form) {
@@ -65,9 +86,11 @@ async function send(form) {
   }
 }
 
-document.addEventListener("submit", (event) => {
-  const form = event.target;
-  if (!("newsletterSignup" in form.dataset)) return;
-  event.preventDefault();
-  if (!("newsletterBusy" in form.dataset)) send(form);
-});
+if (typeof document === "undefined") work();
+else
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (!("newsletterSignup" in form.dataset)) return;
+    event.preventDefault();
+    if (!("newsletterBusy" in form.dataset)) send(form);
+  });

@@ -19,8 +19,9 @@ from newsletter.feedback.consequences import Rules
 from newsletter.feedback.sources import Letter, open_source
 from newsletter.messages.return_path import ReturnPath
 from newsletter.providers import Verdict
-from subscribers import Status, SubscriberStore, Tokens
+from subscribers import Consent, ConsentKind, Status, SubscriberStore, Tokens, writing
 from subscribers.engagement import EVENT
+from subscribers.joining import Standing, sign_up, sign_up_entry
 from subscribers.tables import SUPPRESSION
 
 if TYPE_CHECKING:
@@ -170,24 +171,68 @@ class TestProof:
 
 
 class TestComplaints:
-    def test_a_complaint_suppresses_by_our_message_id(self, handed_over: Engine) -> None:
-        tally = take(handed_over, bounced.arf("fbl@example.com", bounced.original(delivery(handed_over))))
+    def test_a_complaint_at_our_signed_address_suppresses(self, handed_over: Engine) -> None:
+        raw = bounced.arf(PATH.address(delivery(handed_over)), "")
+        tally = take(handed_over, raw)
 
-        assert (tally.whats, tally.effects) == ({"complained": 1}, {"complained": 1})
+        assert (tally.whats, tally.effects, tally.bounces) == ({"complained": 1}, {"complained": 1}, {})
         assert status(handed_over) == Status.COMPLAINED
+        store = SubscriberStore(handed_over)
+        with writing(handed_over) as connection:
+            entry = sign_up_entry(store.secret, "reader1@example.com", Consent(ConsentKind.OPT_IN))
+            assert sign_up(connection, entry, store.clock())[1] is Standing.FORBIDDEN
 
-    def test_or_by_the_link_that_the_service_left_in(self, handed_over: Engine) -> None:
-        """Services take addresses and names out; a link of ours is signed."""
+    @pytest.mark.parametrize("path", [PATH, None], ids=["return path", "no return path"])
+    def test_one_that_only_names_our_message_id_lets_its_reader_leave(
+        self, handed_over: Engine, path: ReturnPath | None
+    ) -> None:
+        """Whoever was forwarded the message can write it: it stops mail at once, and its reader may come back."""
+        raw = bounced.arf("fbl@example.com", bounced.original(delivery(handed_over)))
+        tally = take(handed_over, raw, path=path)
+
+        assert (tally.whats, tally.effects, tally.bounces) == ({"complained": 1}, {"left": 1}, {})
+        assert status(handed_over) == Status.UNSUBSCRIBED
+        store = SubscriberStore(handed_over)
+        with writing(handed_over) as connection:
+            entry = sign_up_entry(store.secret, "reader1@example.com", Consent(ConsentKind.OPT_IN))
+            assert sign_up(connection, entry, store.clock())[1] is Standing.PENDING
+
+    def test_it_is_a_complaint_in_the_numbers_all_the_same(self, handed_over: Engine) -> None:
+        take(handed_over, bounced.arf("fbl@example.com", bounced.original(delivery(handed_over))))
+
+        with handed_over.connect() as connection:
+            assert connection.execute(select(EVENT.c.kind, EVENT.c.bounce)).all() == [
+                ("complained", "unproved")
+            ]
+
+    @pytest.mark.parametrize("first", [0, 1], ids=["forgery first", "proof first"])
+    def test_a_proof_counts_before_and_after_what_is_none(self, handed_over: Engine, first: int) -> None:
+        name = delivery(handed_over)
+        raws = [
+            bounced.arf("fbl@example.com", bounced.original(name)),
+            bounced.arf(PATH.address(name), bounced.original(name)).replace(
+                bounced.DATE.encode(), b"Sun, 12 Apr 2026 10:00:00 +0000"
+            ),
+        ]
+        take(handed_over, raws[first], raws[1 - first])
+
+        with writing(handed_over) as connection:
+            store = SubscriberStore(handed_over)
+            entry = sign_up_entry(store.secret, "reader1@example.com", Consent(ConsentKind.OPT_IN))
+            assert sign_up(connection, entry, store.clock())[1] is Standing.FORBIDDEN
+
+    def test_the_link_that_the_service_left_in_is_no_more(self, handed_over: Engine) -> None:
+        """Services take addresses and names out; a link of ours is signed, and can do what pressing it does."""
         profile = SubscriberStore(handed_over).find("reader2@example.com")
         assert profile is not None
         token = Tokens(handed_over).sign("unsubscribe", profile.public_id)
         raw = bounced.arf("fbl@example.com", bounced.original("redacted", token))
 
-        assert take(handed_over, raw, raw).effects == {"complained": 1}
-        assert status(handed_over, 2) == Status.COMPLAINED
+        assert take(handed_over, raw, raw).effects == {"left": 1}
+        assert status(handed_over, 2) == Status.UNSUBSCRIBED
         assert take(handed_over, raw.replace(token.encode(), token[:-3].encode() + b"xyz")).effects == {}
 
-    def test_or_by_the_return_path_in_the_report(self, handed_over: Engine) -> None:
+    def test_the_return_path_in_the_report_is_a_proof(self, handed_over: Engine) -> None:
         more = f"Original-Mail-From: <{PATH.address(delivery(handed_over))}>\n"
 
         assert take(handed_over, bounced.arf("fbl@example.com", "", more=more)).effects == {"complained": 1}

@@ -77,7 +77,7 @@ def test_a_bounce_that_comes_before_the_crash_is_noticed_suppresses_and_settles(
 
 
 def test_a_complaint_that_comes_before_the_crash_is_noticed_holds(crashed: Engine) -> None:
-    take(crashed, bounced.arf("fbl@example.com", bounced.original(name_of(crashed))))
+    take(crashed, bounced.arf(PATH.address(name_of(crashed)), ""))
 
     assert status(crashed) == Status.COMPLAINED
 

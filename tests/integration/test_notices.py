@@ -9,24 +9,31 @@ from threading import Event
 from zoneinfo import ZoneInfo
 
 import pytest
+from fakes import bounced
 from fakes.sendgrid import KEY, sendgrid
 from fakes.smtp import real_smtp_server
-from joining import Service
+from joining import NOON, Service
 from pydantic import SecretStr
 from sqlalchemy import select, update
 
-from newsletter.config import SendgridSettings, SmtpSettings
+from newsletter.config import Publication, SendgridSettings, SmtpSettings
+from newsletter.config.sections import DeliverySettings
+from newsletter.delivery.pace import Limits, Pace
 from newsletter.errors import ProviderError, ThemeError
+from newsletter.feedback.bounces import Reader
+from newsletter.feedback.consequences import Rules
+from newsletter.feedback.sources import Letter
+from newsletter.messages.return_path import ReturnPath
 from newsletter.notices import Forgetting, handing_over
 from newsletter.notices.handing_over import Desk
 from newsletter.notices.postman import postman
-from newsletter.notices.queue import LEASE, claim, count_notices
+from newsletter.notices.queue import LEASE, claim, count_notices, next_due
 from newsletter.notices.tables import NOTICE
 from newsletter.notices.writing import moment
 from newsletter.providers import Outcome, Verdict
 from newsletter.providers.sendgrid import SendgridProvider
 from newsletter.providers.smtp import SmtpProvider
-from subscribers import Status, SuppressionReason, writing
+from subscribers import Status, SuppressionReason, Tokens, writing
 
 ADA, BOB = "ada@example.com", "bob@example.com"
 DEAD = "elsewhere:1:1:dead"
@@ -39,7 +46,7 @@ class Provider:
 
     def __init__(self, *verdicts, idempotent=False, unreachable=False):
         self.verdicts, self.idempotent, self.unreachable = list(verdicts), idempotent, unreachable
-        self.handed, self.called = [], Event()
+        self.handed, self.paths, self.called = [], [], Event()
 
     def describe(self):
         return "a test"
@@ -59,6 +66,7 @@ class Provider:
             if verdict == "crash":
                 raise SystemExit
             self.handed.append(message.email)
+            self.paths.append(message.return_path)
             yield Outcome(message.delivery_id, verdict, f"said of <{message.email}>")
 
 
@@ -351,3 +359,109 @@ def test_each_reader_gets_their_own_link_by_smtp(quick):
         assert quick.store.find(email).public_id in quick.link(taken[email])
         assert quick.client.post(quick.link(taken[email])).status_code == 200
         assert quick.status(email) is Status.ACTIVE
+
+
+# The pace of the publication, and the way back.
+
+
+def paced(service, provider, **settings):
+    """Hand over what is due, with further settings, by a clock that goes on while somebody sleeps; when."""
+    told, moments = service.publication.settings, []
+    publication = Publication(service.root, told.model_copy(update=settings))
+    send = provider.send
+
+    def timed(messages):
+        moments.extend((service.time - NOON).total_seconds() for _ in messages)
+        return send(messages)
+
+    provider.send = timed
+    desk = Desk(
+        publication, service.engine, lambda: service.time, provider, lambda wait: service.later(seconds=wait)
+    )
+    handing_over.hand_over(desk)
+    provider.send = send
+    return [round(moment - moments[0], 3) for moment in moments]
+
+
+def test_notices_keep_to_the_rate_of_the_publication(service):
+    join(service, *(f"reader{number}@example.com" for number in range(4)))
+    moments = paced(service, Provider(), delivery=DeliverySettings(rate="2/second"))
+
+    assert moments == [0, 0.5, 1.0, 1.5]
+
+
+def test_notices_and_dispatches_have_one_budget(service):
+    """What a dispatch let pass is paid for before a notice leaves, and the other way round."""
+    join(service, ADA)
+    delivery = DeliverySettings(rate="1/second")
+    pace = Pace(service.engine, "test", Limits(rate=1.0), lambda: service.time)
+    assert pace.take("", 3).count == 3
+    before = service.time
+    paced(service, Provider(), delivery=delivery)
+
+    assert (service.time - before).total_seconds() == pytest.approx(3)
+    assert pace.take("", 1).wait == pytest.approx(1)
+
+
+def test_who_has_to_wait_for_long_is_put_back_and_it_is_no_try(service):
+    join(service, ADA, BOB)
+    provider, delivery = Provider(), DeliverySettings(rate="6/hour")
+    paced(service, provider, delivery=delivery)
+    paced(service, provider, delivery=delivery)
+    assert provider.handed == [ADA]
+    assert count_notices(service.engine) == {"confirm": {"accepted": 1, "waiting": 1}}
+
+    service.later(minutes=11)
+    paced(service, provider, delivery=delivery)
+    assert provider.handed == [ADA, BOB]
+    with service.engine.connect() as connection:
+        assert set(connection.scalars(select(NOTICE.c.attempts))) == {1}
+
+
+def test_a_domain_with_a_rate_of_its_own_holds_up_nobody_else(service):
+    join(service, "a@slow.example", "b@slow.example", ADA)
+    provider, delivery = Provider(), DeliverySettings(domains={"slow.example": "1/minute"})
+    paced(service, provider, delivery=delivery)
+    assert provider.handed == ["a@slow.example", ADA]
+
+    due = next_due(service.engine)
+    assert due is not None
+    assert (due - service.time).total_seconds() == pytest.approx(60, abs=1)
+    service.later(seconds=61)
+    paced(service, provider, delivery=delivery)
+    assert provider.handed[2:] == ["b@slow.example"]
+
+
+def test_quiet_hours_and_warm_up_are_for_issues(service):
+    """Whoever waits for a link wants it now."""
+    join(service, ADA, BOB)
+    provider = Provider()
+    paced(service, provider, delivery=DeliverySettings(quiet_hours="00:00-23:59", warm_up=(1,)))
+
+    assert provider.handed == [ADA, BOB]
+
+
+def test_a_notice_has_a_signed_way_back_and_its_bounce_counts(service):
+    """The address does not take mail: nobody mails it again, and the same bounce says so once."""
+    join(service, ADA)
+    provider, smtp = Provider(), SmtpSettings(return_path="bounce@bounces.example.com")
+    paced(service, provider, smtp=smtp)
+    path = ReturnPath.of(smtp, service.engine)
+    (address,) = provider.paths
+    with service.engine.connect() as connection:
+        assert path.read(address) == connection.scalar(select(NOTICE.c.name))
+
+    raw = bounced.dsn(address, "", recipient=ADA).replace(b"10:00:00", b"12:30:00")
+    reader = Reader(service.engine, Rules(), Tokens(service.engine), path, lambda: service.time)
+    service.later(hours=1)
+    tally = reader.read([Letter(raw), Letter(raw)])
+    assert (tally.effects, tally.known, tally.unknown) == ({"bounced": 1}, 1, 0)
+    assert service.status(ADA) is Status.BOUNCED
+
+
+def test_without_a_return_path_notices_come_back_to_the_sender(service):
+    join(service, ADA)
+    provider = Provider()
+    paced(service, provider)
+
+    assert provider.paths == [""]

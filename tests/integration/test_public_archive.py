@@ -8,6 +8,7 @@ import pytest
 from sqlmodel import Session
 from webclient import WebClient
 
+from newsletter.catalogues import LANGUAGES, translated
 from newsletter.config import Publication, Settings
 from newsletter.delivery.models import Delivery, DeliveryState, Dispatch, DispatchState
 from newsletter.editions import Edition, compile_issue, load_theme
@@ -18,6 +19,7 @@ from newsletter.public.archive import PAGE
 from subscribers import Tokens
 
 URL = "https://notes.example.com"
+NOT_PUBLIC = "Only who has this link can read this. It is not in our archive."
 ISSUE = """---
 title: The first swallow
 date: 2026-04-11
@@ -229,9 +231,25 @@ def test_who_has_the_mail_of_a_segment_can_read_it_online(client, engine, editio
     assert "It came early this year." in answer.text
     assert f'href="{URL}{link}"' in answer.text
     assert answer.headers["cache-control"] == "no-store"
+    assert answer.text.count(NOT_PUBLIC) == 1
+    assert NOT_PUBLIC not in client.get("/").text
     assert answer.headers["x-robots-tag"] == "noindex, nofollow"
     assert "og:title" not in answer.text
     assert "Content-Security-Policy" in answer.headers
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_above_an_issue_that_is_not_public_stands_so_in_its_language(client, publication, engine, language):
+    """Whoever forwards the link knows what it opens; what everybody may read has no such line."""
+    text = f"---\ntitle: Swallows\ndate: 2026-04-11\nslug: swallow\nlanguage: {language}\n---\nIt came.\n"
+    dispatch(engine, compiled(publication, text), archived=False)
+    dispatch(engine, compiled(publication, text.replace("swallow", "thaw")), name="thaw-1")
+    hidden = client.get(unlisted_link("", Tokens(engine), "swallow", "swallow-1")).text
+    said = translated(NOT_PUBLIC, language)
+
+    assert hidden.index('<nav class="web-bar"') < hidden.index(said) < hidden.index("It came.")
+    assert f'class="web-bar" lang="{language}"' in hidden
+    assert said not in client.get("/issues/thaw").text
 
 
 @pytest.mark.parametrize("slug", ["swallow", "thaw"])

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from html import escape
 from xml.etree import ElementTree as ET
+from xml.sax.saxutils import quoteattr
 
 import pytest
 from fakes.archived import compiled, dispatched, issue
+from fakes.atom import ATOM, faults
+from hypothesis import given
+from hypothesis import strategies as st
 from webclient import WebClient
 
 from newsletter.config import Publication, Settings
+from newsletter.editions.reading import OF_READERS, reading_html
 from newsletter.public import create_app
+from newsletter.public.feed import atom
+from newsletter.public.shelf import Entry, Published
 from subscribers.topics import add_topic
 
 URL = "https://notes.example.com"
-ATOM = "{http://www.w3.org/2005/Atom}"
 MAPS = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
 FIRST, LATER = datetime(2026, 4, 11, 8, tzinfo=UTC), datetime(2026, 4, 12, 9, 30, tzinfo=UTC)
 
@@ -155,3 +162,104 @@ def test_pages_lead_to_the_feed_and_say_where_they_are(client, issues, path):
     assert f'type="application/atom+xml" title="Fields &amp; &lt;Notes&gt;" href="{URL}/feed.xml"' in html
     assert f'<link rel="canonical" href="{URL}{path}">' in html
     assert metas(html)["og:type"] == "website"
+
+
+BODY = """Hello {{ subscriber.first_name | default("there") }}, [here](/about) are news [1].
+
+{% if "pro" in subscriber.tags %}
+For the few.
+{% endif %}
+
+## What came
+
+![A swallow](https://i.example.com/swallow.jpg)
+
+| Bird | Day |
+| ---- | --- |
+| Swift | 3 |
+
+<p onclick="run()">Raw <script>alert(1)</script> text</p>
+
+## Sources
+
+1. [The bird book](https://books.example.com/?a=1&b=2)
+"""
+
+
+def contents(client):
+    feed = ET.fromstring(client.get("/feed.xml").content)
+    return {
+        entry.findtext(f"{ATOM}title"): entry.find(f"{ATOM}content") for entry in feed.findall(f"{ATOM}entry")
+    }
+
+
+@pytest.mark.parametrize("theme", ["digest", "letter", "product"])
+def test_the_feed_has_the_whole_of_each_issue_for_everybody(client, publication, engine, theme):
+    """What was written is all there, as harmless HTML with absolute links; what is one reader's is not."""
+    dispatched(engine, compiled(publication, issue("birds", BODY, title="Birds", more=f"theme: {theme}\n")))
+    dispatched(engine, compiled(publication, issue("hidden", "Secret.")), archived=False)
+    answer = client.get("/feed.xml")
+    content = contents(client)["Birds"]
+
+    assert faults(answer.content) == []
+    assert content.get("type") == "html"
+    for said in (
+        "<h2>What came</h2>",
+        "Hello there, ",
+        f'<a href="{URL}/about">here</a>',
+        'src="https://i.example.com/swallow.jpg" alt="A swallow"',
+        "<td>Swift</td>",
+        '<a href="https://books.example.com/?a=1&amp;b=2">',
+    ):
+        assert said in content.text
+    for unsaid in ("For the few", "preferences", "nsubscribe", "<h1", "alert", "onclick", "reader.invalid"):
+        assert unsaid not in content.text
+    assert "Secret" not in answer.text
+
+
+def test_what_a_theme_of_ones_own_puts_around_the_text_stays_away_from_the_text():
+    """A link of one reader takes its cell along, or if the issue is in the same one, its paragraph."""
+    html = f"""<body><div style="display: none">Preheader</div><table role="presentation"><tr><td>
+      <h2>Said</h2><p>Text</p><p><a href="{OF_READERS}">Leave</a> here</p></td></tr>
+      <tr><td><div>You get this because <a href="{OF_READERS}">…</a></div><p>1 Street</p></td></tr></table>"""
+
+    assert "".join(reading_html(html, URL).split()) == "<h2>Said</h2><p>Text</p>"
+
+
+def test_an_issue_from_right_to_left_says_so_in_the_feed(client, publication, engine):
+    dispatched(engine, compiled(publication, issue("trees", "مرحبا", title="شجرة", more="language: ar\n")))
+
+    assert contents(client)["شجرة"].text.startswith('<div dir="rtl">')
+    assert faults(client.get("/feed.xml").content) == []
+
+
+def test_a_publication_may_have_summaries_in_its_feed_only(tmp_path, engine):
+    said = {"name": "Notes", "from": "Field Notes <notes@example.com>", "url": URL}
+    brief = Publication(tmp_path, Settings(publication=said, archive={"feed": "summaries"}))
+    dispatched(engine, compiled(brief, issue("birds", "They came.", title="Birds")))
+    client = WebClient(create_app(brief, engine))
+
+    assert contents(client) == {"Birds": None}
+    assert "They came." in ET.fromstring(client.get("/feed.xml").content).findtext(f".//{ATOM}summary")
+    assert faults(client.get("/feed.xml").content) == []
+
+
+def test_the_feed_has_no_mark_of_tracking(tmp_path, engine):
+    """Marks are put into messages, one by one; the feed is made from the edition that has none."""
+    said = {"name": "Notes", "from": "Field Notes <notes@example.com>", "url": URL}
+    tracked = Publication(tmp_path, Settings(publication=said, tracking={"opens": True, "clicks": True}))
+    dispatched(engine, compiled(tracked, issue("birds", BODY, title="Birds")))
+    text = contents(WebClient(create_app(tracked, engine)))["Birds"].text
+
+    assert "books.example.com" in text
+    assert re.search(rf"{URL}/[co]/", text) is None
+
+
+@given(st.text(), st.text())
+def test_whatever_is_in_a_text_the_feed_keeps_the_rules(title, said):
+    """Of any characters at all, also those that XML cannot hold."""
+    html = reading_html(f"<body><p>{escape(said)}</p><a href={quoteattr(title)}>x</a></body>", URL)
+    settings = Settings(publication={"name": "N", "from": "n@example.com", "url": URL}).publication
+    entry = Entry("slug", title, said, "en", "ltr", "", "", Published(1, FIRST, LATER, ""))
+
+    assert faults(atom(settings, [entry], content=lambda _: html).encode()) == []

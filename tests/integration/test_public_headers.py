@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from fakes.archived import compiled, dispatched, issue
 from fastapi.routing import APIRoute
@@ -214,3 +216,30 @@ def test_a_flood_of_one_network_is_slowed_down_but_no_wish_is_refused(tmp_path, 
     assert client.post(wish, headers=far, data={"List-Unsubscribe": "One-Click"}).status_code == 200
     assert client.post("/webhooks/sendgrid", headers=far).status_code != 429
     assert client.get("/", headers={"x-forwarded-for": "203.0.113.8"}).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/issues/", "/subscribe", "/preferences", "/nowhere"])
+def test_the_language_that_an_address_asks_for_is_that_of_the_pages_it_leads_to(service, path):
+    """Only where the browser would not have asked for it by itself: links stay short."""
+    app, _ = service
+    client = WebClient(app)
+    ways = ("/issues/", "/subscribe", "/preferences")
+
+    arabic = client.get(f"{path}?lang=ar", headers={"accept-language": "de"}).text
+    assert all(f'href="{way}?lang=ar"' in arabic for way in ways)
+    own = client.get(f"{path}?lang=de", headers={"accept-language": "de"}).text
+    assert all(f'href="{way}"' in own for way in ways)
+    assert "lang=" not in "".join(re.findall(r'<a [^>]*href="[^"]*"', own))
+
+
+def test_the_language_goes_along_with_a_search_and_from_page_to_page(service, sqlite_engine, tmp_path):
+    app, _ = service
+    publication = Publication(
+        tmp_path, Settings(publication={"name": "N", "from": "N <n@example.com>", "url": URL})
+    )
+    for number in range(21):
+        dispatched(sqlite_engine, compiled(publication, issue(f"bird-{number}", "It came.")))
+    page = WebClient(app).get("/issues/?lang=fr&q=came").text
+
+    assert '<input type="hidden" name="lang" value="fr">' in page
+    assert 'href="/issues/?q=came&amp;page=2&amp;lang=fr" rel="next"' in page

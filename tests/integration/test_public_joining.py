@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64decode, b64encode
+from datetime import timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -284,6 +285,133 @@ def test_a_form_that_shows_no_topics_is_about_those_that_are_offered(make):
     service.client.post(service.link(service.mails()[0]))
 
     assert service.store.find(ADA).topics == ("web",)
+
+
+# Who is on the list and asks for more topics.
+
+
+@pytest.fixture
+def reader(service):
+    """A reader of one of three topics, who left another one."""
+    for slug, name in (("ai", "Machines & Minds"), ("web", ""), ("sea", "")):
+        add_topic(service.engine, slug, name)
+    service.store.add(ADA, topics=["ai", "sea"], consent=Consent(ConsentKind.OPT_IN))
+    service.store.unsubscribe(ADA, source="test", topic="sea")
+    return service
+
+
+def topics_of(service):
+    profile = service.store.find(ADA)
+    return profile.topics, profile.left_topics
+
+
+def test_a_reader_who_asks_for_more_topics_gets_them_by_a_press(reader):
+    """Until then nothing is changed: it may be a stranger who asked."""
+    reader.join(ADA, topics="shown", topic=["ai", "web", "sea"])
+    (mail,) = reader.mails()
+    path = reader.link(mail)
+    page = reader.client.get(path)
+    assert mail["Subject"] == "Please confirm more topics: Field Notes"
+    assert "You chose: web, sea" in mail.get_body(("plain",)).get_content()
+    assert path.startswith("/confirm/")
+    assert "<bdi>web</bdi>" in page.text
+    assert "Machines" not in page.text
+    assert topics_of(reader) == (("ai",), ("sea",))
+
+    answer = reader.client.post(path)
+    assert answer.status_code == 200
+    assert "<bdi>web</bdi>" in answer.text
+    assert topics_of(reader) == (("ai", "sea", "web"), ())
+
+
+def test_what_was_asked_and_confirmed_is_in_the_log_for_each_topic(reader):
+    reader.join(ADA, topics="shown", topic=["web"], headers={"user-agent": "Form/1"})
+    reader.later(hours=1)
+    reader.client.post(reader.link(reader.mails()[0]), headers={"user-agent": "Press/1"})
+    asked, confirmed = reader.store.find(ADA).consent[-2:]
+
+    assert (asked.kind, asked.topic, asked.user_agent, asked.at) == (
+        ConsentKind.REQUESTED,
+        "web",
+        "Form/1",
+        confirmed.at - timedelta(hours=1),
+    )
+    assert (confirmed.kind, confirmed.topic, confirmed.user_agent) == (
+        ConsentKind.CONFIRMED,
+        "web",
+        "Press/1",
+    )
+    assert asked.text == confirmed.text == reader_consent()
+    before = reader.store.find(ADA)
+    assert reader.client.post(reader.link(reader.mails()[0])).status_code == 200
+    assert reader.store.find(ADA) == before
+
+
+def reader_consent():
+    return "I would like to receive Field Notes by e-mail. I can leave at any time with one press."
+
+
+def test_a_link_adds_what_its_mail_named_and_each_request_has_its_own(reader):
+    reader.join(ADA, topics="shown", topic=["web"])
+    first = reader.link(reader.mails()[0])
+    reader.later(minutes=1)
+    reader.join(ADA, topics="shown", topic=["sea"])
+    second = reader.link(reader.mails()[1])
+
+    reader.client.post(second)
+    assert topics_of(reader) == (("ai", "sea"), ())
+    reader.client.post(first)
+    assert topics_of(reader) == (("ai", "sea", "web"), ())
+
+
+def test_an_old_link_does_not_undo_what_a_reader_did_later(reader):
+    reader.join(ADA, topics="shown", topic=["web"])
+    path = reader.link(reader.mails()[0])
+    reader.client.post(path)
+    reader.store.unsubscribe(ADA, source="test", topic="web")
+    assert "<bdi>web</bdi>" not in reader.client.get(path).text
+    reader.client.post(path)
+    assert topics_of(reader) == (("ai",), ("sea", "web"))
+
+    reader.store.unsubscribe(ADA, source="test")
+    assert reader.client.post(path).status_code == 410
+
+
+@pytest.mark.parametrize("ticked", [{}, {"topics": "shown", "topic": "ai"}, {"topics": "shown"}])
+def test_who_asks_for_nothing_new_is_told_that_they_are_a_reader(reader, ticked):
+    """A form that shows no topics asks for no more of them."""
+    before = reader.store.find(ADA)
+    reader.join(ADA, **ticked)
+
+    assert [mail["Subject"] for mail in reader.mails()] == ["You already receive Field Notes"]
+    assert reader.store.find(ADA) == before
+
+
+def test_the_answer_and_its_time_do_not_tell_who_asks_for_more(reader):
+    """The same page and one transaction, for a stranger, a reader with all topics, and one who wants more."""
+    reader.store.add("all@example.com", topics=["ai", "web"], consent=Consent(ConsentKind.OPT_IN))
+    reader.join("first@example.com")  # makes the keys, once and for all
+    commits, answers = [], set()
+    event.listen(reader.engine, "commit", commits.append)
+    for email in ("new@example.com", "all@example.com", ADA):
+        data = {"email": email, "topics": "shown", "topic": ["ai", "web"], **reader.form()}
+        commits.clear()
+        answer = reader.client.post("/subscribe", data=data)
+        answers.add((answer.status_code, answer.text, len(commits)))
+
+    assert len(answers) == 1
+    assert {count for _, _, count in answers} == {1}
+
+
+@pytest.mark.parametrize("gone", ["complained", "unsubscribed"])
+def test_who_left_before_the_mail_was_handed_over_gets_none(reader, gone):
+    reader.join(ADA, topics="shown", topic=["web"])
+    if gone == "unsubscribed":
+        reader.store.unsubscribe(ADA, source="test")
+    else:
+        reader.store.suppress(ADA, SuppressionReason.COMPLAINED)
+
+    assert reader.mails() == []
 
 
 @pytest.mark.parametrize(

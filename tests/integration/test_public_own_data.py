@@ -67,6 +67,7 @@ def test_a_copy_of_ones_data_is_behind_a_mailed_link_and_a_press(service, prefer
     assert copy.headers["content-disposition"] == 'attachment; filename="my-data.json"'
     assert copy.headers["cache-control"] == "no-store"
     known = copy.json()
+    assert "id" not in known
     assert (known["email"], known["last_name"], known["deliveries"]) == (ADA, "Lovelace", [])
     assert known["consent"][0]["kind"] == "opt_in"
 

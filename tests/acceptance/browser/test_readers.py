@@ -22,6 +22,7 @@ from playwright.sync_api import expect
 from newsletter.config import load_publication
 from newsletter.migrations import open_database
 from subscribers import Consent, ConsentKind, Status, SubscriberStore, Tokens, now
+from subscribers.joining import ask_for_topics
 from subscribers.topics import add_topic
 
 SETTINGS = """
@@ -174,6 +175,26 @@ def test_a_lost_link_is_mailed_and_preferences_are_changed(open_page, served, js
     )
 
 
+@pytest.mark.parametrize(
+    ("browsers", "chosen"),
+    [("Europe/Berlin", "Europe/Berlin"), ("Asia/Calcutta", "Asia/Kolkata"), ("UTC", "UTC")],
+)
+def test_the_time_zone_of_the_browser_is_chosen_for_who_has_none(browser, served, browsers, chosen):
+    """By whatever name the browser knows it; what a reader chose is left alone."""
+    free, settled = served.reader(), served.reader(time_zone="Asia/Tokyo")
+    context = browser.new_context(timezone_id=browsers)
+    page = context.new_page()
+    page.goto(served.page("preferences", free))
+    expect(page.get_by_label("Time zone")).to_have_value(chosen)
+    expect(page.get_by_text("(as your browser says)")).to_be_visible()
+    assert served.store.find(free.email).time_zone == ""
+
+    page.goto(served.page("preferences", settled))
+    expect(page.get_by_label("Time zone")).to_have_value("Asia/Tokyo")
+    expect(page.get_by_text("(as your browser says)")).to_have_count(0)
+    context.close()
+
+
 @both
 def test_a_reader_who_would_leave_pauses_instead(open_page, served, js):
     page, reader = open_page(js=js), served.reader()
@@ -235,6 +256,30 @@ def test_a_form_on_another_site_answers_in_place(open_page, served, elsewhere):
     assert "confirm" in served.link(email)
 
 
+COUNTED = """
+const digest = crypto.subtle.digest.bind(crypto.subtle);
+crypto.subtle.digest = (...said) => { console.info("digest on the page"); return digest(...said); };
+"""
+
+
+@pytest.mark.parametrize("where", ["here", "on another site"])
+@pytest.mark.parametrize("helper", ["a worker", "no worker"])
+def test_the_sum_is_done_beside_the_page_where_the_browser_can(open_page, served, elsewhere, where, helper):
+    """The page stays at the reader's hand, under its strict policy; without workers it does the sum itself."""
+    page, email = open_page(), f"sum{next(NUMBERS)}@example.com"
+    workers, sums = [], []
+    page.on("worker", lambda worker: workers.append(worker))
+    page.on("console", lambda told: sums.append(told.text) if "digest" in told.text else None)
+    page.add_init_script(COUNTED if helper == "a worker" else f"{COUNTED}; delete globalThis.Worker;")
+    page.goto(f"{served.url}/subscribe" if where == "here" else elsewhere)
+    page.get_by_label("E-mail address").fill(email)
+    page.get_by_role("button", name="Subscribe").click()
+    expect(page.get_by_text("look into your inbox", exact=False).first).to_be_visible(timeout=30_000)
+
+    assert "confirm" in served.link(email)
+    assert (len(workers), bool(sums)) == ((1, False) if helper == "a worker" else (0, True))
+
+
 def test_a_form_on_another_site_works_without_its_script(open_page, served, elsewhere):
     page, email = open_page(js=False), f"else{next(NUMBERS)}@example.com"
     page.goto(elsewhere)
@@ -245,6 +290,14 @@ def test_a_form_on_another_site_works_without_its_script(open_page, served, else
 
     expect(page.get_by_role("heading", level=1)).to_have_text("Look into your inbox")
     assert "confirm" in served.link(email)
+
+
+def more_topics(served, reader) -> str:
+    """The page on which a reader confirms that they want one more topic."""
+    with served.store.engine.begin() as connection:
+        ask_for_topics(connection, reader.id, ["web"], Consent(ConsentKind.OPT_IN, "test"), now())
+    token = served.tokens.sign("confirm", reader.public_id, "web", until=now() + timedelta(hours=1))
+    return f"{served.url}/confirm/{token}"
 
 
 @pytest.mark.parametrize("language", ["en", "ar"])
@@ -268,6 +321,8 @@ def test_no_page_has_a_fault_that_axe_finds_or_is_too_wide(open_page, served, sc
         "ask": f"{served.url}/preferences",
         "confirm": served.page("confirm", pending),
         "joined": served.page("confirm", reader),
+        "more": more_topics(served, reader),
+        "nothing here": f"{served.url}/nowhere?lang={language}",
         "preferences": served.page("preferences", reader),
         "old preferences": f"{served.url}/preferences/{old}",
         "leave": f"{served.url}/unsubscribe/{topic}",
