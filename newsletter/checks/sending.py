@@ -147,8 +147,9 @@ def ways_out(subject: Subject) -> Iterator[Finding]:
     found = [token for token in tokens if token in subject.edition.html]
     first = min(found, key=subject.edition.html.find, default=None)
     limit = subject.settings.html_bytes
-    clips = first is not None and subject.may_have(limit)
-    if clips and subject.most_bytes_before(first, LINKS["unsubscribe"]) >= limit:
+    if first is None or not subject.may_have(limit):
+        return
+    if subject.most_bytes_before(first, LINKS["unsubscribe"]) >= limit:
         yield subject.finding(
             UNSUBSCRIBE_CLIPPED,
             "the unsubscribe link stands behind the place where Gmail cuts the mail off",

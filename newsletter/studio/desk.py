@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 from newsletter.checks import CLIP, CLIP_WARNS, INBOXES
 from newsletter.editions import render, with_web_images
 from newsletter.errors import NewsletterError
+from newsletter.measures import find_zone
 from newsletter.review import Comment, Review, anchored, read_review
 from newsletter.studio.access import EVERYTHING, Grant
 from newsletter.studio.audience import count_seen, segment_names
 from newsletter.studio.differences import compare
+from newsletter.studio.dispatched import latest_dispatches
 from newsletter.studio.editing import Editor
 from newsletter.studio.frames import SANDBOX
 from newsletter.studio.look import PHONE_WIDTH, WIDTHS, Look, View
@@ -23,10 +25,14 @@ from newsletter.studio.versions import Versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
+    from zoneinfo import ZoneInfo
 
     from sqlalchemy import Engine
 
+    from newsletter.checks import Finding
     from newsletter.config import PublicationSettings
+    from newsletter.studio.dispatched import Dispatched
     from newsletter.studio.readers import Reader, Readers
     from newsletter.studio.trouble import Trouble
     from newsletter.studio.versions import Earlier
@@ -48,6 +54,10 @@ class Row:
     #: Approved once, and changed since.
     void: bool
     comments: int
+    #: None while they are not known.
+    findings: tuple[Finding, ...] | None
+    #: None if it never was.
+    dispatched: Dispatched | None
 
 
 @dataclass(frozen=True)
@@ -87,11 +97,17 @@ class Desk:
         self.versions = Versions(workbench, engine)
         self.engine = engine
         self._clock = clock
+        self._sizes: dict[Path, tuple[str, tuple[int, int]]] = {}
 
     @property
     def publication(self) -> PublicationSettings:
         """The publication's settings as they are now."""
         return self.workbench.publication.settings.publication
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone of the publication."""
+        return find_zone(self.publication.time_zone)
 
     def listing(self, page: int, find: str = "") -> Listing:
         """The page of the list with that number, or the nearest that there is, of issues with these words."""
@@ -100,23 +116,38 @@ class Desk:
             sheets = [sheet for sheet in sheets if _holds(sheet, words)]
         pages = max(1, -(-len(sheets) // PAGE))
         page = min(max(page, 1), pages)
-        rows = tuple(self._row(sheet) for sheet in sheets[(page - 1) * PAGE : page * PAGE])
+        shown = sheets[(page - 1) * PAGE : page * PAGE]
+        dispatched = latest_dispatches(self.engine, [sheet.slug for sheet in shown])
+        rows = tuple(
+            self._row(draft, dispatched.get(draft.sheet.slug)) for draft in self.workbench.drafts(shown)
+        )
         return Listing(rows, page, pages, len(sheets), find)
 
-    def _row(self, sheet: Sheet) -> Row:
-        draft = self.workbench.draft(sheet)
-        proof = self._prove(draft, MADE_UP[0])
+    def _row(self, draft: Draft, dispatched: Dispatched | None) -> Row:
+        words, weight = self._size(draft)
         review, _ = self.review(draft)
         approved = draft.pressed is not None and review.approval(draft.pressed.edition.digest) is not None
         return Row(
-            sheet,
+            draft.sheet,
             draft.trouble,
-            proof.words if proof else 0,
-            proof.weight + draft.subject.tracking_bytes if proof and draft.subject else 0,
+            words,
+            weight,
             approved and not draft.trouble,
             not approved and review.latest is not None,
             len(review.open),
+            draft.known_findings,
+            dispatched,
         )
+
+    def _size(self, draft: Draft) -> tuple[int, int]:
+        """How many words an issue has, and how many bytes its HTML; worked out once for each version."""
+        known = self._sizes.get(draft.sheet.path)
+        if known is None or known[0] != draft.version:
+            proof = self._prove(draft, MADE_UP[0])
+            marks = draft.subject.tracking_bytes if draft.subject else 0
+            size = (proof.words, proof.weight + marks) if proof else (0, 0)
+            self._sizes[draft.sheet.path] = known = (draft.version, size)
+        return known[1]
 
     def reader(self, key: str, grant: Grant = EVERYTHING) -> Reader:
         """The reader of that key; with a share link, nobody of the list."""

@@ -11,7 +11,6 @@ from newsletter.delivery.summary import summarise
 from newsletter.delivery.timeline import timeline
 from newsletter.editions.links import find_links
 from newsletter.errors import DeliveryError
-from newsletter.measures import find_zone
 from newsletter.studio.charts import Chart, Series
 from newsletter.studio.proof import prove
 from newsletter.studio.readers import MADE_UP
@@ -69,7 +68,7 @@ class Reports:
     @property
     def zone(self) -> ZoneInfo:
         """The time zone of the publication."""
-        return find_zone(self._desk.publication.time_zone)
+        return self._desk.zone
 
     def dispatches(self) -> dict[str, Any]:
         """All dispatches, the newest first, and how they compare."""

@@ -80,6 +80,26 @@ function prepare(scope) {
     if (beyond > 0) place.scrollLeft += beyond + 24;
   });
   markFindings();
+  lookThrough();
+}
+
+let looking = false;
+
+/** Fill in, one after the other, what the checks find in the issues of the list, where it is not known yet. */
+async function lookThrough() {
+  if (looking) return;
+  looking = true;
+  try {
+    for (let place = one("[data-findings]"); place; place = one("[data-findings]")) {
+      const answer = await fetch(place.dataset.findings);
+      const told = parser.parseFromString(answer.ok ? await answer.text() : "?", "text/html").body;
+      place.replaceWith(...told.childNodes);
+    }
+  } catch {
+    // the studio was stopped; when it is back, the page is asked for again
+  } finally {
+    looking = false;
+  }
 }
 
 /** Load the new document of a frame out of sight, and exchange the two when it is there. */
