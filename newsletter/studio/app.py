@@ -14,6 +14,7 @@ from newsletter.errors import NewsletterError
 from newsletter.messages import UnmailableError
 from newsletter.resources import builtin_templates
 from newsletter.studio.access import Access, Gate
+from newsletter.studio.clicked import spot_of
 from newsletter.studio.desk import Desk
 from newsletter.studio.door import add_door
 from newsletter.studio.findings import counts
@@ -67,7 +68,14 @@ def create_studio(
     readers = Readers(engine)
     desk = Desk(Workbench(publication, readers.attributes), readers, clock, engine)
     access = Access(token, clock)
-    shared = {"desk": desk, "with_code": with_code, "counts": counts, "access": access, "engine": engine}
+    shared = {
+        "desk": desk,
+        "with_code": with_code,
+        "counts": counts,
+        "spot_of": spot_of,
+        "access": access,
+        "engine": engine,
+    }
     pages = Pages(builtin_templates() / "studio", shared)
 
     @asynccontextmanager

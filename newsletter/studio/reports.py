@@ -14,6 +14,7 @@ from newsletter.delivery.timeline import timeline
 from newsletter.editions.links import find_links
 from newsletter.errors import DeliveryError
 from newsletter.studio.charts import Chart, Series
+from newsletter.studio.clicked import Spot, spot_of, spots_of
 from newsletter.studio.proof import prove
 from newsletter.studio.readers import MADE_UP
 from newsletter.studio.versions import frozen_edition
@@ -21,7 +22,7 @@ from subscribers import EventKind
 from subscribers.statistics import statistics
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from zoneinfo import ZoneInfo
 
     from sqlalchemy import Engine
@@ -98,6 +99,7 @@ class Reports:
         summary = self._summary(self._engine, standing)
         over_time = self._timeline(self._engine, standing)
         self._cost[name] = perf_counter() - begun
+        edition = frozen_edition(self._engine, name)
         return {
             "standing": standing,
             "summary": summary,
@@ -109,7 +111,8 @@ class Reports:
             "followed": _most_followed(summary),
             "zone": self.zone,
             "live": standing.state in (DispatchState.PLANNED, DispatchState.RUNNING),
-            "drawable": frozen_edition(self._engine, name) is not None,
+            "drawable": edition is not None,
+            "spots": self._spots(edition, summary),
         }
 
     def clicked(self, name: str) -> tuple[Proof, tuple[LinkClicks, ...]] | None:
@@ -183,14 +186,25 @@ class Reports:
         if table == "clicks":
             links = summary.engagement.links if summary.engagement else ()
             return [
-                ("place", "url", "part", "people", "machines", "anonymous"),
+                ("place", "text", "below", "url", "part", "people", "machines", "anonymous"),
                 *(
-                    (each.place or "", each.url, each.part, did.people, did.machines, did.anonymous)
+                    (
+                        each.place or "",
+                        *(spot.text, spot.below),
+                        *(each.url, each.part),
+                        *(did.people, did.machines, did.anonymous),
+                    )
                     for each in links
-                    for did in (each.clicks,)
+                    for did, spot in ((each.clicks, spot_of(shown["spots"], each)),)
                 ),
             ]
         return None
+
+    def _spots(self, edition: Edition | None, summary: Summary) -> Mapping[object, Spot]:
+        """What the links of a dispatch say; nothing where nobody follows them."""
+        if edition is None or summary.engagement is None:
+            return {}
+        return spots_of(edition, summary.engagement.extent, self._desk.publication.url)
 
     def mark(self, name: str) -> Mark | None:
         """What is another as soon as an outcome is recorded, found cheaply; None without such a dispatch."""

@@ -123,7 +123,7 @@ def test_dispatches_are_compared(folder, sent):
         ("outcomes", "accepted,4"),
         ("domains", "example.com,4,1,1"),
         ("uncertain", "reader2@example.com,"),
-        ("clicks", ",https://a.example/,html,2,0,0"),
+        ("clicks", ",,,https://a.example/,html,2,0,0"),
         ("time", "06:00:00"),
         ("reasons", "rejected,"),
     ],
