@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from newsletter.checks import CLIP, CLIP_WARNS, INBOXES
@@ -15,7 +16,7 @@ from newsletter.studio.audience import count_seen, segment_names
 from newsletter.studio.differences import compare
 from newsletter.studio.dispatched import latest_dispatches
 from newsletter.studio.editing import Editor
-from newsletter.studio.frames import SANDBOX
+from newsletter.studio.frames import SANDBOX, frame
 from newsletter.studio.look import PHONE_WIDTH, WIDTHS, Look, View
 from newsletter.studio.modes import Mode
 from newsletter.studio.proof import Proof, prove
@@ -97,6 +98,7 @@ class Desk:
         self.versions = Versions(workbench, engine)
         self.engine = engine
         self._clock = clock
+        self._framed, self._framing = ("", ""), Lock()
         self._sizes: dict[Path, tuple[str, tuple[int, int]]] = {}
 
     @property
@@ -158,6 +160,18 @@ class Desk:
     def proof(self, draft: Draft, look: Look, grant: Grant = EVERYTHING) -> Proof | None:
         """What the reader of *look* gets of an issue; None if it never compiled."""
         return self._prove(draft, self.reader(look.reader, grant))
+
+    def frame(self, draft: Draft, look: Look, grant: Grant, *, lines: bool) -> str | None:
+        """The document of a frame; None if the issue never compiled. The frames of a page are often the same."""
+        reader = self.reader(look.reader, grant)
+        key = f"{draft.version} {look.mode} {lines} {self.publication.url} {reader}"
+        with self._framing:
+            if self._framed[0] != key:
+                proof = self._prove(draft, reader)
+                if proof is None:
+                    return None
+                self._framed = key, frame(self.framed(draft, proof, lines=lines), look.mode)
+            return self._framed[1]
 
     def framed(self, draft: Draft, proof: Proof, *, lines: bool) -> str:
         """The HTML of *proof* with images as the studio has them, and with the *lines* that it came from."""

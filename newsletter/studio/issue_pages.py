@@ -44,11 +44,10 @@ def add_issue_pages(app: FastAPI, desk: Desk, pages: Pages) -> None:
     @app.get("/issues/{slug}/frame")
     def framed(slug: str, request: Request) -> HTMLResponse:
         draft, look = found(desk, slug), Look.of(request.query_params)
-        proof = desk.proof(draft, look, granted(request))
-        if proof is None:
+        html = desk.frame(draft, look, granted(request), lines="lines" in request.query_params)
+        if html is None:
             raise HTTPException(404)
-        html = desk.framed(draft, proof, lines="lines" in request.query_params)
-        return HTMLResponse(frame(html, look.mode), headers=FRAME_HEADERS[look.images])
+        return HTMLResponse(html, headers=FRAME_HEADERS[look.images])
 
     @app.get("/issues/{slug}/earlier")
     def earlier(slug: str, request: Request) -> HTMLResponse:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from newsletter.config import Publication
 
 #: An editor writes a file in several steps, which are one change. In milliseconds: how often the watcher
-#: looks whether they ended, and how long it waits for that at most.
-STEP, LONGEST_STEP = 10, 60
+#: looks whether they ended, and how long it waits for that at most. What is written later is the next change.
+STEP, LONGEST_STEP = 3, 60
 #: A line without meaning is sent this often, in seconds, so that a connection that is gone is noticed.
 BREATH = 20.0
 

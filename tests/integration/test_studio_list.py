@@ -11,7 +11,7 @@ from sqlalchemy import event
 from webclient import WebClient
 
 from newsletter.config import load_publication
-from newsletter.studio import create_studio
+from newsletter.studio import create_studio, desk
 from newsletter.studio import findings as memory
 
 SETTINGS = """
@@ -134,3 +134,21 @@ def test_the_list_asks_the_ledger_once_for_all_issues(folder, engine):
 
     assert len([query for query in asked if "dispatch" in query.lower()]) == 1
     assert not [query for query in asked if "delivery" in query.lower()]
+
+
+def test_two_frames_of_one_look_are_made_once(folder, monkeypatch):
+    """Phone and desktop show the same document; another change, reader or mode makes another."""
+    made, studio = [], client(folder)
+    frame = desk.frame
+    monkeypatch.setattr(desk, "frame", lambda html, mode: made.append(mode) or frame(html, mode))
+    first, second = (studio.get(f"/issues/issue/frame?v={v}").text for v in (1, 2))
+    dark = studio.get("/issues/issue/frame?mode=dark").text
+    os.utime(write(folder, link="https://b.example/"), ns=(1, 99 * 10**9))
+    changed = studio.get("/issues/issue/frame?v=3").text
+    other = studio.get("/issues/issue/frame?as=emoji").text
+
+    assert first == second
+    assert len({first, dark, changed}) == 3
+    assert "https://b.example/" in changed
+    assert other.count("https://b.example/") == changed.count("https://b.example/")
+    assert len(made) == 4
