@@ -162,7 +162,7 @@ class Desk:
         return self._prove(draft, self.reader(look.reader, grant))
 
     def frame(self, draft: Draft, look: Look, grant: Grant, *, lines: bool) -> str | None:
-        """The document of a frame; None if the issue never compiled. The frames of a page are often the same."""
+        """The document of a frame; None if the issue never compiled. The frames of a page are often alike."""
         reader = self.reader(look.reader, grant)
         key = f"{draft.version} {look.mode} {lines} {self.publication.url} {reader}"
         with self._framing:
