@@ -64,9 +64,10 @@ def create_studio(
         clock: tells the time that a proof bears, in seconds since the epoch.
         token: what opens it for browsers on other machines; without one, only this machine's are answered.
     """
-    watch = Watch(publication)
     readers = Readers(engine)
-    desk = Desk(Workbench(publication, readers.attributes), readers, clock, engine)
+    workbench = Workbench(publication, readers.attributes)
+    watch = Watch(publication, workbench.again)
+    desk = Desk(workbench, readers, clock, engine)
     access = Access(token, clock)
     shared = {
         "desk": desk,

@@ -100,6 +100,8 @@ class Workbench:
         self._sheets: dict[Path, tuple[str, Sheet]] = {}
         self._drafts: dict[Path, Draft] = {}
         self._checker = Findings()
+        #: The name of the issue that was found last.
+        self._latest: str | None = None
         self._lock = RLock()  # requests are answered by many threads
 
     def sheets(self) -> list[Sheet]:
@@ -115,10 +117,16 @@ class Workbench:
         Names are compared with those of the files that are there, never joined to a path.
         """
         sheets = self.sheets()
-        for sheet in sheets:
-            if sheet.slug == name:
-                return self.draft(sheet)
-        return next((self.draft(sheet) for sheet in sheets if sheet.path.stem == name), None)
+        named = [sheet for sheet in sheets if sheet.slug == name]
+        named += [sheet for sheet in sheets if sheet.path.stem == name]
+        if not named:
+            return None
+        self._latest = name
+        return self.draft(named[0])
+
+    def again(self) -> Draft | None:
+        """What was asked for last, compiled once more if it changed, before anybody asks."""
+        return self.find(self._latest) if self._latest is not None else None
 
     def image(self, name: str) -> Path | None:
         """The file of an image that an issue shows, by its published name."""
