@@ -255,8 +255,11 @@ function take(page, fresh) {
   follow();
 }
 
-/** Show what the server has for an address, in place, and with it what a form *said*. */
-async function show(address, fresh = false, said = null) {
+/** What a form answered, to be shown with the next page, whichever is the newest when it comes. */
+let owed = null;
+
+/** Show what the server has for an address, in place. */
+async function show(address, fresh = false) {
   const turn = ++asked;
   let text;
   coming += 1;
@@ -270,9 +273,11 @@ async function show(address, fresh = false, said = null) {
   }
   if (turn !== asked) return;
   const page = parser.parseFromString(text, "text/html");
-  if (said) putSaid(page, said);
+  if (owed) putSaid(page, owed);
   else if (fresh) keepSaid(page);
+  fresh &&= !owed;
   take(page, fresh);
+  owed = null;
 }
 
 /** Hand a form in, and show the page that it is answered with, unless that is older than what is shown or to come. */
@@ -294,7 +299,10 @@ async function handIn(form) {
     delete form.dataset.handedIn;
   }
   if (asked === before && !coming && !changing) take(page, false);
-  else await show(here(), false, one("[data-said]", page));
+  else {
+    owed = one("[data-said]", page);
+    await show(here());
+  }
   one("[data-said]")?.scrollIntoView({ block: "nearest" });
 }
 
