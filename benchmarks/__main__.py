@@ -8,6 +8,7 @@ from benchmarks import (
     ledger,
     memory,
     public,
+    reports,
     segments,
     sendgrid,
     smtp,
@@ -28,6 +29,7 @@ for module in (
     smtp,
     sendgrid,
     studio,
+    reports,
 ):
     module.main()
 public.main(requests=500, rounds=3)

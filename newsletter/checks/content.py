@@ -178,11 +178,11 @@ def preheader_bleed(subject: Subject) -> Iterator[Finding]:
         _INVISIBLE.sub(" ", unescape(re.sub(r"<!--.*?-->|<[^>]*>", " ", after, flags=re.S))).split()
     )
     if held < PREHEADER_ROOM and text:
-        yield subject.at_element(
+        yield subject.finding(
             PREHEADER_BLEED,
-            first,
             f"behind the preheader, inboxes show “{text[: PREHEADER_ROOM - held][:60]}”",
-            hint="fill the preheader up with `&#847;&zwnj;&nbsp;` to 200 characters",
+            hint="let the theme fill it up with `&#847;&zwnj;&nbsp;` to 200 characters",
+            line=subject.key_line("preheader"),
         )
 
 

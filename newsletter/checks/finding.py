@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import os
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from newsletter.errors import at
-
-if TYPE_CHECKING:
-    pass
 
 
 class Severity(StrEnum):
@@ -45,6 +43,23 @@ class Finding:
     def place(self) -> str:
         """Where it is, as ``file:line:column`` without what is not known."""
         return at(self.file, self.line, self.column)
+
+    def seen_from(self, folder: Path, root: Path) -> Finding:
+        """The same with its file as it is called in *folder*, where somebody reads of it.
+
+        Args:
+            folder: an absolute path, such as that of the working directory.
+            root: the publication's folder, in which a file without one is.
+        """
+        path = Path(self.file)
+        if not path.is_absolute():
+            if not (root / path).is_file():
+                return self  # of a theme that is part of the program
+            path = root.absolute() / path
+        try:
+            return replace(self, file=os.path.relpath(path, folder))
+        except ValueError:  # on another drive
+            return replace(self, file=str(path))
 
     def to_dict(self) -> dict[str, object]:
         """The finding as `newsletter check --format json` prints it."""

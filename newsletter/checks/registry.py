@@ -19,6 +19,7 @@ from newsletter.checks import (
     sending,
     size,
     spam,
+    targets,
     waivers,
 )
 
@@ -34,6 +35,7 @@ FAMILIES: dict[str, tuple[Rule, ...]] = {
     "Images": images.RULES,
     "Accessibility": access.RULES,
     "Colours and letters": looks.RULES,
+    "Tapping": targets.RULES,
     "Size": size.RULES,
     "The HTML document": markup.RULES,
     "What mail programs support": clients.RULES,
@@ -56,6 +58,7 @@ LOOKS = tuple(
         images,
         access,
         looks,
+        targets,
         size,
         markup,
         clients,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from newsletter.checks.rule import Rule
 
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "note"}
+#: What places are relative to. Where it is on this machine is nobody's business (SARIF 2.1.0, 3.14.14).
+_BASE = "SRCROOT"
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
 
@@ -32,6 +35,9 @@ def to_sarif(findings: Sequence[Finding]) -> dict[str, object]:
             {
                 "tool": {"driver": driver},
                 "columnKind": "unicodeCodePoints",
+                "originalUriBaseIds": {
+                    _BASE: {"description": {"text": "The directory in which `newsletter check` was run."}}
+                },
                 "results": [_result(finding, names.index(finding.rule)) for finding in findings],
             }
         ],
@@ -54,7 +60,7 @@ def _rule(rule: Rule) -> dict[str, object]:
 
 
 def _result(finding: Finding, index: int) -> dict[str, object]:
-    place: dict[str, object] = {"artifactLocation": {"uri": _uri(finding.file)}}
+    place: dict[str, object] = {"artifactLocation": _artifact(finding.file)}
     if finding.line:
         column = {"startColumn": finding.column} if finding.column else {}
         place["region"] = {"startLine": finding.line, **column}
@@ -69,12 +75,12 @@ def _result(finding: Finding, index: int) -> dict[str, object]:
     }
 
 
-def _uri(file: str) -> str:
-    """A file as SARIF refers to it: relative to the current directory, where code hosts look for it."""
-    path = Path(file)
-    if path.is_absolute() and path.is_relative_to(Path.cwd()):
-        path = path.relative_to(Path.cwd())
-    return quote(path.as_posix())
+def _artifact(file: str) -> dict[str, str]:
+    """An ``artifactLocation`` (3.4): relative to the working directory, absolute for what is not below it."""
+    here, path = Path.cwd(), Path(os.path.normpath(Path.cwd() / file))
+    if path.is_relative_to(here):
+        return {"uri": quote(path.relative_to(here).as_posix()), "uriBaseId": _BASE}
+    return {"uri": path.as_uri()}
 
 
 def _example(text: str) -> str:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from newsletter.checks.body_links import is_local
 from newsletter.checks.finding import Finding, Severity
 from newsletter.checks.rule import Rule
-from newsletter.checks.size import CLIP_BEGINS
+from newsletter.checks.worst import LINKS
 from newsletter.config import split_mailbox
 
 if TYPE_CHECKING:
@@ -144,8 +144,12 @@ def ways_out(subject: Subject) -> Iterator[Finding]:
                 f"the {form} has no unsubscribe link",
                 hint="put `{{ links.unsubscribe }}` into the theme's footer",
             )
-    found = [subject.edition.html.find(token) for token in tokens if token in subject.edition.html]
-    if found and len(subject.edition.html[: min(found)].encode()) >= CLIP_BEGINS:
+    found = [token for token in tokens if token in subject.edition.html]
+    first = min(found, key=subject.edition.html.find, default=None)
+    limit = subject.settings.html_bytes
+    if first is None or not subject.may_have(limit):
+        return
+    if subject.most_bytes_before(first, LINKS["unsubscribe"]) >= limit:
         yield subject.finding(
             UNSUBSCRIBE_CLIPPED,
             "the unsubscribe link stands behind the place where Gmail cuts the mail off",

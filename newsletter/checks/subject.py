@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -85,10 +85,34 @@ class Subject:
         url = self.publication.url
         return max(0, added_bytes(self.edition, url, opens=wanted.opens, clicks=wanted.clicks))
 
+    def may_have(self, size: int) -> bool:
+        """Whether the HTML could have *size* bytes at all; told without filling it in."""
+        return len(self.edition.html) * 3 + 20_000 + self.tracking_bytes >= size
+
+    @cached_property
+    def largest(self) -> str:
+        """The largest HTML that anybody gets who is not tracked."""
+        return largest_html(self.edition)
+
     @cached_property
     def most_bytes(self) -> int:
         """The size of the largest HTML that anybody gets, tracked if anybody is."""
-        return len(largest_html(self.edition).encode()) + self.tracking_bytes
+        return len(self.largest.encode()) + self.tracking_bytes
+
+    def most_bytes_before(self, token: str, value: str) -> int:
+        """The most bytes that stand before a slot's *token*, which the largest HTML has as *value*.
+
+        Where the largest lacks it, as a branch that is not the longest would, those of the edition count.
+        """
+        raw = self.edition.html.find(token)
+        place = self.largest.find(value)
+        before = self.largest[:place] if place >= 0 else self.edition.html[:raw]
+        wanted = tracking_of(self.tracking, self.issue)
+        if wanted is None:
+            return len(before.encode())
+        head = replace(self.edition, html=self.edition.html[:raw])
+        marks = added_bytes(head, self.publication.url, opens=False, clicks=wanted.clicks)
+        return len(before.encode()) + max(0, marks)
 
     def text(self, element: Element) -> str:
         """What *element* says."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -60,13 +61,14 @@ def check(session: Session, issues: tuple[str, ...], form: str, *, online: bool)
         found = check_pressed(pressed, session.publication.settings, _more(session, pressed, online=online))
         findings += found
         if form == "text":
-            show_findings(found)
+            show_findings(found, session.publication.root)
             _warn_of_audience(session, pressed.issue)
             output.say(f"{pressed.edition.slug}: {summary(found)}")
     if form == "json":
         output.document({"findings": [finding.to_dict() for finding in findings]})
     elif form == "sarif":
-        output.document(to_sarif(findings))
+        root = session.publication.root
+        output.document(to_sarif([finding.seen_from(Path.cwd(), root) for finding in findings]))
     if any(finding.severity is Severity.ERROR for finding in findings):
         sys.exit(FINDINGS)
 
@@ -116,10 +118,14 @@ def _warn_of_audience(session: Session, issue: Issue) -> None:
             output.warn(f"{place}: the list has no {kind} `{name}`, so `newsletter send` will refuse; {hint}")
 
 
-def show_findings(findings: Sequence[Finding]) -> None:
-    """One line per finding on stdout, its hint on stderr."""
+def show_findings(findings: Sequence[Finding], root: Path) -> None:
+    """One line per finding on stdout, with its file as the working directory calls it; its hint on stderr.
+
+    *root* is the publication's folder.
+    """
     for finding in findings:
-        output.data(f"{finding.place}: {finding.severity}: {finding.message} [{finding.rule}]")
+        place = finding.seen_from(Path.cwd(), root).place
+        output.data(f"{place}: {finding.severity}: {finding.message} [{finding.rule}]")
         if finding.hint:
             output.say(f"  hint: {finding.hint}")
 

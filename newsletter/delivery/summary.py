@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from newsletter.delivery.counting import first_and_last, outcomes_by_domain, outcomes_by_reason
 from newsletter.delivery.engagement import Engagement, Reach, engagement
-from newsletter.delivery.models import SETTLEMENT
-from newsletter.delivery.report import PENDING, STATES, LogLine, Status, find, log, status
+from newsletter.delivery.models import SETTLEMENT, DeliveryState
+from newsletter.delivery.report import STATES, LogLine, Status, find, log, status
 from subscribers.tables import SUBSCRIBER
 
 if TYPE_CHECKING:
@@ -50,30 +51,24 @@ class Summary:
 
 
 def summarise(engine: Engine, name: str) -> Summary:
-    """What the ledger tells of a dispatch, read once from end to end.
+    """What the ledger tells of a dispatch, counted by the database; those in doubt are told one by one.
 
     Raises:
         DeliveryError: there is no such dispatch.
     """
     standing = status(engine, name)
-    domains: defaultdict[str, Counter[str]] = defaultdict(Counter)
     reasons: Counter[tuple[str, str]] = Counter()
-    uncertain: list[LogLine] = []
-    first = last = None
-    for line in log(engine, name):
-        domains[line.email.rpartition("@")[2].lower() or "(erased)"][line.state] += 1
-        if line.state not in ("accepted", PENDING):
-            reasons[line.state, kind_of(line.reason)] += 1
-        if line.state == "uncertain":
-            uncertain.append(line)
-        if line.at is not None:
-            first = min(first or line.at, line.at)
-            last = max(last or line.at, line.at)
+    with engine.connect() as connection:
+        number = find(connection, name).id
+        domains = outcomes_by_domain(connection, number)
+        for state, reason, count in outcomes_by_reason(connection, number):
+            reasons[state, kind_of(reason)] += count
+        first, last = first_and_last(connection, number)
     return Summary(
         standing,
         _commonest(domains),
-        dict(reasons.most_common()),
-        uncertain,
+        dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))),
+        list(log(engine, name, DeliveryState.UNCERTAIN)),
         _settlements(engine, name),
         first,
         last,

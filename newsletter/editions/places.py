@@ -16,10 +16,12 @@ from newsletter.editions.elements import read_elements
 from newsletter.editions.finish import finish
 from newsletter.editions.frame import frame_of
 from newsletter.editions.mjml import to_html
+from newsletter.editions.nearest import nearest_lines
 from newsletter.editions.scanning import cleaned
 from newsletter.editions.slots import Slots
 from newsletter.editions.sourcemap import BEGINS, ENDS
 from newsletter.editions.templating import Press
+from newsletter.editions.theme import MAIN_FILE
 from newsletter.errors import NewsletterError
 from newsletter.issues import parse_document
 
@@ -68,7 +70,7 @@ def element_places(
     """The places of the elements of ``edition.html``, in the order of `read_elements`.
 
     Costs about as much as compiling the issue, changes nothing, and never fails: where something about a
-    theme is too unusual to be followed, the elements have no place.
+    theme is too unusual to be followed, the elements have the nearest line that is known by their words.
 
     Args:
         edition: what was compiled.
@@ -81,9 +83,11 @@ def element_places(
     try:
         numbered, places = _numbered(issue, theme, publication, images)
     except NewsletterError:
-        return (Place(),) * len(elements)
+        numbered, places = [], []
     if [each.name for each in numbered] != [each.name for each in elements]:
-        return (Place(),) * len(elements)
+        # That the theme wrote them is all that is known beside the line.
+        lines = nearest_lines(edition.html, elements, issue)
+        return tuple(Place() if line is None else Place(line, MAIN_FILE) for line in lines)
     found: list[Place] = []
     for element in numbered:
         number = element.attributes.get(_NUMBER)

@@ -11,11 +11,14 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 from starlette.exceptions import HTTPException as AnyHTTPException
 
+from newsletter.errors import NewsletterError
 from newsletter.messages import UnmailableError
 from newsletter.resources import builtin_templates
 from newsletter.studio.access import Access, Gate
+from newsletter.studio.clicked import spot_of
 from newsletter.studio.desk import Desk
 from newsletter.studio.door import add_door
+from newsletter.studio.findings import counts
 from newsletter.studio.issue_pages import add_issue_pages
 from newsletter.studio.readers import Readers
 from newsletter.studio.report_pages import add_report_pages
@@ -62,12 +65,20 @@ def create_studio(
         clock: tells the time that a proof bears, in seconds since the epoch.
         token: what opens it for browsers on other machines; without one, only this machine's are answered.
     """
-    watch = Watch(publication)
     readers = Readers(engine)
     attributes = partial(readers.attributes, publication.settings.subscribers.attributes)
-    desk = Desk(Workbench(publication, attributes), readers, clock, engine)
+    workbench = Workbench(publication, attributes)
+    watch = Watch(publication, workbench.again)
+    desk = Desk(workbench, readers, clock, engine)
     access = Access(token, clock)
-    shared = {"desk": desk, "with_code": with_code, "access": access, "engine": engine}
+    shared = {
+        "desk": desk,
+        "with_code": with_code,
+        "counts": counts,
+        "spot_of": spot_of,
+        "access": access,
+        "engine": engine,
+    }
     pages = Pages(builtin_templates() / "studio", shared)
 
     @asynccontextmanager
@@ -109,6 +120,8 @@ def _errors(app: FastAPI, desk: Desk, pages: Pages) -> None:
     def missing(_: Request, error: Exception) -> HTMLResponse:
         return pages.page("missing", status=getattr(error, "status_code", 404))
 
-    @app.exception_handler(UnmailableError)
-    def unmailable(_: Request, error: UnmailableError) -> HTMLResponse:
-        return pages.page("error", status=422, trouble=explain(error, desk.workbench.publication.root))
+    @app.exception_handler(NewsletterError)
+    def trouble(_: Request, error: NewsletterError) -> HTMLResponse:
+        told = explain(error, desk.workbench.publication.root)
+        unmailable = isinstance(error, UnmailableError)
+        return pages.page("error", status=422, trouble=told, unmailable=unmailable)

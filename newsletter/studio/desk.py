@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from newsletter.checks import CLIP, CLIP_WARNS, INBOXES
 from newsletter.editions import render, with_web_images
 from newsletter.errors import NewsletterError
+from newsletter.measures import find_zone
 from newsletter.review import Comment, Review, anchored, read_review
 from newsletter.studio.access import EVERYTHING, Grant
 from newsletter.studio.audience import count_seen, segment_names
 from newsletter.studio.differences import compare
+from newsletter.studio.dispatched import latest_dispatches
 from newsletter.studio.editing import Editor
-from newsletter.studio.frames import SANDBOX
+from newsletter.studio.frames import SANDBOX, frame
 from newsletter.studio.look import PHONE_WIDTH, WIDTHS, Look, View
 from newsletter.studio.modes import Mode
 from newsletter.studio.proof import Proof, prove
@@ -23,10 +26,14 @@ from newsletter.studio.versions import Versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
+    from zoneinfo import ZoneInfo
 
     from sqlalchemy import Engine
 
+    from newsletter.checks import Finding
     from newsletter.config import PublicationSettings
+    from newsletter.studio.dispatched import Dispatched
     from newsletter.studio.readers import Reader, Readers
     from newsletter.studio.trouble import Trouble
     from newsletter.studio.versions import Earlier
@@ -48,6 +55,10 @@ class Row:
     #: Approved once, and changed since.
     void: bool
     comments: int
+    #: None while they are not known.
+    findings: tuple[Finding, ...] | None
+    #: None if it never was.
+    dispatched: Dispatched | None
 
 
 @dataclass(frozen=True)
@@ -87,11 +98,18 @@ class Desk:
         self.versions = Versions(workbench, engine)
         self.engine = engine
         self._clock = clock
+        self._framed, self._framing = ("", ""), Lock()
+        self._sizes: dict[Path, tuple[str, tuple[int, int]]] = {}
 
     @property
     def publication(self) -> PublicationSettings:
         """The publication's settings as they are now."""
         return self.workbench.publication.settings.publication
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone of the publication."""
+        return find_zone(self.publication.time_zone)
 
     def listing(self, page: int, find: str = "") -> Listing:
         """The page of the list with that number, or the nearest that there is, of issues with these words."""
@@ -100,23 +118,38 @@ class Desk:
             sheets = [sheet for sheet in sheets if _holds(sheet, words)]
         pages = max(1, -(-len(sheets) // PAGE))
         page = min(max(page, 1), pages)
-        rows = tuple(self._row(sheet) for sheet in sheets[(page - 1) * PAGE : page * PAGE])
+        shown = sheets[(page - 1) * PAGE : page * PAGE]
+        dispatched = latest_dispatches(self.engine, [sheet.slug for sheet in shown])
+        rows = tuple(
+            self._row(draft, dispatched.get(draft.sheet.slug)) for draft in self.workbench.drafts(shown)
+        )
         return Listing(rows, page, pages, len(sheets), find)
 
-    def _row(self, sheet: Sheet) -> Row:
-        draft = self.workbench.draft(sheet)
-        proof = self._prove(draft, MADE_UP[0])
+    def _row(self, draft: Draft, dispatched: Dispatched | None) -> Row:
+        words, weight = self._size(draft)
         review, _ = self.review(draft)
         approved = draft.pressed is not None and review.approval(draft.pressed.edition.digest) is not None
         return Row(
-            sheet,
+            draft.sheet,
             draft.trouble,
-            proof.words if proof else 0,
-            proof.weight + draft.subject.tracking_bytes if proof and draft.subject else 0,
+            words,
+            weight,
             approved and not draft.trouble,
             not approved and review.latest is not None,
             len(review.open),
+            draft.known_findings,
+            dispatched,
         )
+
+    def _size(self, draft: Draft) -> tuple[int, int]:
+        """How many words an issue has, and how many bytes its HTML; worked out once for each version."""
+        known = self._sizes.get(draft.sheet.path)
+        if known is None or known[0] != draft.version:
+            proof = self._prove(draft, MADE_UP[0])
+            marks = draft.subject.tracking_bytes if draft.subject else 0
+            size = (proof.words, proof.weight + marks) if proof else (0, 0)
+            self._sizes[draft.sheet.path] = known = (draft.version, size)
+        return known[1]
 
     def reader(self, key: str, grant: Grant = EVERYTHING) -> Reader:
         """The reader of that key; with a share link, nobody of the list."""
@@ -127,6 +160,18 @@ class Desk:
     def proof(self, draft: Draft, look: Look, grant: Grant = EVERYTHING) -> Proof | None:
         """What the reader of *look* gets of an issue; None if it never compiled."""
         return self._prove(draft, self.reader(look.reader, grant))
+
+    def frame(self, draft: Draft, look: Look, grant: Grant, *, lines: bool) -> str | None:
+        """The document of a frame; None if the issue never compiled. The frames of a page are often alike."""
+        reader = self.reader(look.reader, grant)
+        key = f"{draft.version} {look.mode} {lines} {self.publication.url} {reader}"
+        with self._framing:
+            if self._framed[0] != key:
+                proof = self._prove(draft, reader)
+                if proof is None:
+                    return None
+                self._framed = key, frame(self.framed(draft, proof, lines=lines), look.mode)
+            return self._framed[1]
 
     def framed(self, draft: Draft, proof: Proof, *, lines: bool) -> str:
         """The HTML of *proof* with images as the studio has them, and with the *lines* that it came from."""

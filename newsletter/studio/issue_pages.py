@@ -12,6 +12,7 @@ from newsletter.studio.access import Grant
 from newsletter.studio.export import static_copy
 from newsletter.studio.frames import FRAME_HEADERS, frame
 from newsletter.studio.look import Look
+from newsletter.studio.trouble import explain
 
 if TYPE_CHECKING:
     from newsletter.studio.desk import Desk
@@ -24,7 +25,7 @@ def add_issue_pages(app: FastAPI, desk: Desk, pages: Pages) -> None:
 
     @app.get("/")
     def issues(page: int = 1, find: str = "") -> HTMLResponse:
-        return pages.page("list", listing=desk.listing(page, find[:200]))
+        return pages.page("list", listing=desk.listing(page, find[:200]), zone=desk.zone)
 
     @app.get("/issues/{slug}")
     def issue(slug: str, request: Request) -> HTMLResponse:
@@ -32,14 +33,21 @@ def add_issue_pages(app: FastAPI, desk: Desk, pages: Pages) -> None:
         look = Look.of(request.query_params)
         return pages.page("issue", **desk.issue(draft, look, granted(request)), said=None)
 
+    @app.get("/issues/{slug}/findings")
+    def findings(slug: str) -> HTMLResponse:
+        draft = found(desk, slug)
+        try:
+            return pages.page("found", findings=draft.findings, trouble=None)
+        except NewsletterError as error:
+            return pages.page("found", findings=(), trouble=explain(error, desk.workbench.publication.root))
+
     @app.get("/issues/{slug}/frame")
     def framed(slug: str, request: Request) -> HTMLResponse:
         draft, look = found(desk, slug), Look.of(request.query_params)
-        proof = desk.proof(draft, look, granted(request))
-        if proof is None:
+        html = desk.frame(draft, look, granted(request), lines="lines" in request.query_params)
+        if html is None:
             raise HTTPException(404)
-        html = desk.framed(draft, proof, lines="lines" in request.query_params)
-        return HTMLResponse(frame(html, look.mode), headers=FRAME_HEADERS[look.images])
+        return HTMLResponse(html, headers=FRAME_HEADERS[look.images])
 
     @app.get("/issues/{slug}/earlier")
     def earlier(slug: str, request: Request) -> HTMLResponse:

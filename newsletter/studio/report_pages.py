@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 #: How often a page about a running dispatch looks at the ledger, in seconds.
 LOOKS_EVERY = 1.0
+#: A page about a running dispatch that is followed takes up at most this share of the time.
+SHARE = 0.1
 _LINK = re.compile(r"(<a\b[^>]*\bhref=\"([^\"]*)\"[^>]*>)(.*?)(</a>)", re.DOTALL | re.IGNORECASE)
 _PLACE = re.compile(rf"\s{PLACE}=\"(\d+)\"")
 #: How a link's number looks in the edition; the mail's own styles must not reach it.
@@ -90,17 +92,23 @@ def add_report_pages(app: FastAPI, reports: Reports, pages: Pages, watch: Watch)
 
 
 async def _changes(reports: Reports, name: str, watch: Watch) -> AsyncIterator[str]:
-    """A ``change`` whenever the ledger says something new of a dispatch, until it has ended."""
-    before = None
+    """A ``change`` when the ledger says something new of a dispatch, until it has ended.
+
+    Whether it does is seen cheaply; a page that takes long to read is asked for so seldom that reading takes
+    no more than `SHARE` of the time.
+    """
+    told, rest = None, 0.0
     yield "retry: 2000\nevent: hello\ndata:\n\n"
     while not watch.stopping:
-        standing = await asyncio.to_thread(reports.standing, name)
-        if before is not None and standing != before:
-            yield "event: change\ndata:\n\n"
-        before = standing
-        if standing is None or standing.finished_at is not None:
+        mark = await asyncio.to_thread(reports.mark, name)
+        if mark is None or mark.finished_at is not None:
             break
+        told = told or mark
+        if mark != told and rest <= 0:
+            told, rest = mark, reports.cost(name) / SHARE
+            yield "event: change\ndata:\n\n"
         await watch.wait(LOOKS_EVERY)
+        rest -= LOOKS_EVERY
     yield "event: end\ndata:\n\n"
 
 

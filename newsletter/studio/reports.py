@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from newsletter.delivery import STATES, DispatchState, Status, engagement, status, statuses
+from newsletter.delivery.counting import mark_of
 from newsletter.delivery.summary import summarise
 from newsletter.delivery.timeline import timeline
 from newsletter.editions.links import find_links
 from newsletter.errors import DeliveryError
-from newsletter.measures import find_zone
 from newsletter.studio.charts import Chart, Series
+from newsletter.studio.clicked import Spot, spot_of, spots_of
 from newsletter.studio.proof import prove
 from newsletter.studio.readers import MADE_UP
 from newsletter.studio.versions import frozen_edition
@@ -20,12 +22,13 @@ from subscribers import EventKind
 from subscribers.statistics import statistics
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from zoneinfo import ZoneInfo
 
     from sqlalchemy import Engine
 
     from newsletter.delivery import Extent, LinkClicks
+    from newsletter.delivery.counting import Mark
     from newsletter.delivery.summary import Summary
     from newsletter.delivery.timeline import Timeline
     from newsletter.editions import Edition
@@ -65,11 +68,13 @@ class Reports:
         self._engine = engine
         self._desk = desk
         self._known: dict[str, tuple[object, Summary]] = {}
+        self._timelines: dict[str, tuple[object, Timeline]] = {}
+        self._cost: dict[str, float] = {}
 
     @property
     def zone(self) -> ZoneInfo:
         """The time zone of the publication."""
-        return find_zone(self._desk.publication.time_zone)
+        return self._desk.zone
 
     def dispatches(self) -> dict[str, Any]:
         """All dispatches, the newest first, and how they compare."""
@@ -88,11 +93,13 @@ class Reports:
 
     def dispatch(self, name: str) -> dict[str, Any] | None:
         """All that the page of a dispatch shows; None when there is none of that name."""
-        if self._engine is None or self.standing(name) is None:
+        begun, standing = perf_counter(), self.standing(name)
+        if self._engine is None or standing is None:
             return None
-        summary = self._summary(self._engine, name)
-        standing = summary.standing
-        over_time = timeline(self._engine, name)
+        summary = self._summary(self._engine, standing)
+        over_time = self._timeline(self._engine, standing)
+        self._cost[name] = perf_counter() - begun
+        edition = frozen_edition(self._engine, name)
         return {
             "standing": standing,
             "summary": summary,
@@ -104,7 +111,8 @@ class Reports:
             "followed": _most_followed(summary),
             "zone": self.zone,
             "live": standing.state in (DispatchState.PLANNED, DispatchState.RUNNING),
-            "drawable": frozen_edition(self._engine, name) is not None,
+            "drawable": edition is not None,
+            "spots": self._spots(edition, summary),
         }
 
     def clicked(self, name: str) -> tuple[Proof, tuple[LinkClicks, ...]] | None:
@@ -178,24 +186,56 @@ class Reports:
         if table == "clicks":
             links = summary.engagement.links if summary.engagement else ()
             return [
-                ("place", "url", "part", "people", "machines", "anonymous"),
+                ("place", "text", "below", "url", "part", "people", "machines", "anonymous"),
                 *(
-                    (each.place or "", each.url, each.part, did.people, did.machines, did.anonymous)
+                    (
+                        each.place or "",
+                        *(spot.text, spot.below),
+                        *(each.url, each.part),
+                        *(did.people, did.machines, did.anonymous),
+                    )
                     for each in links
-                    for did in (each.clicks,)
+                    for did, spot in ((each.clicks, spot_of(shown["spots"], each)),)
                 ),
             ]
         return None
 
-    def _summary(self, engine: Engine, name: str) -> Summary:
+    def _spots(self, edition: Edition | None, summary: Summary) -> Mapping[object, Spot]:
+        """What the links of a dispatch say; nothing where nobody follows them."""
+        if edition is None or summary.engagement is None:
+            return {}
+        return spots_of(edition, summary.engagement.extent, self._desk.publication.url)
+
+    def mark(self, name: str) -> Mark | None:
+        """What is another as soon as an outcome is recorded, found cheaply; None without such a dispatch."""
+        return mark_of(self._engine, name) if self._engine is not None else None
+
+    def cost(self, name: str) -> float:
+        """How long it took to read what the page of a dispatch shows, the last time, in seconds."""
+        return self._cost.get(name, 0.0)
+
+    def _summary(self, engine: Engine, standing: Status) -> Summary:
         """What the whole ledger tells of a dispatch, read again only when an outcome changed."""
-        standing = status(engine, name)
-        key = (standing.state, *(getattr(standing, state) for state in STATES))
+        name, key = standing.dispatch, _outcomes_of(standing)
         known = self._known.get(name)
         if known is None or known[0] != key:
-            self._known[name] = known = (key, summarise(engine, name))
-            return known[1]
+            summary = summarise(engine, name)
+            self._known[name] = (_outcomes_of(summary.standing), summary)
+            return summary
         return replace(known[1], standing=standing, engagement=engagement(engine, name))
+
+    def _timeline(self, engine: Engine, standing: Status) -> Timeline:
+        """The same of the outcomes over time."""
+        name, key = standing.dispatch, _outcomes_of(standing)
+        known = self._timelines.get(name)
+        if known is None or known[0] != key:
+            self._timelines[name] = known = (key, timeline(engine, name))
+        return known[1]
+
+
+def _outcomes_of(standing: Status) -> tuple[object, ...]:
+    """What is another whenever an outcome is."""
+    return standing.state, *(getattr(standing, state) for state in STATES)
 
 
 def _most_followed(summary: Summary) -> list[LinkClicks]:

@@ -11,13 +11,13 @@ from watchfiles import awatch
 from newsletter.config import FILE_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from newsletter.config import Publication
 
 #: An editor writes a file in several steps, which are one change. In milliseconds: how often the watcher
-#: looks whether they ended, and how long it waits for that at most.
-STEP, LONGEST_STEP = 10, 60
+#: looks whether they ended, and how long it waits for that at most. What is written later is the next change.
+STEP, LONGEST_STEP = 3, 60
 #: A line without meaning is sent this often, in seconds, so that a connection that is gone is noticed.
 BREATH = 20.0
 
@@ -27,13 +27,18 @@ class Watch:
 
     The folder of the publication itself is watched without what is below it: a database, an outbox or a
     repository change all the time and are nobody's business here.
+
+    Args:
+        publication: what is watched.
+        ahead: is called in a thread whenever a file changed, to begin with what will be asked for next.
     """
 
-    def __init__(self, publication: Publication) -> None:
+    def __init__(self, publication: Publication, ahead: Callable[[], object] = lambda: None) -> None:
         self._root = publication.root.resolve()
         self._folders = [publication.issues, publication.themes]
         #: Those who wait for the next change.
         self.listeners: set[asyncio.Event] = set()
+        self._ahead = ahead
         self._restart = asyncio.Event()
         self._stopping = False
         self._stopped = asyncio.Event()
@@ -115,6 +120,9 @@ class Watch:
                 continue
             async for _ in awatch(*folders, stop_event=self._restart, step=STEP, debounce=LONGEST_STEP):
                 self.wake()
+                if self.listeners and not self._stopping:
+                    # Whatever goes wrong there goes wrong again, and is told, when somebody asks.
+                    await asyncio.gather(asyncio.to_thread(self._ahead), return_exceptions=True)
 
 
 def _name(path: str) -> str:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
 from threading import RLock
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from newsletter.checks import Subject, check_subject
+from newsletter.checks import Subject
 from newsletter.config import FILE_NAME, load_publication
 from newsletter.editions import Context, split, with_lines
 from newsletter.editions.media import SUFFIXES
 from newsletter.editions.press import Pressed, press
 from newsletter.errors import NewsletterError
 from newsletter.issues import load_issue
+from newsletter.studio.findings import Findings
 from newsletter.studio.trouble import Trouble, explain
 
 if TYPE_CHECKING:
@@ -56,14 +57,23 @@ class Draft:
     seconds: float = 0.0
     subject: Subject | None = None
 
+    checker: Findings = field(default_factory=Findings, repr=False)
+
     @cached_property
-    def findings(self) -> list[Finding]:
+    def findings(self) -> tuple[Finding, ...]:
         """What the checks find; nothing if the issue never compiled.
 
         Raises:
             ConfigError: the settings name a rule that does not exist.
         """
-        return check_subject(self.subject) if self.subject else []
+        return self.checker.of(self.subject) if self.subject else ()
+
+    @property
+    def known_findings(self) -> tuple[Finding, ...] | None:
+        """The same if it was told before of the same content, else None."""
+        if "findings" in self.__dict__:
+            return self.findings
+        return self.checker.known(self.subject) if self.subject else ()
 
     @cached_property
     def pieces(self) -> tuple[Piece, ...]:
@@ -89,6 +99,9 @@ class Workbench:
         self._settings_version = _version([publication.root / FILE_NAME])
         self._sheets: dict[Path, tuple[str, Sheet]] = {}
         self._drafts: dict[Path, Draft] = {}
+        self._checker = Findings()
+        #: The name of the issue that was found last.
+        self._latest: str | None = None
         self._lock = RLock()  # requests are answered by many threads
 
     def sheets(self) -> list[Sheet]:
@@ -104,10 +117,16 @@ class Workbench:
         Names are compared with those of the files that are there, never joined to a path.
         """
         sheets = self.sheets()
-        for sheet in sheets:
-            if sheet.slug == name:
-                return self.draft(sheet)
-        return next((self.draft(sheet) for sheet in sheets if sheet.path.stem == name), None)
+        named = [sheet for sheet in sheets if sheet.slug == name]
+        named += [sheet for sheet in sheets if sheet.path.stem == name]
+        if not named:
+            return None
+        self._latest = name
+        return self.draft(named[0])
+
+    def again(self) -> Draft | None:
+        """What was asked for last, compiled once more if it changed, before anybody asks."""
+        return self.find(self._latest) if self._latest is not None else None
 
     def image(self, name: str) -> Path | None:
         """The file of an image that an issue shows, by its published name."""
@@ -119,20 +138,28 @@ class Workbench:
 
     def draft(self, sheet: Sheet) -> Draft:
         """*sheet* compiled."""
+        return self.drafts([sheet])[0]
+
+    def drafts(self, sheets: Iterable[Sheet]) -> list[Draft]:
+        """The *sheets* compiled; what all of them depend on is looked at once."""
         with self._lock:
             self._refresh_settings()
-            themes = self.publication.themes
             attributes = self._attributes()
-            version = _version(
-                [sheet.path, *sorted(themes.rglob("*") if themes.is_dir() else []), *self._images()],
-                self._settings_version,
-                *sorted(attributes or ()),
+            around = _version(
+                [*self._theme_files(), *self._images()], self._settings_version, *sorted(attributes or ())
             )
-            known = self._drafts.get(sheet.path)
-            if known is None or known.version != version:
-                known = self._compiled(sheet, version, attributes, known)
-                self._drafts[sheet.path] = known
-            return known
+            return [self._draft(sheet, _version([sheet.path], around), attributes) for sheet in sheets]
+
+    def _draft(self, sheet: Sheet, version: str, attributes: Collection[str] | None) -> Draft:
+        known = self._drafts.get(sheet.path)
+        if known is None or known.version != version:
+            known = self._compiled(sheet, version, attributes, known)
+            self._drafts[sheet.path] = known
+        return known
+
+    def _theme_files(self) -> list[Path]:
+        themes = self.publication.themes
+        return sorted(themes.rglob("*")) if themes.is_dir() else []
 
     def _images(self) -> list[Path]:
         """The images beside the issues, any of which an issue may show."""
@@ -142,15 +169,15 @@ class Workbench:
         self, sheet: Sheet, version: str, attributes: Collection[str] | None, last: Draft | None
     ) -> Draft:
         pressed, subject = (last.pressed, last.subject) if last else (None, None)
-        if self._settings_trouble:
-            return Draft(sheet, pressed, self._settings_trouble, version, subject=subject)
-        begun = perf_counter()
-        try:
-            pressed = press(self.publication, sheet.path, attributes)
-        except NewsletterError as error:
-            return Draft(sheet, pressed, explain(error, self.publication.root), version, subject=subject)
-        subject = Subject.of(pressed, self.publication.settings)
-        return Draft(sheet, pressed, None, version, perf_counter() - begun, subject)
+        trouble, begun = self._settings_trouble, perf_counter()
+        if trouble is None:
+            try:
+                pressed = press(self.publication, sheet.path, attributes)
+                subject = Subject.of(pressed, self.publication.settings)
+            except NewsletterError as error:
+                trouble = explain(error, self.publication.root)
+        seconds = 0.0 if trouble else perf_counter() - begun
+        return Draft(sheet, pressed, trouble, version, seconds, subject, self._checker)
 
     def _sheet(self, path: Path) -> Sheet:
         """Read a file, unless it was read already; one that breaks keeps the slug that it had."""

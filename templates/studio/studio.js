@@ -4,7 +4,9 @@
 const parser = new DOMParser();
 const sizes = new ResizeObserver((entries) => entries.forEach(({ target }) => fit(frameOf(target))));
 const rooms = new ResizeObserver((entries) => entries.forEach(({ target }) => fit(target.querySelector("iframe:not(.coming)"))));
-let asked = 0;
+// The number of the last page that was asked for (answers to earlier ones are out of date), how many are still
+// to come, the number of the last change of a file, and whether its frames are still to come.
+let [asked, coming, changes, changing] = [0, 0, 0, false];
 
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const one = (selector, root = document) => root.querySelector(selector);
@@ -80,21 +82,60 @@ function prepare(scope) {
     if (beyond > 0) place.scrollLeft += beyond + 24;
   });
   markFindings();
+  lookThrough();
 }
 
-/** Load the new document of a frame out of sight, and exchange the two when it is there. */
+let looking = false;
+
+/** Fill in, one after the other, what the checks find in the issues of the list, where it is not known yet. */
+async function lookThrough() {
+  if (looking) return;
+  looking = true;
+  try {
+    for (let place = one("[data-findings]"); place; place = one("[data-findings]")) {
+      const answer = await fetch(place.dataset.findings);
+      const told = parser.parseFromString(answer.ok ? await answer.text() : "?", "text/html").body;
+      place.replaceWith(...told.childNodes);
+    }
+  } catch {
+    // the studio was stopped; when it is back, the page is asked for again
+  } finally {
+    looking = false;
+  }
+}
+
+/** What is to be done when a frame has loaded that is still out of sight, or will never load. */
+const arrivals = new WeakMap();
+
+function arrived(frame) {
+  const done = arrivals.get(frame);
+  arrivals.delete(frame);
+  done?.();
+}
+
+/** Exchange a part of the page; frames that were loading in it will not be waited for. */
+function replace(old, part) {
+  const lost = all("iframe.coming", old);
+  old.replaceWith(part);
+  lost.forEach(arrived);
+}
+
+/** Load the new document of a frame out of sight, and exchange the two when it is there; another one may come first. */
 function exchange(frame, source, title, done = () => {}) {
-  one("iframe.coming", frame.parentElement)?.remove();
+  const other = one("iframe.coming", frame.parentElement);
+  other?.remove();
+  arrived(other);
   if (frame.getAttribute("src") === source) { done(); return; }
   const next = frame.cloneNode();
   next.src = source;
   next.title = title;
   next.classList.add("coming");
+  arrivals.set(next, done);
   next.addEventListener("load", () => {
     next.classList.remove("coming");
     frame.remove();
     watch(next);
-    done();
+    arrived(next);
   }, { once: true });
   frame.after(next);
 }
@@ -103,14 +144,18 @@ const frames = (part) => all("iframe:not(.coming)", part);
 
 /** The frames of the page as they are after a change, before all else; then what is around them. */
 function refreshFrames(begun, then) {
+  const turn = ++changes;
+  const end = () => { changing = false; then(); };
   const shown = all("main iframe:not(.coming)").filter((frame) => /\/frame\?/.test(frame.getAttribute("src")));
-  if (!shown.length) { then(); return; }
+  changing = true;
+  if (!shown.length) { end(); return; }
   let waiting = shown.length;
   for (const frame of shown) {
     const source = frame.getAttribute("src").replace(/([?&])v=[^&]*/, `$1v=${Math.round(begun)}`);
     exchange(frame, source, frame.title, () => {
       waiting -= 1;
-      if (!waiting) painted(() => { took(performance.now() - begun); then(); });
+      // Whatever came in between, a later change tells of all that is new.
+      if (!waiting) painted(() => { if (turn === changes) { took(performance.now() - begun); end(); } });
     });
   }
 }
@@ -147,7 +192,7 @@ function adoptStage(old, part, fresh) {
   const alike = before.length > 0 && before.map((f) => f.dataset.frame).join() === after.map((f) => f.dataset.frame).join()
     && !one(".diff, .figures, .pairing", part);
   if (!alike) {
-    old.replaceWith(part);
+    replace(old, part);
     prepare(part);
     return;
   }
@@ -175,7 +220,7 @@ function adopt(old, part, fresh) {
     all("details", part).forEach((details, index) => { details.open ||= open[index] ?? false; });
     const typed = new Map(all("textarea, input:not([type=hidden], [type=search])", old).map((field) => [field.id, field.value]));
     const scrolled = all("[tabindex]", old).map((box) => box.scrollTop);
-    old.replaceWith(part);
+    replace(old, part);
     all("textarea, input:not([type=hidden], [type=search])", part).forEach((field) => {
       if (!fresh && one("[data-said].good")) return;
       if (field.id && typed.get(field.id) && !field.readOnly) field.value = typed.get(field.id);
@@ -187,18 +232,19 @@ function adopt(old, part, fresh) {
 
 /** What a form answered stays while the edition does: the review that it wrote is itself a change of a file. */
 function keepSaid(page) {
-  const [said, part] = [one("[data-said]"), one('[data-part="trouble"]', page)];
   const digest = (root) => one("[data-digest]", root)?.dataset.digest;
-  if (said && part && digest(document) === digest(page)) part.prepend(said.cloneNode(true));
+  if (digest(document) === digest(page)) putSaid(page, one("[data-said]"));
 }
 
-/** Put a page that was fetched in place of the one that is shown, part by part where it has the same. */
-function take(text, fresh) {
-  const page = parser.parseFromString(text, "text/html");
-  if (fresh) keepSaid(page);
+function putSaid(page, said) {
+  if (said) one('[data-part="trouble"]', page)?.prepend(said.cloneNode(true));
+}
+
+/** Put a page in place of the one that is shown, part by part where it has the same. */
+function take(page, fresh) {
   const [old, parts] = [document, page].map((root) => all("[data-part]", root));
   if (old.map((part) => part.dataset.part).join() !== parts.map((part) => part.dataset.part).join()) {
-    one("main").replaceWith(one("main", page));
+    replace(one("main"), one("main", page));
     prepare(one("main"));
   } else {
     const focused = focus();
@@ -209,17 +255,55 @@ function take(text, fresh) {
   follow();
 }
 
+/** What a form answered, to be shown with the next page, whichever is the newest when it comes. */
+let owed = null;
+
 /** Show what the server has for an address, in place. */
 async function show(address, fresh = false) {
   const turn = ++asked;
   let text;
+  coming += 1;
   try {
     const answer = await fetch(address, { headers: { accept: "text/html" } });
     text = await answer.text();
   } catch {
     return; // the studio was stopped; the stream of events says so, and when it is back
+  } finally {
+    coming -= 1;
   }
-  if (turn === asked) take(text, fresh);
+  if (turn !== asked) return;
+  const page = parser.parseFromString(text, "text/html");
+  if (owed) putSaid(page, owed);
+  else if (fresh) keepSaid(page);
+  fresh &&= !owed;
+  take(page, fresh);
+  owed = null;
+}
+
+/** Hand a form in, and show the page that it is answered with, unless that is older than what is shown or to come. */
+async function handIn(form) {
+  if (form.dataset.handedIn) return;
+  form.dataset.handedIn = "yes";
+  const before = asked;
+  let page;
+  try {
+    const answer = await fetch(form.getAttribute("action"), { method: "POST", body: new URLSearchParams(new FormData(form)) });
+    page = parser.parseFromString(await answer.text(), "text/html");
+    if (answer.ok) form.closest("details")?.removeAttribute("open");
+  } catch {
+    one("[data-said]")?.remove();
+    putSaid(document, parser.parseFromString('<p class="said bad" role="alert" data-said>The studio does not answer; look whether it still runs, and what it has done, before you do this again.</p>', "text/html").body.firstChild);
+    one("[data-said]")?.scrollIntoView({ block: "nearest" });
+    return;
+  } finally {
+    delete form.dataset.handedIn;
+  }
+  if (asked === before && !coming && !changing) take(page, false);
+  else {
+    owed = one("[data-said]", page);
+    await show(here());
+  }
+  one("[data-said]")?.scrollIntoView({ block: "nearest" });
 }
 
 /** Remember what has the focus, and give it back to its successor. */
@@ -419,10 +503,7 @@ document.addEventListener("submit", async (event) => {
     const name = one("[name=by]", form);
     if (name && !name.value) name.value = localStorage.getItem("studio.name") || "Somebody";
     if (name && name.type !== "hidden") localStorage.setItem("studio.name", name.value);
-    const answer = await fetch(form.getAttribute("action"), { method: "POST", body: new URLSearchParams(new FormData(form)) });
-    if (answer.ok) form.closest("details")?.removeAttribute("open");
-    take(await answer.text(), false);
-    one("[data-said]")?.scrollIntoView({ block: "nearest" });
+    await handIn(form);
   }
 });
 

@@ -104,3 +104,26 @@ def test_several_issues_are_one_run(letter: Letter) -> None:
 
     assert [finding["file"].rpartition("/")[2] for finding in told.json["findings"]] == ["one.md", "two.md"]
     assert told.code == 4
+
+
+def test_a_finding_is_told_as_the_working_directory_calls_its_file(letter: Letter) -> None:
+    """Also one about the settings, and from another folder; code hosts get what is relative to there, too."""
+    changed(letter, LINK, "#")
+    path = letter.root / "newsletter.toml"
+    path.write_text(path.read_text(encoding="utf-8").replace("postal_address", "#"), encoding="utf-8")
+    files = {}
+    for folder in (letter.root, letter.root / "issues", letter.root.parent):
+        told = letter.run("check", "plain", cwd=folder).out.splitlines()
+        files[folder.name] = sorted(line.partition(": ")[0] for line in told)
+    sarif = letter.run("check", "plain", "--format", "sarif", cwd=letter.root.parent).json["runs"][0]
+    found = [each["locations"][0]["physicalLocation"]["artifactLocation"] for each in sarif["results"]]
+
+    assert files == {
+        "letter": ["issues/plain.md:14", "newsletter.toml"],
+        "issues": ["../newsletter.toml", "plain.md:14"],
+        letter.root.parent.name: ["letter/issues/plain.md:14", "letter/newsletter.toml"],
+    }
+    assert [(each["uri"], each["uriBaseId"]) for each in found] == [
+        ("letter/issues/plain.md", "SRCROOT"),
+        ("letter/newsletter.toml", "SRCROOT"),
+    ]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
+from threading import Event
 from typing import TYPE_CHECKING
 
 import pytest
 from fakes.dispatching import fill, names, plan, run
 from fakes.providers import ScriptedProvider
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 from newsletter.delivery import DeliveryState, LogFilter, log, settle
 from newsletter.delivery.models import DELIVERY
@@ -20,6 +22,8 @@ from subscribers.tables import SUBSCRIBER
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
+
+    from newsletter.messages import Message
 
 VERDICTS = {
     "reader1@example.com": Verdict.UNCERTAIN,
@@ -140,3 +144,35 @@ def test_a_span_is_from_the_first_to_the_last_outcome(ended: Engine) -> None:
 
     assert summarise(ended, "issue-1").seconds == 5
     assert "1.2 outcomes a second over 5 s" in as_markdown(summarise(ended, "issue-1"), UTC)
+
+
+def test_what_the_database_counts_is_what_the_log_lists(engine: Engine) -> None:
+    """Of those with an outcome and of those without, whose address is gone or has two @."""
+    fill(engine, 12)
+    odd = {"reader2@example.com": '"a@b"@Second.example', "reader11@example.com": "x@SECOND.example"}
+    with writing(engine) as connection:
+        for email, other in odd.items():
+            connection.execute(update(SUBSCRIBER).where(SUBSCRIBER.c.email == email).values(email=other))
+    stop = Event()
+
+    def judge(message: Message) -> Verdict:
+        if message.email == "reader7@example.com":
+            stop.set()
+        return VERDICTS.get(message.email, Verdict.ACCEPTED)
+
+    provider = ScriptedProvider(judge, batch_size=3)
+    provider.smtputf8 = True
+    plan(engine, provider)
+    run(engine, provider, stop=stop)
+    with writing(engine) as connection:
+        for email in ("reader1@example.com", "reader12@example.com"):
+            connection.execute(delete(SUBSCRIBER).where(SUBSCRIBER.c.email == email))
+    listed: dict[str, Counter[str]] = defaultdict(Counter)
+    for line in log(engine, "issue-1"):
+        listed[line.email.rpartition("@")[2].lower() or "(erased)"][line.state] += 1
+    counted = summarise(engine, "issue-1")
+
+    assert {"example.com", "second.example", "(erased)"} == counted.domains.keys()
+    assert counted.domains == listed
+    assert 0 < sum(counts["pending"] for counts in listed.values()) < 12
+    assert len(counted.uncertain) == sum(counts["uncertain"] for counts in listed.values())

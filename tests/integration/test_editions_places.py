@@ -115,6 +115,38 @@ def test_asking_for_places_changes_no_edition(path: Path) -> None:
 def test_an_edition_of_another_issue_has_no_places() -> None:
     """Places that cannot be told are none rather than wrong."""
     issue, theme = parse_issue(ISSUE, None, "issue"), load_theme("digest")
-    other = compile_issue(replace(issue, body="Text."), theme, PUBLICATION)
+    other = compile_issue(replace(issue, title="Other", body="Text."), theme, PUBLICATION)
 
     assert set(element_places(other, issue, theme, PUBLICATION)) == {Place()}
+
+
+def test_a_theme_that_cannot_be_followed_has_the_nearest_lines() -> None:
+    """One that cuts its text sees the marks; what is told is by the words, and nothing of masthead and footer."""
+    issue, theme = parse_issue(ISSUE, None, "issue"), load_theme("digest")
+    files = dict(theme.files)
+    masthead = "masthead.mjml.j2"
+    files[masthead] = files[masthead].replace(
+        "<mj-text", "{% macro cut() %}<!-- a b -->{% endmacro %}{{ cut() | length }}<mj-text", 1
+    )
+    edition = compile_issue(issue, theme, PUBLICATION)
+    unusual = replace(theme, files=files)
+    followed = element_places(edition, issue, theme, PUBLICATION)
+    nearest = element_places(edition, issue, unusual, PUBLICATION)
+    elements = read_elements(edition.html)
+    said = {
+        (each.name, inner_text(edition.html, each)): place.line
+        for each, place in zip(elements, nearest, strict=True)
+    }
+
+    assert nearest != followed
+    assert {line for key, line in said.items() if key[0] in {"h1", "h2", "h3"}} == {2, 8, 21}
+    assert said["p", "First paragraph."] == 10
+    assert said["a", "two"] == 5
+    footer = [
+        place
+        for each, place in zip(elements, nearest, strict=True)
+        if "1 Street" in inner_text(edition.html, each)
+    ]
+    assert footer[-1].line is None
+    known = [(a.line, b.line) for a, b in zip(followed, nearest, strict=True) if a.line and b.line]
+    assert sum(abs(a - b) <= 2 for a, b in known) > 0.7 * len(known)

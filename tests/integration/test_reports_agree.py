@@ -153,3 +153,15 @@ def test_clicks_are_drawn_at_the_place_where_they_were_made(folder, known):
     assert second.endswith(">2</span>")
     assert third.endswith(">2</span>")
     assert "2 times by nobody knows whom" in second
+
+
+def test_clicks_are_told_by_what_a_link_says_and_where_it_stands(folder, known):
+    """Two links to one address are told apart, in the table and in the file."""
+    studio = WebClient(create_studio(load_publication(folder), known))
+    page = studio.get("/reports/issue-1").text
+    rows = list(csv.DictReader(studio.get("/reports/issue-1/clicks.csv").text.splitlines()))
+
+    assert '<b class="says">a again</b>' in page
+    assert [(row["place"], row["text"], row["url"]) for row in rows] == [
+        ("1", "a", A), ("2", "b", B), ("3", "a again", A), ("", "b", B),
+    ]  # fmt: skip

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from fakes.dispatching import fill, plan, run
 from fakes.editions import edition
 from fakes.providers import ScriptedProvider
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 from webclient import WebClient
 
 from newsletter.config import load_publication
-from newsletter.delivery import LinkClicks, Reach, status
+from newsletter.delivery import DeliveryState, LinkClicks, Reach, settle, status
+from newsletter.delivery.counting import mark_of
 from newsletter.delivery.models import DELIVERY
 from newsletter.delivery.timeline import timeline
 from newsletter.providers import Verdict
@@ -53,19 +55,19 @@ def sent(engine):
 
 
 def happened(engine):
-    def event(number, kind, who, machine=False, url="", dispatch="issue-1"):
+    def did(number, kind, who, machine=False, url="", dispatch="issue-1"):
         return Event("p", f"e{number}", kind, who, START, "issue", dispatch, machine, url)
 
     with engine.connect() as connection:
         ids = sorted(connection.scalars(select(DELIVERY.c.subscriber_id)))
     with writing(engine) as connection:
         record_events(connection, [
-            event(1, EventKind.OPENED, ids[2]), event(2, EventKind.OPENED, ids[2]), event(3, EventKind.OPENED, ids[3]),
-            event(4, EventKind.OPENED, ids[4], machine=True),
-            event(5, EventKind.CLICKED, ids[2], url="https://a.example/"),
-            event(6, EventKind.CLICKED, ids[3], url="https://a.example/"),
-            event(7, EventKind.CLICKED, ids[4], machine=True, url="https://b.example/"),
-            event(8, EventKind.CLICKED, ids[4], url="https://c.example/", dispatch="other-1"),
+            did(1, EventKind.OPENED, ids[2]), did(2, EventKind.OPENED, ids[2]), did(3, EventKind.OPENED, ids[3]),
+            did(4, EventKind.OPENED, ids[4], machine=True),
+            did(5, EventKind.CLICKED, ids[2], url="https://a.example/"),
+            did(6, EventKind.CLICKED, ids[3], url="https://a.example/"),
+            did(7, EventKind.CLICKED, ids[4], machine=True, url="https://b.example/"),
+            did(8, EventKind.CLICKED, ids[4], url="https://c.example/", dispatch="other-1"),
         ])  # fmt: skip
 
 
@@ -121,7 +123,7 @@ def test_dispatches_are_compared(folder, sent):
         ("outcomes", "accepted,4"),
         ("domains", "example.com,4,1,1"),
         ("uncertain", "reader2@example.com,"),
-        ("clicks", ",https://a.example/,html,2,0,0"),
+        ("clicks", ",,,https://a.example/,html,2,0,0"),
         ("time", "06:00:00"),
         ("reasons", "rejected,"),
     ],
@@ -206,3 +208,25 @@ def test_a_page_about_a_running_dispatch_is_told_of_each_change(folder, engine):
     told = asyncio.run(listen())
     assert status(engine, "issue-1").pending == 0
     assert [part.split("\n")[-4] for part in told][1:] in (["event: change", "event: end"], ["event: end"])
+
+
+def test_whether_something_changed_is_seen_without_reading_deliveries(engine):
+    """An outcome, and one that is settled, are seen by the batches and the settlements alone."""
+    fill(engine, 4)
+    provider = ScriptedProvider(lambda _: Verdict.UNCERTAIN)
+    plan(engine, provider, what=edition())
+    asked = []
+    before = mark_of(engine, "issue-1")
+    run(engine, provider)
+    after = mark_of(engine, "issue-1")
+    settle(engine, "issue-1", DeliveryState.ACCEPTED, who=["reader1@example.com"], reason="seen")
+    event.listen(engine, "before_cursor_execute", lambda *args: asked.append(args[2].lower()))
+    settled = mark_of(engine, "issue-1")
+
+    assert (before.pending, before.finished_at) == (4, None)
+    assert after.pending == 0
+    assert after.finished_at is not None
+    assert settled == replace(after, settled=1)
+    assert [query for query in asked if "batch" in query]
+    assert not [query for query in asked if "delivery" in query]
+    assert mark_of(engine, "nothing") is None

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
+from queue import Empty, Queue
 
 import pytest
 
 from newsletter.config import load_publication
 from newsletter.studio.watch import Watch
+from newsletter.studio.workbench import Workbench
 
 SETTINGS = '[publication]\nname = "N"\nfrom = "n@example.com"\n'
 HELLO = "retry: 1000\nevent: hello\ndata:\n\n"
@@ -118,3 +121,30 @@ def test_who_no_longer_listens_is_forgotten(folder):
         return len(watch.listeners)
 
     assert asyncio.run(listen()) == 0
+
+
+def test_what_is_looked_at_is_compiled_before_the_page_asks(folder):
+    """As soon as its file changed, while somebody listens; what goes wrong there does not end the watch."""
+    issue = folder / "issues" / "one.md"
+    save(issue, "---\ntitle: One\n---\n\nBefore.\n")()
+    workbench = Workbench(load_publication(folder), lambda: None)
+    workbench.find("one")
+    drafts = Queue()
+
+    def ahead():
+        drafts.put(workbench.again())
+        raise ZeroDivisionError
+
+    async def listen():
+        watch = Watch(load_publication(folder), ahead)
+        async with watch.running():
+            events = watch.events()
+            await anext(events)
+            for text in ("After a change.", "After another."):
+                seen = ""
+                while text not in seen:
+                    save(issue, f"---\ntitle: One\n---\n\n{text}\n")()
+                    with suppress(Empty):  # the operating system may begin to watch a moment later
+                        seen = (await asyncio.to_thread(drafts.get, timeout=1)).pressed.edition.html
+
+    asyncio.run(listen())

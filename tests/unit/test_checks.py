@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from jsonschema import Draft4Validator, FormatChecker
 
-from newsletter.checks import Severity, check_edition
+from newsletter.checks import RULES, Finding, Severity, Subject, check_edition, check_subject
 from newsletter.checks.sarif import to_sarif
-from newsletter.config import PublicationSettings
+from newsletter.checks.worst import LINKS
+from newsletter.config import ChecksSettings, PublicationSettings, TrackingSettings
 from newsletter.editions import Attachment, compile_issue, load_theme
 from newsletter.issues import parse_document, parse_issue
+from tests.fakes.publications import checked
 
+GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 PUBLICATION = PublicationSettings(
     name="Letter", sender="Letter <a@example.com>", postal_address="1 Example Street"
 )
@@ -290,3 +295,59 @@ def test_what_the_html_says_is_told_at_the_line_of_the_issue() -> None:
     (seen,) = check_edition(issue, parse_document(issue), edition, PUBLICATION, theme)
 
     assert (seen.rule, seen.file, seen.line) == ("font-small", "issue", 11)
+
+
+def test_what_is_written_as_sarif_holds_to_the_official_schema(tmp_path, monkeypatch) -> None:
+    """Findings of every severity, with and without a place, in files here, elsewhere, and with odd names."""
+    schema = json.loads((GOLDEN / "sarif" / "sarif-schema-2.1.0.json").read_text(encoding="utf-8"))
+    text = CLEAN.replace("https://example.com/there", "#").replace("Some text", "TODO text")
+    seen = found(text.replace("Some", "A"), PUBLICATION.model_copy(update={"sender": "a@example.com"}))
+    files = ("issues/ä b#1.md", str(tmp_path / "issues" / "one.md"), "/elsewhere/two.md", "../three.md")
+    monkeypatch.chdir(tmp_path)
+    log = json.loads(json.dumps(to_sarif([replace(each, file=file) for each in seen for file in files])))
+    places = [
+        each["locations"][0]["physicalLocation"]["artifactLocation"] for each in log["runs"][0]["results"]
+    ]
+
+    assert {each["level"] for each in log["runs"][0]["results"]} == {"error", "warning", "note"}
+    Draft4Validator(schema, format_checker=FormatChecker()).validate(log)
+    Draft4Validator(schema).validate(to_sarif([]))
+    assert places[:4] == [
+        {"uri": "issues/%C3%A4%20b%231.md", "uriBaseId": "SRCROOT"},
+        {"uri": "issues/one.md", "uriBaseId": "SRCROOT"},
+        {"uri": "file:///elsewhere/two.md"},
+        {"uri": (tmp_path.parent / "three.md").as_uri()},
+    ]
+
+
+def test_every_rule_is_told_as_the_official_schema_wants_it() -> None:
+    """Each description, example and address."""
+    schema = json.loads((GOLDEN / "sarif" / "sarif-schema-2.1.0.json").read_text(encoding="utf-8"))
+    every = [Finding(rule.id, rule.severity, "issues/a.md", None, None, "found") for rule in RULES.values()]
+
+    Draft4Validator(schema, format_checker=FormatChecker()).validate(json.loads(json.dumps(to_sarif(every))))
+
+
+def test_the_bleeding_preheader_is_told_at_its_line() -> None:
+    """The theme lets it bleed, and the line that does is the one that a longer one would be written on."""
+    rule = RULES["preheader-bleed"]
+    (finding,) = [each for each in checked(rule, rule.failing) if each.rule == "preheader-bleed"]
+
+    assert (finding.file, finding.line) == ("issue", 3)
+
+
+@pytest.mark.parametrize(("clicks", "clipped"), [(False, False), (True, True)])
+def test_what_tracking_adds_can_push_the_way_out_behind_the_cut(clicks, clipped) -> None:
+    """Marks in the links above it are longer than short addresses."""
+    links = "\n\n".join(f"[Story number {number}](https://a.io/{number})" for number in range(150))
+    issue = parse_issue(CLEAN.replace("Some text", links), None, "issue")
+    edition = compile_issue(issue, load_theme("digest"), PUBLICATION)
+    document = parse_document(issue)
+    bare = Subject(issue, document, edition, PUBLICATION)
+    (token,) = [slot.token for slot in edition.slots if slot.expression == "links.unsubscribe"]
+    limit = bare.most_bytes_before(token, LINKS["unsubscribe"]) + 1_000
+    subject = replace(
+        bare, settings=ChecksSettings(html_bytes=limit), tracking=TrackingSettings(clicks=clicks)
+    )
+
+    assert ("unsubscribe-clipped" in {each.rule for each in check_subject(subject)}) is clipped

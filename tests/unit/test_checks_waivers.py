@@ -118,4 +118,4 @@ class TestSettings:
         assert found(DEFINED, clients=("apple-mail.*",)) == []
 
     def test_a_limit_is_the_publications(self):
-        assert found(BODY, html_bytes=10_000) == [("gmail-clip", None)]
+        assert found(BODY, html_bytes=10_000) == [("gmail-clip", None), ("unsubscribe-clipped", None)]

@@ -177,3 +177,107 @@ def test_the_page_raises_no_error_in_the_browser(page, address):
     expect(page.locator(".stage pre")).to_contain_text("Paragraph 59")
 
     assert complaints == []
+
+
+def comment(page, text):
+    page.keyboard.press("c")
+    page.get_by_label("Your name").nth(1).fill("Ann")
+    page.get_by_label("What should change").fill(text)
+    page.get_by_role("button", name="Add comment").click()
+
+
+class Held:
+    """Answers to requests that are kept back until they are let go."""
+
+    def __init__(self, page, address, method="GET"):
+        self.routes, self.method, self.holding = [], method, True
+        page.route(address, self.hold)
+
+    def hold(self, route):
+        if not self.holding or route.request.method != self.method:
+            route.fallback()
+            return
+        answer = route.fetch()  # meanwhile others may have been let go
+        if self.holding:
+            self.routes.append((route, answer))
+        else:
+            route.fulfill(response=answer)
+
+    def let_go(self):
+        self.holding = False
+        for route, answer in self.routes:
+            route.fulfill(response=answer)
+        self.routes.clear()
+
+
+def until(page, done, frames=900):
+    """Wait, in frames of the screen, fifteen seconds at most."""
+    while not done() and frames:
+        page.evaluate("new Promise(requestAnimationFrame)")
+        frames -= 1
+    assert done()
+
+
+def test_a_change_while_a_form_is_answered_is_shown_with_what_the_form_said(page, address, issue):
+    """The answer was made before the change, and comes while the frames of the change are loading."""
+    page.goto(address)
+    expect(page.locator("[data-pulse].live")).to_be_visible()
+    answers = Held(page, re.compile("/comments"), "POST")
+    comment(page, "Say more of the ridge")
+    until(page, lambda: answers.routes)
+    expect(page.locator(".comments")).to_contain_text("Say more of the ridge")
+    frames = Held(page, re.compile(r"/frame\?"))
+    issue.write_text(ISSUE.replace("came **early**", "came **late**"), encoding="utf-8")
+    until(page, lambda: frames.routes)
+    answers.let_go()
+    expect(page.locator("[data-said].good")).to_be_visible()
+    frames.let_go()
+
+    expect(page.locator(".source")).to_contain_text("came **late**")
+    expect(page.locator("[data-said].good")).to_be_visible()
+    expect(page.frame_locator('[data-frame="phone"]:not(.coming)').get_by_text("late")).to_be_visible()
+
+
+def test_a_page_that_was_asked_for_before_a_form_does_not_undo_its_answer(page, address):
+    """It knows nothing of the comment; the look that was asked for is shown all the same."""
+    page.goto(address)
+    expect(page.locator("[data-pulse].live")).to_be_visible()
+    pages = Held(page, re.compile(r"\?view=text"))
+    page.keyboard.press("4")
+    until(page, lambda: pages.routes)
+    pages.holding = False
+    comment(page, "Say more of the ridge")
+    expect(page.locator(".stage.text")).to_be_visible()
+    pages.let_go()
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+    expect(page.locator(".comments")).to_contain_text("Say more of the ridge")
+    expect(page.locator("[data-said].good")).to_be_visible()
+    expect(page.locator(".stage.text")).to_be_visible()
+
+
+def test_a_form_that_is_not_answered_says_so(page, address):
+    """And what was typed is still there."""
+    page.goto(address)
+    expect(page.locator("[data-pulse].live")).to_be_visible()
+    page.route(re.compile("/comments"), lambda route: route.abort())
+    comment(page, "Say more of the ridge")
+
+    expect(page.get_by_role("alert")).to_contain_text("The studio does not answer")
+    expect(page.get_by_label("What should change")).to_have_value("Say more of the ridge")
+
+
+def test_frames_that_were_loading_when_another_view_was_chosen_are_not_waited_for(page, address, issue):
+    """The next change is shown as any other."""
+    page.goto(address)
+    expect(page.locator("[data-pulse].live")).to_be_visible()
+    frames = Held(page, re.compile(r"/frame\?"))
+    issue.write_text(ISSUE.replace("came **early**", "came **late**"), encoding="utf-8")
+    until(page, lambda: frames.routes)
+    page.keyboard.press("4")
+
+    expect(page.locator(".stage.text")).to_contain_text("came late")
+    expect(page.locator(".source")).to_contain_text("came **late**")
+    frames.let_go()
+    comment(page, "Say more of the ridge")
+    expect(page.locator("[data-said].good")).to_be_visible()
