@@ -10,7 +10,7 @@ import json
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, literal_column, select, update
+from sqlalchemy import bindparam, insert, literal_column, select, update
 
 from newsletter.delivery.entries import Entry, enter
 from newsletter.delivery.forgetting import nameless
@@ -25,7 +25,9 @@ from newsletter.delivery.models import (
     DeliveryState,
     DispatchState,
 )
+from subscribers.columns import RowId
 from subscribers.engagement import EVENT
+from subscribers.prepared import Prepared
 from subscribers.tables import among
 
 if TYPE_CHECKING:
@@ -37,16 +39,26 @@ if TYPE_CHECKING:
 
 #: What a settlement is called that puts somebody back; it is no state of a delivery, for there is none then.
 PUT_BACK = "pending"
+#: Asked for each batch: made once.
+_PUT_BACK = Prepared(
+    select(SETTLEMENT.c.subscriber_id).where(
+        SETTLEMENT.c.dispatch_id == bindparam("dispatch", type_=RowId),
+        SETTLEMENT.c.after == PUT_BACK,
+        SETTLEMENT.c.subscriber_id.between(bindparam("first", type_=RowId), bindparam("last", type_=RowId)),
+    )
+)
 _ENDED = (DispatchState.FINISHED, DispatchState.CANCELLED)
 
 
 def put_back(engine: Engine, dispatch_id: int, ids: Collection[int]) -> frozenset[int]:
     """Those of *ids* who were ever put back into the dispatch."""
-    query = select(SETTLEMENT.c.subscriber_id).where(
-        SETTLEMENT.c.dispatch_id == dispatch_id, SETTLEMENT.c.after == PUT_BACK
-    )
+    if not ids:
+        return frozenset()
     with engine.connect() as connection:
-        return frozenset(connection.scalars(query)).intersection(ids)
+        connection.begin()  # it ends with the connection
+        values = {"dispatch": dispatch_id, "first": min(ids), "last": max(ids)}
+        rows = _PUT_BACK.run(connection, values).fetchall()
+    return frozenset(row[0] for row in rows).intersection(ids) if rows else frozenset()
 
 
 def proved(connection: Connection, delivery_ids: Collection[str]) -> dict[str, str]:
