@@ -94,6 +94,29 @@ def report(session: Session, dispatch: str, path: Path | None, kind: str | None)
     if path is None:
         click.echo(text, nl=False)
         return
+    _write(path, text)
+    output.say(f"wrote {path}")
+
+
+def keep_report(session: Session, dispatch: str) -> None:
+    """Leave the report of a dispatch in the folder of `[delivery] reports`, in place of an earlier one.
+
+    A folder that cannot be written is told of and no more: what came of everybody is in the ledger.
+    """
+    folder = session.publication.reports
+    if folder is None:
+        return
+    path = folder / f"{dispatch}.md"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(path, as_markdown(summarise(session.engine, dispatch), session.zone))
+    except (NewsletterError, OSError) as error:
+        output.warn(f"the report was not written: {error}; `newsletter report {dispatch}` tells the same")
+        return
+    output.say(f"report: {path}")
+
+
+def _write(path: Path, text: str) -> None:
     try:
         write_whole(path, text.encode())
     except OSError as error:
@@ -102,7 +125,6 @@ def report(session: Session, dispatch: str, path: Path | None, kind: str | None)
             where=str(path),
             hint="name a file in a folder that is there",
         ) from error
-    output.say(f"wrote {path}")
 
 
 def _kind_of(path: Path | None) -> str:

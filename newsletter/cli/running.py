@@ -9,6 +9,7 @@ from newsletter.cli import output
 from newsletter.cli.dispatches import local_time, report_document, report_table
 from newsletter.cli.exits import INTERRUPTED, TROUBLED
 from newsletter.cli.progress import delivering
+from newsletter.cli.reports import keep_report
 from newsletter.cli.session import Session, confirm, json_option, pass_session
 from newsletter.delivery import (
     DeliveryState,
@@ -199,6 +200,7 @@ def finish(standing: Status, *, as_json: bool, session: Session) -> None:
         output.document(report_document(standing))
     else:
         report_table(standing, session.zone)
+    keep_report(session, standing.dispatch)
     if standing.uncertain:
         output.warn(
             f"{output.plural(standing.uncertain, 'recipient')} may or may not have been mailed:"

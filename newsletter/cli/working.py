@@ -8,6 +8,7 @@ import click
 
 from newsletter.cli import output
 from newsletter.cli.progress import showing, stoppable
+from newsletter.cli.reports import keep_report
 from newsletter.cli.running import means_of
 from newsletter.cli.session import Session, pass_session
 from newsletter.delivery import run_dispatch, status
@@ -75,6 +76,7 @@ def _work(session: Session, name: str, stop: Event) -> None:
         )
     if (standing.state, standing.pending) != (before.state, before.pending):
         output.say(f"{name}: {standing.state}, {standing.accepted:,} accepted, {standing.pending:,} pending")
+        keep_report(session, name)
     if standing.halted:
         output.warn(f"{name}: halted: {standing.halted}")
 

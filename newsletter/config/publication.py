@@ -44,6 +44,12 @@ class Publication:
         return self.root / self.settings.outbox.path
 
     @property
+    def reports(self) -> Path | None:
+        """The folder in which each dispatch has its report, if one is to be kept."""
+        name = self.settings.delivery.reports
+        return self.root / name if name else None
+
+    @property
     def database_url(self) -> str:
         """The SQLAlchemy URL of the database, a relative SQLite path made absolute."""
         url = self.settings.database.url

@@ -25,7 +25,10 @@ class PublicationSettings(Section):
 
 
 class DeliverySettings(Section):
-    """How messages leave, and how fast: docs/sending.md."""
+    """How messages leave, and how fast: docs/sending.md.
+
+    `reports` names a folder: each run leaves what came of the dispatch there, as `newsletter report` does.
+    """
 
     provider: Literal["outbox", "smtp", "sendgrid"] = "outbox"
     rate: Rate | None = None
@@ -34,6 +37,7 @@ class DeliverySettings(Section):
     quiet_hours: Annotated[str, checked(QuietHours.parse)] | None = None
     stop_after: Annotated[str, checked(Share.parse)] | None = None
     stop_after_policy: Annotated[str, checked(Share.parse)] | None = None
+    reports: str = ""
 
 
 class DatabaseSettings(Section):

@@ -185,6 +185,22 @@ def test_failed_recipients_are_tried_again_and_a_report_is_kept(
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\+00:00", moment) for moment in moments)
 
 
+def test_each_dispatch_leaves_a_report_where_the_settings_say(letter: Letter) -> None:
+    """As `newsletter report` tells it; a folder that cannot be made does not spoil the run."""
+    letter.environment["NEWSLETTER_DELIVERY__REPORTS"] = "kept/reports"
+    done = letter.ok("send", "plain", "--all", "--yes", "--json")
+    kept = letter.root / "kept" / "reports" / "plain-1.md"
+    assert kept.read_text(encoding="utf-8") == letter.ok("report", "plain-1").out
+    assert "report: " in done.err
+    assert done.json["accepted"] == 4
+
+    (letter.root / "kept" / "file").touch()
+    letter.environment["NEWSLETTER_DELIVERY__REPORTS"] = "kept/file/reports"
+    done = letter.ok("send", "plain", "--all", "--again", "--yes")
+    assert "warning: the report was not written: " in done.err
+    assert letter.ok("status", "plain-2", "--json").json["accepted"] == 4
+
+
 def test_dispatches_are_chosen_by_state_and_time(letter: Letter) -> None:
     letter.ok("send", "plain", "--segment", "german-builders", "--yes")
     letter.ok("send", "plain", "--all", "--at", "2090-01-01 08:00", "--detach", "--yes")
