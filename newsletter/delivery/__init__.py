@@ -1,7 +1,7 @@
 """Dispatches: planned once, worked through batch by batch, every recipient with one recorded outcome."""
 
 from newsletter.delivery.audience import Audience
-from newsletter.delivery.control import cancel, pause, resend, settle, settle_by
+from newsletter.delivery.control import Settled, cancel, pause, resend, settle, settle_by
 from newsletter.delivery.due import due_dispatches, next_due
 from newsletter.delivery.engagement import Engagement, LinkClicks, Reach, clicks_by_link, engagement
 from newsletter.delivery.folding import fold_events
@@ -46,6 +46,7 @@ __all__ = [
     "Reach",
     "Rehearsal",
     "Schedule",
+    "Settled",
     "Status",
     "Tracker",
     "cancel",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import delete, insert, select, update
 
@@ -25,6 +25,7 @@ from newsletter.delivery.proving import settle_known
 from newsletter.delivery.put_back import PUT_BACK
 from newsletter.delivery.recovery import close_cancelled, recover
 from newsletter.delivery.report import find
+from newsletter.delivery.taking_out import take_out_by
 from newsletter.errors import DeliveryError, UsageError
 from subscribers.columns import now as right_now
 from subscribers.database import writing
@@ -145,15 +146,31 @@ def settle(
     return len(rows)
 
 
-def settle_by(engine: Engine, name: str, evidence: Evidence, *, now: datetime | None = None) -> int:
-    """Settle as accepted those in doubt of whom there is evidence; how many there were.
+class Settled(NamedTuple):
+    """How many evidence settled who were in doubt and who were pending; how many more a worker holds."""
+
+    doubtful: int
+    pending: int
+    held: int = 0
+
+
+def settle_by(engine: Engine, name: str, evidence: Evidence, *, now: datetime | None = None) -> Settled:
+    """Settle as accepted those in doubt, and those still pending, of whom there is evidence.
+
+    Who is pending and was mailed nevertheless is there when the database was restored from a backup: they are
+    taken out of their batches, and not mailed again. What a worker that died had in hand is taken back first;
+    what a living one holds is left to it.
 
     Raises:
         DeliveryError: there is no such dispatch.
     """
     now = now or right_now()
+    with engine.connect() as connection:
+        dispatch_id = find(connection, name).id
+    recover(engine, dispatch_id, now, idempotent=False, gone=is_gone)
     with writing(engine) as connection:
-        rows = _chosen(connection, find(connection, name), [DeliveryState.UNCERTAIN], None)
+        dispatch = find(connection, name, lock=True)
+        rows = _chosen(connection, dispatch, [DeliveryState.UNCERTAIN], None)
         known = settled_by(evidence, [(row.email or "", row.delivery_id) for row in rows])
         for row in rows:
             if said := known.get(row.delivery_id):
@@ -161,7 +178,8 @@ def settle_by(engine: Engine, name: str, evidence: Evidence, *, now: datetime | 
                 _note(connection, [row], DeliveryState.ACCEPTED, how, now)
                 values = {"state": DeliveryState.ACCEPTED, "reason": how, "at": now}
                 connection.execute(_row_of(update(DELIVERY), row).values(**values))
-    return len(known)
+        waiting = take_out_by(connection, dispatch, evidence, now)
+    return Settled(len(known), waiting.taken_out, waiting.held)
 
 
 def resend(
