@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 #: What a settlement is called that puts somebody back.
 PUT_BACK = WAITING
+#: What the ids of events begin with that are refusals in our own dialogue with a server; the delivery comes
+#: after it. They prove nothing: the message was not taken.
+REFUSED = "refused "
 _ENDED = (DispatchState.FINISHED, DispatchState.CANCELLED)
 
 
@@ -42,7 +45,7 @@ def proved(connection: Connection, delivery_ids: Collection[str]) -> dict[str, s
     columns = (EVENT.c.delivery_id, EVENT.c.provider, EVENT.c.kind, EVENT.c.reason)
     # The second condition, written out, is what lets both databases use the index of events with a delivery.
     mine = (among(connection, EVENT.c.delivery_id, delivery_ids), EVENT.c.delivery_id != literal_column("''"))
-    rows = connection.execute(select(*columns).where(*mine))
+    rows = connection.execute(select(*columns).where(*mine, ~EVENT.c.event_id.startswith(REFUSED)))
     return {row.delivery_id: f"{row.provider}: {row.kind} {row.reason}".strip()[:300] for row in rows}
 
 

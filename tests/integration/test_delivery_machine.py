@@ -2,8 +2,8 @@
 
 Three workers claim, mark, hand over and record; they die at any point, also within a commit, or fall silent
 until their lease runs out and go on as if nothing had been; meanwhile a person pauses, resumes, cancels and puts
-back who is in doubt, readers leave, and events come, also of messages that only a ledger knew which a backup replaced.
-Only who is put back may be mailed again, and only as long as nothing proves that they were. After each step everybody is in exactly one place, and those in doubt are exactly those who were
+back who is in doubt or was rejected, readers leave, and events come, also of messages that only a ledger knew which a backup replaced.
+Only who was in doubt and is put back may be mailed again, and only as long as nothing proves that they were. After each step everybody is in exactly one place, and those in doubt are exactly those who were
 in flight when their worker was lost.
 """
 
@@ -41,6 +41,7 @@ from newsletter.delivery import (
     ledger,
     pause,
     recovery,
+    rejected,
     resend,
     settle_by,
     status,
@@ -291,6 +292,17 @@ class LedgerMachine(RuleBasedStateMachine):
         assert resend(self.engine, "issue-1", DeliveryState.UNCERTAIN, now=self.now) == len(again)
         self.doubt -= again
         self.risked |= again
+
+    @precondition(lambda self: not self.cancelled)
+    @rule()
+    def try_rejected_again(self) -> None:
+        """A person mended what was at fault; whoever left is not among them, and nobody is risked."""
+        recorded, _, _ = self.places()
+        refused = {reader for reader, state in recorded.items() if state == DeliveryState.REJECTED}
+        found = rejected(self.engine, self.store, "issue-1", lambda _: False)
+        assert set(found.ids) == refused - self.left
+        again = resend(self.engine, "issue-1", DeliveryState.REJECTED, ids=found.ids, now=self.now)
+        assert again == len(found.ids)
 
     @precondition(lambda self: self.taken)
     @rule(number=st.integers(0, READERS - 1))
