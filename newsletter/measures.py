@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 _RATE = re.compile(r"(\d+)\s*/\s*(second|minute|hour)")
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600}
 _HOURS = re.compile(r"(\d{1,2}:\d{2})\s*-\s*(\d{1,2}:\d{2})")
+#: Instead of a share: at no share.
+NEVER = "never"
 _SHARE = re.compile(r"(\d{1,3})\s*%\s+of\s+(\d+)")
 #: A share is taken of so many outcomes at most; they are kept, one character each, in one row.
 LARGEST_SAMPLE = 10_000
@@ -82,6 +84,15 @@ class Share:
         if match is None or not (1 <= int(match[1]) <= 100 and 1 <= int(match[2]) <= LARGEST_SAMPLE):
             raise ValueError("is no share; write `20% of 200`")
         return cls(int(match[1]), int(match[2]))
+
+    @classmethod
+    def parse_or_never(cls, text: str) -> Share | None:
+        """As `parse`; None for ``never``.
+
+        Raises:
+            ValueError: it is neither.
+        """
+        return None if text.strip() == NEVER else cls.parse(text)
 
     @property
     def limit(self) -> int:

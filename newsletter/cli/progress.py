@@ -8,11 +8,13 @@ import sys
 import time
 from collections import deque
 from contextlib import contextmanager
+from datetime import timedelta
 from threading import Event
 from typing import TYPE_CHECKING
 
 from newsletter.cli import output
 from newsletter.cli.exits import INTERRUPTED
+from subscribers.columns import now as right_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 EVERY = 10.0
 #: The speed is that of so many seconds.
 SPAN = 30.0
+#: A shorter wait is told to the second.
+_BRIEF = timedelta(minutes=2)
 
 
 @contextmanager
@@ -135,13 +139,18 @@ class Speed:
         return done / seconds if seconds >= 1 and done > 0 else None
 
 
-def told_of(count: Count, speed: float | None) -> str:
-    """What is told of a dispatch: outcomes, who waits to be tried again, the speed, and the time left."""
+def told_of(count: Count, speed: float | None, now: datetime | None = None) -> str:
+    """What is told of a dispatch: outcomes, who waits to be tried again, the speed, and the time left.
+
+    *now* is the present moment: where the wait is short, it is told to the second.
+    """
     counts = {**count.outcomes, "deferred": count.deferred}
     told = [f"{number:,} {state}" for state, number in counts.items() if number]
     if count.waits_until is not None:
         why = f" ({count.why})" if count.why else ""
-        told.append(f"waits until {count.waits_until.astimezone():%Y-%m-%d %H:%M %Z}{why}")
+        brief = count.waits_until - (now or right_now()) < _BRIEF
+        form = "%Y-%m-%d %H:%M:%S %Z" if brief else "%Y-%m-%d %H:%M %Z"
+        told.append(f"waits until {count.waits_until.astimezone():{form}}{why}")
     elif speed is not None:
         told.append(f"{speed:,.1f}/s")
         told.append(f"{_span((count.recipients - count.done) / speed)} left")

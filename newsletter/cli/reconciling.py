@@ -9,7 +9,7 @@ import click
 from newsletter.cli import output
 from newsletter.cli.dispatches import report_document
 from newsletter.cli.session import Session, json_option, pass_session
-from newsletter.delivery import DeliveryState, log, resend, settle, settle_by, status
+from newsletter.delivery import DeliveryState, Settled, log, resend, settle, settle_by, status
 from newsletter.delivery.evidence import from_list, from_postfix, from_sendgrid
 from newsletter.errors import UsageError
 
@@ -67,7 +67,7 @@ def reconcile(
     """Settle recipients in doubt, by evidence or by what you know; without options, name them.
 
     Evidence comes first, and only ever says that a message was taken; whoever there is none of stays in doubt
-    until you decide.
+    until you decide. Who is pending, as after a backup was restored, is taken out by it and not mailed again.
 
     \b
     Examples:
@@ -95,7 +95,8 @@ def reconcile(
         if name.startswith("-"):
             raise UsageError(f"`{name}` names nobody", hint="name an address or a delivery id, or say `all`")
     before = status(session.engine, dispatch)
-    settled = sum(settle_by(session.engine, dispatch, each) for each in evidence)
+    by_evidence = [settle_by(session.engine, dispatch, each) for each in evidence]
+    settled = sum(found.doubtful for found in by_evidence)
     for state, who in ((DeliveryState.ACCEPTED, accepted), (DeliveryState.FAILED, failed)):
         if who:
             settled += settle(session.engine, dispatch, state, who=_names(who), reason=reason)
@@ -109,18 +110,34 @@ def reconcile(
     if as_json:
         output.document(report_document(status(session.engine, dispatch)))
         return
+    pending = sum(found.pending for found in by_evidence)
     if retry_failed and not before.failed:
         output.say("nobody has failed")
-    if not before.uncertain and (evidence or accepted or failed or again):
-        output.say("nobody is in doubt; there is nothing to settle")
-    if before.uncertain or tried_again:
+    if settled or before.uncertain or tried_again:
         output.say(f"settled: {settled}, to be tried again: {tried_again}")
-    if evidence and (left := status(session.engine, dispatch).uncertain):
+    elif not pending and (evidence or accepted or failed or again):
+        output.say("nobody is in doubt; there is nothing to settle")
+    if evidence:
+        _say_what_is_left(session, dispatch, by_evidence, pending)
+    if tried_again:
+        output.say(f"next: {output.resuming(dispatch)}")
+
+
+def _say_what_is_left(session: Session, dispatch: str, found: list[Settled], pending: int) -> None:
+    """Tell who was pending and proved, who is in a worker's hands, and who is still in doubt."""
+    if pending:
+        output.say(
+            f"{output.plural(pending, 'recipient')} who were pending have it, and are not mailed again"
+        )
+    if held := max(each.held for each in found):
+        output.warn(
+            f"{held:,} more of whom there is evidence are in the hands of a process: `newsletter pause"
+            f" {dispatch}`, then once more; if it is gone, 15 minutes after its end"
+        )
+    if left := status(session.engine, dispatch).uncertain:
         output.say(
             f"{output.plural(left, 'recipient')} still in doubt: `--accepted`, `--failed` or `--resend`"
         )
-    if tried_again:
-        output.say(f"next: {output.resuming(dispatch)}")
 
 
 def _names(who: tuple[str, ...]) -> tuple[str, ...] | None:

@@ -12,23 +12,29 @@ from newsletter.cli.progress import delivering
 from newsletter.cli.reports import keep_report
 from newsletter.cli.session import Session, confirm, json_option, pass_session
 from newsletter.delivery import (
+    AGAIN,
     DeliveryState,
     DispatchState,
     Limits,
     Means,
+    Rejected,
     Status,
     due_dispatches,
     next_due,
+    rejected,
     resend,
     run_dispatch,
     status,
     statuses,
 )
-from newsletter.errors import DeliveryError, NewsletterError
+from newsletter.errors import DeliveryError, NewsletterError, UsageError
 from newsletter.providers import Provider, make_provider
+from subscribers import Bounce
 
 #: How long `run-due` waits for what is due next, in seconds; what is due later is for its next run.
 PATIENCE = 55.0
+#: So many kinds of rejections are shown before they are tried again.
+_TOLD = 5
 
 
 @click.command()
@@ -56,26 +62,74 @@ def resume(session: Session, dispatch: str, *, yes: bool, as_json: bool) -> None
 @click.option(
     "--email", "who", multiple=True, metavar="WHO", help="Only this address; may be given several times."
 )
+@click.option(
+    "--rejected",
+    "refused",
+    is_flag=True,
+    help="Those who were rejected, when the fault was not theirs and is mended; needs --reason.",
+)
+@click.option("--reason", metavar="TEXT", help="Why; it is noted in the report.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @json_option
 @pass_session
-def retry(session: Session, dispatch: str, who: tuple[str, ...], *, yes: bool, as_json: bool) -> None:
+def retry(
+    session: Session,
+    dispatch: str,
+    who: tuple[str, ...],
+    reason: str | None,
+    *,
+    refused: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
     """Try those again whose message was not taken several times; nobody is mailed twice by it.
+
+    With --rejected, those who were refused for good: never who was refused for their address (5.1.x, or what
+    means the same), nor who may not be mailed any more.
 
     \b
     Examples:
       newsletter retry 2026-04-11-1
       newsletter retry 2026-04-11-1 --email ann@example.com --yes
+      newsletter retry 2026-04-11-1 --rejected --reason "the relay's policy is mended"
     """
     standing = status(session.engine, dispatch)
-    count = len(who) or standing.failed
+    if refused:
+        if not reason or not reason.strip():
+            raise UsageError(
+                "`--rejected` needs `--reason TEXT`", hint="say what was at fault and is mended; it is noted"
+            )
+        found = _rejected(session, dispatch, who)
+        count, state, ids = len(found.ids), DeliveryState.REJECTED, found.ids
+    else:
+        count, state, ids = len(who) or standing.failed, DeliveryState.FAILED, None
     if count == 0:
-        output.say(f"nobody of {dispatch} has failed; there is nobody to try again")
+        said = "was rejected and may be tried again" if refused else "has failed"
+        output.say(f"nobody of {dispatch} {said}; there is nobody to try again")
         finish(standing, as_json=as_json, session=session)
         return
     confirm(f"Try {output.plural(count, 'subscriber')} of {dispatch} again?", yes=yes)
-    resend(session.engine, dispatch, DeliveryState.FAILED, who=who or None)
+    resend(session.engine, dispatch, state, who=who or None, ids=ids, reason=reason or AGAIN)
     _go_on(session, status(session.engine, dispatch), yes=True, as_json=as_json)
+
+
+def _rejected(session: Session, dispatch: str, who: tuple[str, ...]) -> Rejected:
+    """Who was rejected and may be tried again; they are counted and shown, and so are the others."""
+    from newsletter.feedback.codes import classify, code_of
+
+    def hard(reason: str) -> bool:
+        return classify(code_of("", reason), reason) is Bounce.HARD
+
+    found = rejected(session.engine, session.store, dispatch, hard, who or None)
+    output.facts(
+        [
+            ("to be tried again", f"{len(found.ids):,}"),
+            *(("", f"{count:,} as: {said[:200]}") for said, count in found.reasons.most_common(_TOLD)),
+            ("left alone", f"{found.hard:,} whose address was refused" if found.hard else ""),
+            ("", f"{found.barred:,} who may not be mailed any more" if found.barred else ""),
+        ]
+    )
+    return found
 
 
 @click.command(name="run-due")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -14,15 +12,14 @@ from newsletter.cli import output
 from newsletter.cli.dispatches import report_document, when
 from newsletter.cli.exits import FINDINGS, TROUBLED
 from newsletter.cli.foresight import Foresight
+from newsletter.cli.intended import audience_of, check_not_paused, check_schedule, schedule_of
 from newsletter.cli.patience import looking
 from newsletter.cli.rehearsing import WithRehearsal, foreseen_document, rehearse_option, rehearsed
 from newsletter.cli.reviewing import approved
 from newsletter.cli.running import finish, run
 from newsletter.cli.session import Session, confirm, json_option, pass_session
 from newsletter.delivery import (
-    Audience,
     DispatchState,
-    Schedule,
     extent_of,
     plan_dispatch,
     process_began,
@@ -30,7 +27,7 @@ from newsletter.delivery import (
 )
 from newsletter.delivery.trial import hand_over_tests, trial_composer
 from newsletter.editions import publish
-from newsletter.errors import DeliveryError, UsageError
+from newsletter.errors import DeliveryError
 from newsletter.messages import Recipient
 from newsletter.providers import PROVIDERS, Provider, Verdict, make_provider
 
@@ -145,9 +142,9 @@ def send(
     """
     pressed = session.press(issue)
     gate(session, pressed)
-    audience = _audience(session, pressed, segment, expression, exclude, everybody=everybody)
+    audience = audience_of(session, pressed, segment, expression, exclude, everybody=everybody)
     provider = _provider(session, provider_name)
-    schedule = _schedule(session, at, local=local, detach=detach)
+    schedule = schedule_of(session, at, local=local, detach=detach)
     foresight = Foresight(session, pressed, provider) if dry_run or with_provider else None
     settings = session.publication.settings
     tracked = extent_of(settings.tracking, pressed.issue, pressed.edition, settings.publication.url)
@@ -182,8 +179,8 @@ def send(
             rehearsed(session, pressed, audience, provider, again=again or foreseen.continued, told=document)
         _end_dry(document, as_json=as_json)
         return
-    _check_not_paused(session, foreseen)
-    _check_schedule(foreseen, schedule)
+    check_not_paused(session, foreseen)
+    check_schedule(foreseen, schedule)
     _show_plan(session, pressed, foreseen, provider, tracked)
     confirm(f"Send to {output.plural(foreseen.planned, 'subscriber')}?", yes=yes)
     publish(pressed.images, session.publication.media)
@@ -238,91 +235,8 @@ def gate(session: Session, pressed: Pressed) -> None:
         output.warn(f"{more:,} more; `newsletter check {pressed.issue.slug}` tells all")
 
 
-def _audience(
-    session: Session,
-    pressed: Pressed,
-    segment: str | None,
-    expression: str | None,
-    exclude: tuple[str, ...],
-    *,
-    everybody: bool,
-) -> Audience:
-    """Whom the options mean; without any, the issue's own segment, or whoever chose its topic.
-
-    Raises:
-        UsageError: the options contradict each other, or nothing says who is meant.
-        FieldError: there is no such segment, or the issue's topic is none.
-    """
-    topic = pressed.issue.topic or ""
-    if topic:
-        session.topic(topic)
-    if sum((segment is not None, expression is not None, everybody)) > 1:
-        raise UsageError("`--segment`, `--where` and `--all` exclude each other", hint="give one of them")
-    if not (segment or expression or everybody):
-        segment = pressed.issue.segment
-        if not segment and not topic:
-            raise UsageError(
-                "it is not said who gets this issue",
-                where=str(pressed.issue.path),
-                hint="add `segment: NAME` to its front matter, or give `--segment`, `--where` or `--all`",
-            )
-    if everybody or not (segment or expression):
-        audience = Audience("everybody")
-    elif expression:
-        audience = Audience(f"those with {expression}", session.segment(None, expression))
-    else:
-        audience = Audience(f"segment `{segment}`", session.segment(segment, None))
-    audience = replace(audience, archive=pressed.issue.archive)
-    if topic:
-        audience = replace(audience, words=f"{audience.words} who chose the topic `{topic}`", topic=topic)
-    return audience.without({name: session.store.segment(name) for name in exclude})
-
-
 def _provider(session: Session, name: str | None) -> Provider:
     return make_provider(name or session.publication.settings.delivery.provider, session.publication)
-
-
-def _schedule(session: Session, at: str | None, *, local: bool, detach: bool) -> Schedule | None:
-    """When the messages are due, by the options.
-
-    Raises:
-        UsageError: they do not fit together, or TIME is none or past.
-    """
-    if at is None:
-        for option, given in (("--local", local), ("--detach", detach)):
-            if given:
-                raise UsageError(f"`{option}` needs `--at TIME`", hint='as `--at "tomorrow 08:00"`')
-        return None
-    return Schedule.parse(at, datetime.now(UTC), session.zone, local=local)
-
-
-def _check_not_paused(session: Session, plan: Plan) -> None:
-    """Leave a dispatch alone that somebody paused, or the circuit halted: a script may run `send` again.
-
-    Raises:
-        DeliveryError: it is paused.
-    """
-    if plan.state is DispatchState.PAUSED:
-        halted = status(session.engine, plan.dispatch).halted
-        raise DeliveryError(
-            f"it is halted: {halted}" if halted else "it is paused",
-            where=plan.dispatch,
-            hint=f"when that is right, {output.resuming(plan.dispatch)} goes on",
-        )
-
-
-def _check_schedule(plan: Plan, schedule: Schedule | None) -> None:
-    """Refuse to plan anew what is planned for another time.
-
-    Raises:
-        UsageError: it is.
-    """
-    if plan.continued and schedule and schedule.frozen(datetime.now(UTC)) != plan.schedule:
-        raise UsageError(
-            f"the dispatch is planned for {plan.schedule or 'now'} already",
-            where=plan.dispatch,
-            hint=f"leave `--at` away to go on with it, or end it with `newsletter cancel {plan.dispatch}`",
-        )
 
 
 def _detached(standing: Status, *, as_json: bool) -> None:

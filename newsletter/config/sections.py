@@ -35,7 +35,7 @@ class DeliverySettings(Section):
     domains: dict[Domain, Rate] = Field(default_factory=dict)
     warm_up: tuple[Annotated[int, Field(ge=1)], ...] = ()
     quiet_hours: Annotated[str, checked(QuietHours.parse)] | None = None
-    stop_after: Annotated[str, checked(Share.parse)] | None = None
+    stop_after: Annotated[str, checked(Share.parse_or_never)] | None = None
     stop_after_policy: Annotated[str, checked(Share.parse)] | None = None
     reports: str = ""
 

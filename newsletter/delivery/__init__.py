@@ -1,7 +1,7 @@
 """Dispatches: planned once, worked through batch by batch, every recipient with one recorded outcome."""
 
 from newsletter.delivery.audience import Audience
-from newsletter.delivery.control import cancel, pause, resend, settle, settle_by
+from newsletter.delivery.control import AGAIN, Settled, cancel, pause, resend, settle, settle_by
 from newsletter.delivery.due import due_dispatches, next_due
 from newsletter.delivery.engagement import Engagement, LinkClicks, Reach, clicks_by_link, engagement
 from newsletter.delivery.folding import fold_events
@@ -12,6 +12,7 @@ from newsletter.delivery.models import DeliveryState, DispatchState
 from newsletter.delivery.pace import Limits
 from newsletter.delivery.plan import Plan, plan_dispatch
 from newsletter.delivery.rehearsal import Rehearsal, rehearse
+from newsletter.delivery.rejected import Rejected, rejected
 from newsletter.delivery.report import (
     STATES,
     LogFilter,
@@ -29,6 +30,7 @@ from newsletter.delivery.tally import Progress
 from newsletter.delivery.tracking import Extent, Tracker, extent_of
 
 __all__ = [
+    "AGAIN",
     "STATES",
     "Audience",
     "Backoff",
@@ -45,7 +47,9 @@ __all__ = [
     "Progress",
     "Reach",
     "Rehearsal",
+    "Rejected",
     "Schedule",
+    "Settled",
     "Status",
     "Tracker",
     "cancel",
@@ -64,6 +68,7 @@ __all__ = [
     "plan_dispatch",
     "process_began",
     "rehearse",
+    "rejected",
     "resend",
     "run_dispatch",
     "settle",

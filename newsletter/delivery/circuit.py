@@ -2,6 +2,9 @@
 
 Rejections for a reason of policy (enhanced status 5.7.x, RFC 3463 section 3.8) are about the sender and not
 about the recipient: they are counted apart, and a few of them are reason enough.
+
+Where nobody set a share, one holds that a list with many dead addresses never reaches: of it count only
+refusals that are not about the single address, and who failed after all tries.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from sqlalchemy import delete, select, update
 
 from newsletter.delivery.models import DISPATCH, DeliveryState, DispatchState
 from newsletter.delivery.pacing_tables import CIRCUIT
+from newsletter.measures import Share
 from subscribers.database import writing
 from subscribers.tables import insert
 
@@ -23,10 +27,30 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
     from newsletter.delivery.entries import Entry
-    from newsletter.measures import Share
 
-ACCEPTED, REJECTED, POLICY = "a", "r", "p"
+ACCEPTED, REJECTED, POLICY, TROUBLE = "a", "r", "p", "t"
+#: The share that holds where none is set: half of a hundred, so fifty outcomes at least.
+CUSTOMARY = Share(50, 100)
+#: What the reasons begin with of those who are not tried, because their domain refuses us.
+NOT_TRIED = "not tried: "
 _POLICY = re.compile(r"(?<![\d.])5\.7\.\d{1,3}(?![\d.]*\d)")
+# RFC 3463, sections 3.2 and 3.3: the address or its mailbox; 5.1.7 and 5.1.8 are about the sender's address.
+_OF_THE_ADDRESS = re.compile(r"(?<![\d.])[45]\.(?:1\.(?![78](?!\d))|2\.)\d{1,3}(?![\d.]*\d)")
+_ENHANCED = re.compile(r"(?<![\d.])[45]\.\d{1,3}\.\d{1,3}(?![\d.]*\d)")
+# What servers without enhanced codes say of an address.
+_WORDS = re.compile(r"\b(?:user|mailbox|recipient|address|account|inbox|quota)\b", re.IGNORECASE)
+_NAMES = {
+    REJECTED: "rejected",
+    POLICY: "rejected by policy",
+    TROUBLE: "rejected or failed, not for their addresses",
+}
+
+
+def is_about_the_address(reason: str) -> bool:
+    """Whether a refusal is about the single address; where only words tell, in doubt it is."""
+    if _ENHANCED.search(reason):
+        return _OF_THE_ADDRESS.search(reason) is not None
+    return _WORDS.search(reason) is not None
 
 
 def is_policy(reason: str) -> bool:
@@ -44,14 +68,21 @@ class Circuit:
         dispatch_id: the dispatch.
         rejected: the share of rejections at which it is halted; None: never.
         policy: the same for rejections by policy.
+        trouble: the same for refusals that are not about the address, and for who failed.
     """
 
     def __init__(
-        self, engine: Engine, dispatch_id: int, rejected: Share | None, policy: Share | None
+        self,
+        engine: Engine,
+        dispatch_id: int,
+        rejected: Share | None,
+        policy: Share | None,
+        trouble: Share | None = None,
     ) -> None:
         self._engine = engine
         self._dispatch_id = dispatch_id
-        self._shares = {mark: share for mark, share in ((REJECTED, rejected), (POLICY, policy)) if share}
+        shares = ((REJECTED, rejected), (POLICY, policy), (TROUBLE, trouble))
+        self._shares = {mark: share for mark, share in shares if share}
         self._sample = max((share.sample for share in self._shares.values()), default=0)
         self._kept = ""
         self._lock = Lock()
@@ -80,13 +111,23 @@ class Circuit:
         """A character for each outcome, and the last reason of each kind of refusal."""
         marks, last = [], {}
         for entry in entries:
-            if entry.state is DeliveryState.ACCEPTED:
-                marks.append(ACCEPTED)
-            elif entry.state is DeliveryState.REJECTED:
-                mark = POLICY if POLICY in self._shares and is_policy(entry.reason) else REJECTED
-                marks.append(mark)
+            mark = self._mark(entry)
+            marks.append(mark)
+            if mark in (REJECTED, POLICY, TROUBLE):
                 last[mark] = entry.reason
         return "".join(marks), last
+
+    def _mark(self, entry: Entry) -> str:
+        """What the outcome counts as; nothing if it says nothing of the sender or the relay."""
+        if entry.state is DeliveryState.ACCEPTED:
+            return ACCEPTED
+        if entry.state is DeliveryState.REJECTED:
+            if POLICY in self._shares and is_policy(entry.reason):
+                return POLICY
+            return TROUBLE if TROUBLE in self._shares and not is_about_the_address(entry.reason) else REJECTED
+        # Whoever was not even tried, because their domain refuses us, is nothing new.
+        tried = entry.state is DeliveryState.FAILED and not entry.reason.startswith(NOT_TRIED)
+        return TROUBLE if tried and TROUBLE in self._shares and not is_about_the_address(entry.reason) else ""
 
     def _recent(self, connection: Connection) -> str:
         """What all processes saw last; the row is locked, and made if need be."""
@@ -99,8 +140,9 @@ class Circuit:
         for mark, share in self._shares.items():
             seen = recent[-share.sample :]
             if mark in last and seen.count(mark) >= share.limit:
-                kind = "rejected by policy" if mark == POLICY else "rejected"
-                return f"{seen.count(mark)} of the last {len(seen)} were {kind} ({share}): {last[mark]}"
+                return (
+                    f"{seen.count(mark)} of the last {len(seen)} were {_NAMES[mark]} ({share}): {last[mark]}"
+                )
         return None
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import delete, insert, select, update
 
 from newsletter.delivery import circuit
 from newsletter.delivery.batches import append_batch
+from newsletter.delivery.chosen import chosen
 from newsletter.delivery.evidence import Evidence, settled_by
 from newsletter.delivery.forgetting import nameless
 from newsletter.delivery.identity import is_gone
@@ -25,10 +26,10 @@ from newsletter.delivery.proving import settle_known
 from newsletter.delivery.put_back import PUT_BACK
 from newsletter.delivery.recovery import close_cancelled, recover
 from newsletter.delivery.report import find
+from newsletter.delivery.taking_out import take_out_by
 from newsletter.errors import DeliveryError, UsageError
 from subscribers.columns import now as right_now
 from subscribers.database import writing
-from subscribers.tables import SUBSCRIBER
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -38,8 +39,11 @@ if TYPE_CHECKING:
 
 #: What a delivery in doubt may be settled as.
 SETTLED_AS = (DeliveryState.ACCEPTED, DeliveryState.FAILED)
-#: Whose message certainly was not taken or, with `resend`, is taken for lost.
-RESENDABLE = (DeliveryState.FAILED, DeliveryState.UNCERTAIN)
+#: Whose message certainly was not taken or, if in doubt, is taken for lost.
+RESENDABLE = (DeliveryState.FAILED, DeliveryState.UNCERTAIN, DeliveryState.REJECTED)
+
+#: The note of those who are put back, where nothing else is said.
+AGAIN = "to be tried again, by the operator"
 
 
 def begin(engine: Engine, name: str, provider: str, *, paused: bool = True) -> Row[Any] | None:
@@ -138,22 +142,38 @@ def settle(
     now = now or right_now()
     with writing(engine) as connection:
         dispatch = find(connection, name, lock=True)
-        rows = _chosen(connection, dispatch, [DeliveryState.UNCERTAIN], who)
+        rows = chosen(connection, dispatch, [DeliveryState.UNCERTAIN], who)
         _note(connection, rows, state, reason, now)
         for row in rows:
             connection.execute(_row_of(update(DELIVERY), row).values(state=state, reason=reason, at=now))
     return len(rows)
 
 
-def settle_by(engine: Engine, name: str, evidence: Evidence, *, now: datetime | None = None) -> int:
-    """Settle as accepted those in doubt of whom there is evidence; how many there were.
+class Settled(NamedTuple):
+    """How many evidence settled who were in doubt and who were pending; how many more a worker holds."""
+
+    doubtful: int
+    pending: int
+    held: int = 0
+
+
+def settle_by(engine: Engine, name: str, evidence: Evidence, *, now: datetime | None = None) -> Settled:
+    """Settle as accepted those in doubt, and those still pending, of whom there is evidence.
+
+    Who is pending and was mailed nevertheless is there when the database was restored from a backup: they are
+    taken out of their batches, and not mailed again. What a worker that died had in hand is taken back first;
+    what a living one holds is left to it.
 
     Raises:
         DeliveryError: there is no such dispatch.
     """
     now = now or right_now()
+    with engine.connect() as connection:
+        dispatch_id = find(connection, name).id
+    recover(engine, dispatch_id, now, idempotent=False, gone=is_gone)
     with writing(engine) as connection:
-        rows = _chosen(connection, find(connection, name), [DeliveryState.UNCERTAIN], None)
+        dispatch = find(connection, name, lock=True)
+        rows = chosen(connection, dispatch, [DeliveryState.UNCERTAIN], None)
         known = settled_by(evidence, [(row.email or "", row.delivery_id) for row in rows])
         for row in rows:
             if said := known.get(row.delivery_id):
@@ -161,7 +181,8 @@ def settle_by(engine: Engine, name: str, evidence: Evidence, *, now: datetime | 
                 _note(connection, [row], DeliveryState.ACCEPTED, how, now)
                 values = {"state": DeliveryState.ACCEPTED, "reason": how, "at": now}
                 connection.execute(_row_of(update(DELIVERY), row).values(**values))
-    return len(known)
+        waiting = take_out_by(connection, dispatch, evidence, now)
+    return Settled(len(known), waiting.taken_out, waiting.held)
 
 
 def resend(
@@ -170,21 +191,26 @@ def resend(
     state: DeliveryState,
     *,
     who: Collection[str] | None = None,
-    reason: str = "to be tried again, by the operator",
+    ids: Collection[int] | None = None,
+    reason: str = AGAIN,
     now: datetime | None = None,
 ) -> int:
     """Put recipients back into the dispatch, to be handed over when it is resumed; how many.
 
-    For ``failed`` ones nobody is mailed twice. An ``uncertain`` one may get the message a second time, with
-    the same Message-ID: that is for a person to decide, never for the program.
+    Of those in the *state*, *who* names addresses or delivery ids, and *ids* subscribers. Who was
+    ``rejected`` needs *ids*: those that `rejected.rejected` found.
+
+    For ``failed`` and ``rejected`` ones nobody is mailed twice. An ``uncertain`` one may get the message a
+    second time, with the same Message-ID: that is for a person to decide, never for the program.
 
     Raises:
         UsageError: another state, or somebody in *who* is not in it.
         DeliveryError: there is no such dispatch, or it was cancelled.
     """
-    if state not in RESENDABLE:
+    if state not in RESENDABLE or (state is DeliveryState.REJECTED and ids is None):
         raise UsageError(
-            f"`{state}` deliveries are not tried again", hint="only `failed` and `uncertain` are"
+            f"`{state}` deliveries are not tried again",
+            hint="only `failed`, `uncertain` and some `rejected` are",
         )
     now = now or right_now()
     with writing(engine) as connection:
@@ -194,7 +220,10 @@ def resend(
         if state is DeliveryState.UNCERTAIN:
             # A process may have died before it looked: whoever is proved by now is not mailed a second time.
             settle_known(connection, dispatch.id, _doubtful(connection, dispatch.id), now)
-        rows = _chosen(connection, dispatch, [state], who)
+        rows = chosen(connection, dispatch, [state], who)
+        if ids is not None:
+            wanted = frozenset(ids)
+            rows = [row for row in rows if row.subscriber_id in wanted]
         _note(connection, rows, PUT_BACK, reason, now)
         for row in rows:
             connection.execute(_row_of(delete(DELIVERY), row))
@@ -213,30 +242,6 @@ def _put_back(connection: Connection, dispatch_id: int, ids: list[int], now: dat
     """New batches, after the last one, for recipients who are pending again."""
     for start in range(0, len(ids), LARGEST_BATCH):
         append_batch(connection, dispatch_id, ids[start : start + LARGEST_BATCH], now)
-
-
-def _chosen(
-    connection: Connection, dispatch: Row[Any], states: list[DeliveryState], who: Collection[str] | None
-) -> list[Row[Any]]:
-    query = (
-        select(DELIVERY, SUBSCRIBER.c.email)
-        .outerjoin(SUBSCRIBER, SUBSCRIBER.c.id == DELIVERY.c.subscriber_id)
-        .where(DELIVERY.c.dispatch_id == dispatch.id, DELIVERY.c.state.in_(states))
-        .order_by(DELIVERY.c.subscriber_id)
-    )
-    rows = list(connection.execute(query).all())
-    if who is None:
-        return rows
-    wanted = {name.casefold() for name in who}
-    chosen = [row for row in rows if {row.delivery_id, (row.email or "").casefold()} & wanted]
-    found = {name for row in chosen for name in (row.delivery_id, (row.email or "").casefold())}
-    if unknown := sorted(wanted - found):
-        raise UsageError(
-            f"`{unknown[0]}` has no delivery here that is {' or '.join(states)}",
-            where=dispatch.name,
-            hint=f"see `newsletter log {dispatch.name} --state {states[0]}`",
-        )
-    return chosen
 
 
 def _note(connection: Connection, rows: list[Row[Any]], after: str, reason: str, now: datetime) -> None:

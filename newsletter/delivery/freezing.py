@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from newsletter.providers import Provider
     from subscribers import Candidate
 
-#: The reason of those whom an earlier dispatch of the same issue reached, may have reached, or will reach.
+#: The reason of those whom an earlier dispatch of the same issue reached, or may have reached.
 ALREADY_RECEIVED = "already received"
+#: The reason of those who wait for it in such a dispatch: one that runs, or was paused or interrupted.
+ABOUT_TO_RECEIVE = "about to receive it"
 
 
 class Freezer:
@@ -99,10 +101,11 @@ class Freezer:
         ids = [who for who, barrier in page if barrier is None]
         if len(ids) < len(page):
             self.excluded.update(barrier for _, barrier in page if barrier is not None)
-        mailed = received.among(ids) if received is not None else ()
-        if mailed:
-            self.excluded[ALREADY_RECEIVED] += len(mailed)
-            ids = [who for who in ids if who not in mailed]
+        had, to_come = received.among(ids) if received is not None else ((), ())
+        for reason, people in ((ALREADY_RECEIVED, had), (ABOUT_TO_RECEIVE, to_come)):
+            if people:
+                self.excluded[reason] += len(people)
+                ids = [who for who in ids if who not in people]
         self._ids += ids
         while len(self._ids) >= self._batch_size:
             self._gather(self._ids[: self._batch_size])

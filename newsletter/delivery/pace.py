@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select, update
 
+from newsletter.delivery.circuit import CUSTOMARY
 from newsletter.delivery.pacing_tables import BUDGET, WARM_UP_DAY
 from newsletter.measures import QuietHours, Share, find_zone, parse_rate
 from subscribers.database import writing
@@ -40,6 +41,7 @@ class Limits:
     quiet: QuietHours | None = None
     stop_after: Share | None = None
     stop_after_policy: Share | None = None
+    stop_after_trouble: Share | None = None
     zone: tzinfo = UTC
 
     @classmethod
@@ -51,8 +53,9 @@ class Limits:
             domains={domain: parse_rate(rate) for domain, rate in delivery.domains.items()},
             warm_up=delivery.warm_up,
             quiet=QuietHours.parse(delivery.quiet_hours) if delivery.quiet_hours else None,
-            stop_after=Share.parse(delivery.stop_after) if delivery.stop_after else None,
+            stop_after=Share.parse_or_never(delivery.stop_after) if delivery.stop_after else None,
             stop_after_policy=Share.parse(delivery.stop_after_policy) if delivery.stop_after_policy else None,
+            stop_after_trouble=None if delivery.stop_after else CUSTOMARY,
             zone=find_zone(settings.publication.time_zone),
         )
 

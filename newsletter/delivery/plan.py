@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, select, text
 
 from newsletter.delivery.collecting import seldom_collecting
-from newsletter.delivery.freezing import ALREADY_RECEIVED, Freezer
+from newsletter.delivery.freezing import ABOUT_TO_RECEIVE, ALREADY_RECEIVED, Freezer
 from newsletter.delivery.models import DISPATCH, EXCLUSION, DispatchState
 from newsletter.delivery.received import Received
 from newsletter.delivery.schedule import Due, Schedule
@@ -239,6 +239,8 @@ def _nobody(audience: Audience, freezer: Freezer) -> DeliveryError:
         where="audience",
         hint="`--again` mails those once more who already received the issue"
         if ALREADY_RECEIVED in freezer.excluded
+        else "`newsletter status` names the dispatch they wait in, and `newsletter resume` goes on with it"
+        if ABOUT_TO_RECEIVE in freezer.excluded
         else f"only active subscribers who chose the topic `{audience.topic}` are mailed"
         if audience.topic
         else "only active subscribers are mailed",

@@ -20,6 +20,28 @@ _BATCHES_AT_A_TIME = 4
 _MAILED = (DeliveryState.ACCEPTED, DeliveryState.UNCERTAIN)
 
 
+class _Rising:
+    """The ids of several streams, each of which rises, asked for in the same order."""
+
+    def __init__(self, streams: Sequence[Generator[int]]) -> None:
+        self._streams = streams
+        self._ids = merge(*streams)
+        self._next = next(self._ids, None)
+
+    def close(self) -> None:
+        for stream in self._streams:
+            stream.close()
+
+    def holds(self, subscriber_id: int) -> bool:
+        """Whether one of the streams has the id; none may be lower than the one before."""
+        while self._next is not None and self._next < subscriber_id:
+            self._next = next(self._ids, None)
+        return self._next == subscriber_id
+
+    def among(self, ids: Sequence[int]) -> set[int]:
+        return set() if self._next is None else {who for who in ids if self.holds(who)}
+
+
 class Received:
     """Tells of subscribers, asked for in the order of their ids, whether they were or will be mailed.
 
@@ -34,26 +56,23 @@ class Received:
     def __init__(self, connection: Connection, slug: str) -> None:
         self._connection = connection
         dispatches = connection.scalars(select(DISPATCH.c.id).where(DISPATCH.c.slug == slug)).all()
-        streams = [self._mailed(each) for each in dispatches]
-        streams += [self._waiting(each, chain) for each in dispatches for chain in self._chains(each)]
-        self._streams = streams
-        self._ids = merge(*streams)
-        self._next = next(self._ids, None)
+        self._had = _Rising([self._mailed(each) for each in dispatches])
+        chains = [(each, chain) for each in dispatches for chain in self._chains(each)]
+        self._to_come = _Rising([self._waiting(each, chain) for each, chain in chains])
 
     def close(self) -> None:
         """Read no more; what is read half must not outlive the connection."""
-        for stream in self._streams:
-            stream.close()
+        self._had.close()
+        self._to_come.close()
 
     def holds(self, subscriber_id: int) -> bool:
-        """Whether this subscriber is among them; no id may be lower than the one before."""
-        while self._next is not None and self._next < subscriber_id:
-            self._next = next(self._ids, None)
-        return self._next == subscriber_id
+        """Whether this subscriber was or will be mailed; no id may be lower than the one before."""
+        return self._had.holds(subscriber_id) or self._to_come.holds(subscriber_id)
 
-    def among(self, ids: Sequence[int]) -> set[int]:
-        """Those of *ids*, which rise, who are among them."""
-        return set() if self._next is None else {who for who in ids if self.holds(who)}
+    def among(self, ids: Sequence[int]) -> tuple[set[int], set[int]]:
+        """Those of *ids*, which rise, who were or may have been mailed, and the others who wait for it."""
+        had = self._had.among(ids)
+        return had, self._to_come.among(ids) - had
 
     def _mailed(self, dispatch_id: int) -> Generator[int]:
         query = (

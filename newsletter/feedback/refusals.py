@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import exists, literal, select
 
 from newsletter.delivery.models import DELIVERY, DISPATCH, DeliveryState
+from newsletter.delivery.put_back import REFUSED
 from newsletter.feedback.codes import classify, code_of
 from newsletter.feedback.occurrences import Occurrence
 from newsletter.feedback.taking_in import take_in
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 #: The provider whose refusals are the words of a mail server. SendGrid's are about its requests.
 PROVIDER = "smtp"
-#: What the ids of these events begin with; the delivery comes after it.
-REFUSED = "refused "
 #: What a server says begins with its code; what does not is said by us, such as how large a message is.
 _REPLY = re.compile(r"[45]\d\d(?: |$)")
 #: So many are taken in together.

@@ -12,7 +12,7 @@ from sqlalchemy import select, text
 from newsletter.delivery.identity import delivery_ids
 from newsletter.delivery.models import BATCH, DELIVERY, DISPATCH, SETTLEMENT, BatchState, DispatchState
 from newsletter.delivery.proving import Proof, settle_proved
-from newsletter.delivery.put_back import PUT_BACK
+from newsletter.delivery.put_back import PUT_BACK, REFUSED
 from newsletter.feedback.consequences import Rules, draw
 from newsletter.notices.tables import NOTICE
 from subscribers import Bounce, Event, EventKind, record_events
@@ -76,7 +76,8 @@ def take_in(connection: Connection, occurrences: Sequence[Occurrence], rules: Ru
     whom = _find(connection, occurrences)
     ours = [(each, who) for each in occurrences if (who := _of(whom, each)) is not None]
     new = record_events(connection, (_event(each, who) for each, who in ours if each.kind is not None))
-    proofs = [Proof(each.delivery_id, each.how, each.request) for each, _ in ours if each.delivery_id]
+    taken = [each for each, _ in ours if each.delivery_id and not each.event_id.startswith(REFUSED)]
+    proofs = [Proof(each.delivery_id, each.how, each.request) for each in taken]
     return Taken(
         new=len(new),
         known=len(ours) - len(new),

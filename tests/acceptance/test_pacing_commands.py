@@ -139,6 +139,32 @@ def test_too_many_rejections_halt_it_and_it_goes_on_when_resumed(bare: Letter) -
         assert bare.run("resume", "plain-1", "--yes", "--json").json["accepted"] == 25
 
 
+def test_rejected_recipients_are_tried_again_when_a_person_says_why(
+    letter: Letter, smtp: tuple[int, list[EmailMessage]]
+) -> None:
+    """The reasons are counted and shown first; who was refused for the address is not among them."""
+
+    def replies(step: str, line: str) -> str | None:
+        if step == "RCPT":
+            return "550 5.1.1 no such user" if "ann@" in line else "500 5.3.0 relay not configured"
+        return None
+
+    with smtp_server(replies) as server:
+        letter.environment["NEWSLETTER_SMTP__PORT"] = str(server.port)
+        assert letter.run("send", "plain", "--all", "--provider", "smtp", "--yes").code == 5
+    letter.environment["NEWSLETTER_SMTP__PORT"] = str(smtp[0])
+    assert "`--rejected` needs `--reason TEXT`" in letter.run("retry", "plain-1", "--rejected", "--yes").err
+
+    done = letter.run("retry", "plain-1", "--rejected", "--reason", "mended", "--yes", "--json")
+
+    assert "3 as: 500 5.3.0 relay not configured" in done.err
+    assert "1 whose address was refused" in done.err
+    assert (done.json["accepted"], done.json["rejected"], done.json["state"]) == (3, 1, "finished")
+    assert len(smtp[1]) == 3
+    nobody = letter.run("retry", "plain-1", "--rejected", "--reason", "mended", "--yes")
+    assert "nobody of plain-1 was rejected and may be tried again" in nobody.err
+
+
 def test_failed_recipients_are_tried_again_and_a_report_is_kept(
     letter: Letter, smtp: tuple[int, list[EmailMessage]]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,8 +10,9 @@ from fakes.dispatching import fill, names, plan, run, those_in
 from fakes.providers import ScriptedProvider
 from sqlalchemy import select
 
+from newsletter.config import Settings
 from newsletter.delivery import DispatchState, Limits, cancel, pause, status
-from newsletter.delivery.circuit import Circuit, is_policy
+from newsletter.delivery.circuit import CUSTOMARY, Circuit, is_policy
 from newsletter.delivery.ledger import Entry
 from newsletter.delivery.models import DISPATCH, DeliveryState
 from newsletter.measures import Share
@@ -85,6 +87,82 @@ def test_rejections_by_policy_have_a_share_of_their_own(engine: Engine) -> None:
         2,
         "2 of the last 2 were rejected by policy (2% of 100): 550 5.7.26 unauthenticated mail",
     )
+
+
+CUSTOMARILY = Limits(stop_after_trouble=CUSTOMARY)
+
+
+def test_where_no_share_is_set_half_of_a_hundred_refusals_of_us_halt_it(engine: Engine) -> None:
+    fill(engine, 80)
+    provider = Refusing("500 5.3.0 relay not configured")
+    plan(engine, provider)
+
+    halted = run(engine, provider, limits=CUSTOMARILY)
+
+    assert (halted.state, halted.rejected, halted.pending) == (DispatchState.PAUSED, 50, 30)
+    assert halted.halted == (
+        "50 of the last 50 were rejected or failed, not for their addresses (50% of 100):"
+        " 500 5.3.0 relay not configured"
+    )
+
+
+def test_who_failed_after_all_tries_counts_with_them(engine: Engine) -> None:
+    fill(engine, 80)
+    provider = ScriptedProvider(lambda _: Verdict.DEFERRED)
+    plan(engine, provider)
+
+    halted = run(engine, provider, limits=CUSTOMARILY)
+
+    assert halted.state is DispatchState.PAUSED
+    assert halted.failed < 80
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "550 5.1.1 unknown",
+        "552 5.2.2 full",
+        "550 no such user here",
+        "not tried: example.com refuses our mail: 550 5.7.1",
+    ],
+)
+def test_dead_addresses_never_halt_it_where_no_share_is_set(engine: Engine, reply: str) -> None:
+    """Not even where everybody's is dead; nor who is not tried, because their domain refuses us."""
+    fill(engine, 80)
+    provider = Refusing(reply)
+    if reply.startswith("not tried"):
+        provider.judge = lambda _: Verdict.STOPPED
+    plan(engine, provider)
+
+    ended = run(engine, provider, limits=CUSTOMARILY)
+
+    assert (ended.state, ended.rejected + ended.failed) == (DispatchState.FINISHED, 80)
+
+
+def test_a_tenth_that_is_refused_in_whatever_words_halts_nothing(engine: Engine) -> None:
+    fill(engine, 120)
+    refused = names(*range(10, 121, 10))
+    provider = ScriptedProvider(lambda m: Verdict.REJECTED if m.email in refused else Verdict.ACCEPTED)
+    plan(engine, provider)
+
+    assert run(engine, provider, limits=CUSTOMARILY).state is DispatchState.FINISHED
+
+
+@pytest.mark.parametrize(
+    ("setting", "limits"),
+    [(None, (None, CUSTOMARY)), ("never", (None, None)), ("20% of 200", (Share(20, 200), None))],
+)
+def test_the_setting_of_a_share_replaces_the_customary_one(
+    setting: str | None, limits: tuple[object, object]
+) -> None:
+    line = f'[delivery]\nstop_after = "{setting}"\n' if setting else ""
+    settings = Settings.model_validate(
+        tomllib.loads(f'[publication]\nname = "L"\nfrom = "a@example.com"\n{line}')
+    )
+
+    found = Limits.of(settings)
+
+    assert (found.stop_after, found.stop_after_trouble) == limits
 
 
 def entries(*states: DeliveryState) -> list[Entry]:

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
-from fakes.dispatching import leave_in_doubt, names, those_in
+from fakes.dispatching import fill, leave_in_doubt, names, plan, run, those_in
+from fakes.providers import ScriptedProvider
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from newsletter.delivery import log, settle_by
+from newsletter.delivery import DispatchState, cancel, ledger, log, pause, settle_by, status
+from newsletter.delivery.control import begin
 from newsletter.delivery.evidence import Evidence, from_list, from_postfix, from_sendgrid, settled_by
-from newsletter.delivery.models import SETTLEMENT
+from newsletter.delivery.identity import worker_name
+from newsletter.delivery.models import DISPATCH, SETTLEMENT
 from newsletter.errors import UsageError
+from subscribers import now
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,7 +64,7 @@ def test_a_list_settles_those_on_it_by_address_or_message_id(doubt: Engine, tmp_
         encoding="utf-8",
     )
 
-    assert settle_by(doubt, "issue-1", from_list(path)) == 3
+    assert settle_by(doubt, "issue-1", from_list(path)) == (3, 0, 0)
     assert those_in(doubt, "uncertain") == names(4)
     assert {line.reason for line in log(doubt, "issue-1", "accepted")} == {
         "listed in got-it.txt",
@@ -82,7 +88,7 @@ def test_a_postfix_log_settles_what_came_into_its_queue(
     content = LOG.format(*ids(doubt)).encode()
     path.write_bytes(gzip.compress(content) if packed else content)
 
-    assert settle_by(doubt, "issue-1", read(path)) == 2
+    assert settle_by(doubt, "issue-1", read(path)) == (2, 0, 0)
     assert those_in(doubt, "uncertain") == names(2, 4)
     reasons = {line.email: line.reason for line in log(doubt, "issue-1", "accepted")}
     assert reasons["reader1@example.com"] == "postfix: sent (250 ok)"
@@ -103,12 +109,77 @@ def test_events_of_sendgrid_settle_what_they_are_about(
     path = tmp_path / "events.json"
     path.write_text(text, encoding="utf-8")
 
-    assert settle_by(doubt, "issue-1", read(path)) == 2
+    assert settle_by(doubt, "issue-1", read(path)) == (2, 0, 0)
     assert those_in(doubt, "uncertain") == names(3, 4)
     assert {line.reason for line in log(doubt, "issue-1", "accepted")} >= {
         "sendgrid: delivered 250 ok",
         "sendgrid: bounce 550 no",
     }
+
+
+def test_who_was_mailed_by_a_ledger_that_a_backup_replaced_is_not_mailed_again(
+    engine: Engine, tmp_path: Path
+) -> None:
+    """The restored ledger knows them as pending; those it has in the hands of a dead worker are pending, too."""
+    fill(engine, 6)
+    plan(engine, ScriptedProvider(batch_size=2))
+    begin(engine, "issue-1", "smtp")
+    with engine.connect() as connection:
+        dispatch = connection.scalar(select(DISPATCH.c.id)) or 0
+    gone = worker_name().replace(f":{os.getpid()}:", ":1:")  # another process, that runs no longer as such
+    lease = ledger.claim(engine, dispatch, gone, now())
+    assert lease is not None
+    assert ledger.authorise(engine, lease, lease.untried[:1], [], now()) is not None
+    (tmp_path / "got-it.txt").write_text("reader1@example.com\nreader2@example.com\nREADER4@example.com\n")
+
+    assert settle_by(engine, "issue-1", from_list(tmp_path / "got-it.txt")) == (1, 2, 0)
+
+    assert those_in(engine, "pending") == names(3, 5, 6)
+    provider = ScriptedProvider()
+    standing = run(engine, provider)
+    assert set(provider.taken) == names(3, 5, 6)
+    assert (standing.state, standing.accepted) == (DispatchState.FINISHED, 6)
+    with engine.connect() as connection:
+        notes = connection.execute(select(SETTLEMENT.c.before, SETTLEMENT.c.after)).all()
+    assert Counter(map(tuple, notes)) == {("uncertain", "accepted"): 1, ("pending", "accepted"): 2}
+
+
+def test_a_dispatch_of_which_all_is_proved_is_finished_without_a_mail(engine: Engine, tmp_path: Path) -> None:
+    fill(engine, 3)
+    plan(engine, ScriptedProvider())
+    begin(engine, "issue-1", "smtp")
+    pause(engine, "issue-1")
+    (tmp_path / "ids.txt").write_text("\n".join(ids(engine)))
+
+    assert settle_by(engine, "issue-1", from_list(tmp_path / "ids.txt")) == (0, 3, 0)
+    assert status(engine, "issue-1").state is DispatchState.FINISHED
+    assert settle_by(engine, "issue-1", from_list(tmp_path / "ids.txt")) == (0, 0, 0)
+
+
+def test_what_a_living_worker_holds_is_left_to_it(engine: Engine, tmp_path: Path) -> None:
+    fill(engine, 4)
+    plan(engine, ScriptedProvider(batch_size=2))
+    begin(engine, "issue-1", "smtp")
+    with engine.connect() as connection:
+        dispatch = connection.scalar(select(DISPATCH.c.id)) or 0
+    lease = ledger.claim(engine, dispatch, worker_name(), now())
+    assert lease is not None
+    (tmp_path / "got-it.txt").write_text("reader1@example.com\nreader3@example.com\n")
+
+    assert settle_by(engine, "issue-1", from_list(tmp_path / "got-it.txt")) == (0, 1, 1)
+
+    assert those_in(engine, "pending") == names(1, 2, 4)
+    assert ledger.authorise(engine, lease, lease.untried, [], now()) is not None
+
+
+def test_of_a_cancelled_dispatch_nobody_waits(engine: Engine, tmp_path: Path) -> None:
+    fill(engine, 2)
+    plan(engine, ScriptedProvider())
+    cancel(engine, "issue-1")
+    (tmp_path / "got-it.txt").write_text("reader1@example.com\n")
+
+    assert settle_by(engine, "issue-1", from_list(tmp_path / "got-it.txt")) == (0, 0, 0)
+    assert those_in(engine, "skipped") == names(1, 2)
 
 
 def test_files_that_are_no_evidence_are_told(tmp_path: Path) -> None:

@@ -79,6 +79,6 @@ def test_a_log_that_settles_doubt_after_the_erasure_names_nobody(engine: Engine)
     evidence = {name: f"postfix: sent (250 <{email}> is well)" for email, name in ids(engine).items()}
     store.erase(FIRST, along=forget_recipient)
 
-    assert settle_by(engine, "issue-1", evidence) == 2
+    assert settle_by(engine, "issue-1", evidence).doubtful == 2
     assert FIRST not in reasons(engine)
     assert "<reader2@example.com>" in reasons(engine)

@@ -2,8 +2,8 @@
 
 Three workers claim, mark, hand over and record; they die at any point, also within a commit, or fall silent
 until their lease runs out and go on as if nothing had been; meanwhile a person pauses, resumes, cancels and puts
-back who is in doubt, readers leave, and events come. Only who is put back may be mailed again, and only as long as
-nothing proves that they were. After each step everybody is in exactly one place, and those in doubt are exactly those who were
+back who is in doubt or was rejected, readers leave, and events come, also of messages that only a ledger knew which a backup replaced.
+Only who was in doubt and is put back may be mailed again, and only as long as nothing proves that they were. After each step everybody is in exactly one place, and those in doubt are exactly those who were
 in flight when their worker was lost.
 """
 
@@ -41,7 +41,9 @@ from newsletter.delivery import (
     ledger,
     pause,
     recovery,
+    rejected,
     resend,
+    settle_by,
     status,
 )
 from newsletter.delivery.control import begin
@@ -291,6 +293,17 @@ class LedgerMachine(RuleBasedStateMachine):
         self.doubt -= again
         self.risked |= again
 
+    @precondition(lambda self: not self.cancelled)
+    @rule()
+    def try_rejected_again(self) -> None:
+        """A person mended what was at fault; whoever left is not among them, and nobody is risked."""
+        recorded, _, _ = self.places()
+        refused = {reader for reader, state in recorded.items() if state == DeliveryState.REJECTED}
+        found = rejected(self.engine, self.store, "issue-1", lambda _: False)
+        assert set(found.ids) == refused - self.left
+        again = resend(self.engine, "issue-1", DeliveryState.REJECTED, ids=found.ids, now=self.now)
+        assert again == len(found.ids)
+
     @precondition(lambda self: self.taken)
     @rule(number=st.integers(0, READERS - 1))
     def prove(self, number: int) -> None:
@@ -309,6 +322,21 @@ class LedgerMachine(RuleBasedStateMachine):
             self.doubt.discard(reader)
         else:
             assert (settled, after) == (0, before)
+
+    @precondition(lambda self: self.born > 2 and not self.cancelled)
+    @rule(number=st.integers(0, READERS - 1))
+    def mailed_by_a_ledger_that_a_backup_replaced(self, number: int) -> None:
+        """Evidence comes of somebody who is pending here: they wait no more, and are not mailed again."""
+        self.recover()
+        waiting = sorted(self.waiting() - self.taken.keys())
+        if not waiting:
+            return
+        reader = waiting[number % len(waiting)]
+        self.taken[reader] += 1
+        evidence = {delivery_id(self.secret, reader): "listed"}
+        assert settle_by(self.engine, "issue-1", evidence, now=self.now) == (0, 1, 0)
+        recorded, _, _ = self.places()
+        assert recorded[reader] == DeliveryState.ACCEPTED
 
     def waiting(self) -> set[int]:
         """Who is in a batch that nobody holds."""
@@ -431,7 +459,7 @@ def test_the_machine_finds_a_ledger_that_is_no_longer_fenced(
         run_state_machine_as_test(
             machine,
             settings=settings(
-                max_examples=60,
+                max_examples=200,
                 stateful_step_count=40,
                 deadline=None,
                 derandomize=True,

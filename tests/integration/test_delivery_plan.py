@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 from fakes.dispatching import EVERYBODY, fill, names, plan, run, states, where
 from fakes.editions import edition
-from fakes.providers import ScriptedProvider
+from fakes.providers import GONE, ScriptedProvider
 from sqlalchemy import func, select
 
 from newsletter.delivery import Audience, DispatchState, cancel, status
 from newsletter.delivery.models import BATCH, DISPATCH
 from newsletter.delivery.received import Received
-from newsletter.errors import DeliveryError
+from newsletter.errors import DeliveryError, ProviderError
 from newsletter.providers import Verdict
 from subscribers import SubscriberStore, SuppressionReason, parse_segment
 
@@ -192,7 +192,21 @@ def test_who_is_about_to_receive_the_issue_is_left_out_too(engine: Engine) -> No
     fill(engine, 4)
     plan(engine, ScriptedProvider(), where('email != "reader4@example.com"'))
 
-    assert plan(engine, ScriptedProvider()).excluded == {"already received": 3}
+    assert plan(engine, ScriptedProvider()).excluded == {"about to receive it": 3}
+
+
+def test_who_received_it_and_who_is_about_to_are_told_apart(engine: Engine) -> None:
+    """A dispatch that was interrupted has some of both."""
+    fill(engine, 5)
+    taken = names(1, 2)
+    provider = ScriptedProvider(lambda message: Verdict.ACCEPTED if message.email in taken else GONE)
+    plan(engine, provider, where('email != "reader5@example.com"'))
+    with pytest.raises(ProviderError):
+        run(engine, provider)
+
+    made = plan(engine, ScriptedProvider())
+
+    assert (made.planned, made.excluded) == (1, {"already received": 2, "about to receive it": 2})
 
 
 def test_another_issue_has_nothing_to_do_with_it(engine: Engine) -> None:
@@ -228,10 +242,10 @@ def test_an_audience_of_which_nobody_is_left_says_why(engine: Engine) -> None:
     plan(engine, ScriptedProvider(), where('email == "reader1@example.com"'))
     store.unsubscribe("public2", source="link")
 
-    with pytest.raises(DeliveryError, match="of 2, 1 already received, 1 unsubscribed") as caught:
+    with pytest.raises(DeliveryError, match="of 2, 1 about to receive it, 1 unsubscribed") as caught:
         plan(engine, ScriptedProvider())
 
-    assert "--again" in caught.value.hint
+    assert "`newsletter resume`" in caught.value.hint
 
 
 def test_a_dry_run_counts_and_writes_nothing(engine: Engine) -> None:
@@ -267,7 +281,9 @@ def test_planning_leaves_no_answer_half_read(sqlite_engine: Engine) -> None:
 
         received.close()
 
-        assert all(stream.gi_frame is None for stream in received._streams)
+        assert all(
+            stream.gi_frame is None for each in (received._had, received._to_come) for stream in each._streams
+        )
 
 
 def test_a_planned_edition_cannot_change(engine: Engine) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -40,6 +40,14 @@ def test_what_waits_to_be_tried_again_and_the_time_left_are_told() -> None:
     assert told_of(count(400), None) == "400 accepted"
     assert told_of(count(400), 0.1).endswith("100 min left") is False
     assert told_of(count(400), 0.1).endswith("1 h 40 min left")
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(119, ":07"), (121, "")])
+def test_a_wait_of_less_than_two_minutes_is_told_to_the_second(seconds: int, told: str) -> None:
+    until = datetime(2030, 4, 12, 5, 0, 7, tzinfo=UTC)
+    waits = count(120, waits_until=until, why="a limit")
+
+    assert f":00{told} " in told_of(waits, None, until - timedelta(seconds=seconds)).partition("until")[2]
 
 
 def test_a_line_comes_now_and_then_and_at_once_when_something_is_waited_for(
