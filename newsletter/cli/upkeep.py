@@ -24,7 +24,7 @@ from newsletter.config.showing import settings_document, settings_shown
 from newsletter.delivery import DispatchState, unfinished
 from newsletter.delivery.aftermath import refusals
 from newsletter.delivery.schedule import parse_since
-from newsletter.editions import load_theme
+from newsletter.editions import load_theme, read_theme_images
 from newsletter.errors import NewsletterError
 from newsletter.migrations.copying import copy, source_database
 from newsletter.migrations.restoring import check_backup
@@ -258,7 +258,9 @@ def completion(shell: str) -> None:
 
 def _theme(session: Session) -> str:
     publication = session.publication
-    return load_theme(publication.settings.publication.theme, publication.themes).name
+    theme = load_theme(publication.settings.publication.theme, publication.themes)
+    read_theme_images(theme, publication.root)
+    return theme.name
 
 
 def _checks(session: Session) -> str:
