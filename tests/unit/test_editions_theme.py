@@ -22,6 +22,9 @@ def test_contrast_is_computed_as_wcag_does():
     assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)
 
 
+WEB_OR_FILE = "write `https://…`, or the name of a PNG, JPEG, GIF or WebP beside this file"
+
+
 @pytest.mark.parametrize("name", THEMES)
 def test_every_text_colour_has_the_contrast_of_wcag_aa_on_every_surface(name):
     assert {"ink", "soft", "accent", "on_accent", "hero_ink"} == {text for text, _ in PAIRS}
@@ -124,8 +127,8 @@ def test_a_broken_theme_toml_is_an_error_that_names_the_file(tmp_path):
         ("width = 2000", "is no fitting number of pixels", "write a number from 320 to 700"),
         ('width = "600"', "is no fitting number of pixels", "write a number from 320 to 700"),
         ("text_size = true", "is no fitting number of pixels", "write a number from 14 to 24"),
-        ('logo = "logo.svg"', "is no address of an image", "write `https://…`, or the name of a PNG"),
-        ('logo = "/logo.png"', "is no address of an image", "beside this file"),
+        ('logo = "logo.svg"', "is no address of an image", WEB_OR_FILE),
+        ('logo = "/logo.png"', "is no address of an image", WEB_OR_FILE),
         ("[fonts]\ntext = 'a; b'", "is no list of fonts", "write `'Name of a font', Georgia, serif`"),
         ("nonsense = 1", "is not a setting", "its own keys a theme keeps under `[extra]`"),
     ],
