@@ -44,6 +44,13 @@ def read_theme_images(theme: Theme, root: Path) -> dict[str, Image]:
     return found
 
 
+def image_files(theme: Theme) -> dict[str, Path]:
+    """The files of `read_theme_images` that are there and in the theme's folder, by name."""
+    folder = Path(theme.place(SETTINGS_FILE)).parent
+    named = {name: folder / name for _, name in _files(theme.settings)}
+    return {name: path for name, path in named.items() if ".." not in Path(name).parts and path.is_file()}
+
+
 def with_images(settings: Mapping[str, Any], address: Callable[[str], str | None]) -> Mapping[str, Any]:
     """*settings* as templates read them: the *address* of each file in place of its name."""
     changed = dict(settings)

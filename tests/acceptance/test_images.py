@@ -165,6 +165,13 @@ def test_a_logo_is_attached_where_images_are(letter):
     ]
 
 
+def test_an_ejected_copy_of_a_theme_has_its_logo(bare):
+    add_logo(bare, png(400, 80))
+    bare.ok("theme", "eject", "digest", "--to", "themes/mine")
+
+    assert (bare.root / "themes" / "mine" / "logo.png").read_bytes() == png(400, 80)
+
+
 def test_a_logo_that_is_not_there_is_told_with_its_line(letter):
     add_logo(letter, None)
     for command in (("build", "plain", "-o", "out"), ("doctor",)):

@@ -15,14 +15,12 @@ from newsletter.errors import ThemeError
 
 DIGEST = load_theme("digest")
 THEMES = theme_names()
+WEB_OR_FILE = "write `https://…`, or the name of a PNG, JPEG, GIF or WebP beside this file"
 
 
 def test_contrast_is_computed_as_wcag_does():
     assert contrast("#000000", "#ffffff") == pytest.approx(21)
     assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)
-
-
-WEB_OR_FILE = "write `https://…`, or the name of a PNG, JPEG, GIF or WebP beside this file"
 
 
 @pytest.mark.parametrize("name", THEMES)
