@@ -98,7 +98,7 @@ REPEATED_WORD = Rule(
 )
 FOREIGN_TAG = Rule(
     "merge-foreign",
-    Severity.WARNING,
+    Severity.ERROR,
     "Merge tags of another service are text here, and readers see them as they are.",
     "https://mailchimp.com/help/all-the-merge-tags-cheat-sheet/",
     "Hello *|FNAME|*, welcome.",
@@ -112,8 +112,11 @@ _PLACEHOLDER = re.compile(
 )
 _FOREIGN = re.compile(
     r"\*\|[A-Z][A-Z0-9_:]*\|\*|%%[A-Za-z_]\w*%%|%recipient[.\w]*%|\{\$[A-Za-z_][\w.]*\}|\[\[\w+(?:\|[^\]]*)?\]\]"
-    r"|\{\{\{?[#/][\w. ]+\}\}"
+    r"|\{\{\{?[#/][\w. ]+\}\}|(?<![{$\\])\{(?i:(?:f|l|first|last|full)_?name)\}(?!\})"
 )
+#: What nobody writes for any other reason, in any language: Mailchimp's, ExactTarget's in capitals or not,
+#: Mailgun's. Others may be prose: a template's `[[name]]` is a link of a wiki, too.
+_SURELY_FOREIGN = re.compile(r"\*\|[A-Z][A-Z0-9_:]*\|\*|%%[A-Za-z_]\w*%%|%recipient[.\w]*%")
 #: English words that stand twice in a row for a reason.
 _TWICE = frozenset(
     "had that is do no so very really bye ha hey knock blah there now never well yes is on in".split()  # noqa: SIM905
@@ -198,16 +201,12 @@ def unfinished(subject: Subject) -> Iterator[Finding]:
         if match := _PLACEHOLDER.search(plain):
             yield _left(subject, match[0], number, match.start() + 1)
         if match := _FOREIGN.search(plain):
-            yield subject.finding(
-                FOREIGN_TAG,
-                f"`{match[0]}` is a merge tag of another service, and text here",
-                hint='write `{{ subscriber.first_name | default("…") }}`',
-                line=number,
-                column=match.start() + 1,
-            )
+            yield _foreign(subject, match[0], number, match.start() + 1)
     for key in ("title", "subject", "preheader"):
         if match := _PLACEHOLDER.search(getattr(subject.issue, key)):
             yield _left(subject, match[0], subject.key_line(key), None)
+        if key in subject.issue.lines and (match := _FOREIGN.search(getattr(subject.issue, key))):
+            yield _foreign(subject, match[0], subject.key_line(key), None)
     marked = subject.issue.extra.get("draft") in (True, "true", "yes")
     if marked or _DRAFT.match(subject.issue.subject or subject.issue.title):
         yield subject.finding(
@@ -235,6 +234,17 @@ def repeated_words(subject: Subject) -> Iterator[Finding]:
 def _left(subject: Subject, text: str, line: int, column: int | None) -> Finding:
     return subject.finding(
         PLACEHOLDER_TEXT, f"`{text}` looks like something left for later", line=line, column=column
+    )
+
+
+def _foreign(subject: Subject, text: str, line: int, column: int | None) -> Finding:
+    return subject.finding(
+        FOREIGN_TAG,
+        f"`{text}` is a merge tag of another service, and text here",
+        hint='write `{{ subscriber.first_name | default("…") }}`, or put it in `code` if it is text',
+        line=line,
+        column=column,
+        severity=None if _SURELY_FOREIGN.fullmatch(text) else Severity.WARNING,
     )
 
 

@@ -37,6 +37,7 @@ def check_edition(
     settings: ChecksSettings | None = None,
     images: tuple[Image, ...] = (),
     provider: str = "",
+    relay: str = "",
     more: Iterable[Look] = (),
 ) -> list[Finding]:
     """What every rule finds in an edition and what it was compiled of, the worst first.
@@ -50,13 +51,14 @@ def check_edition(
         settings: what is ignored, how bad what is, and for which mail programs; None for the defaults.
         images: the local images of the issue.
         provider: who will get the messages; empty if that is not known.
+        relay: the host that takes them; empty if that is not known or there is none.
         more: what else to ask, such as rules that look links up.
 
     Raises:
         ConfigError: the settings name a rule or a mail program that does not exist.
     """
     subject = Subject(
-        issue, document, edition, publication, theme, settings or ChecksSettings(), images, provider
+        issue, document, edition, publication, theme, settings or ChecksSettings(), images, provider, relay
     )
     return check_subject(subject, more)
 
@@ -77,7 +79,7 @@ def check_subject(subject: Subject, more: Iterable[Look] = ()) -> list[Finding]:
         ConfigError: as `check_edition`.
     """
     settings = subject.settings
-    _refuse_unknown(settings)
+    refuse_unknown(settings)
     found = [finding for look in (*LOOKS, *more) for finding in look(subject)]
     kept = without_waived(subject, found, RULES, ASKING)
     return sorted(
@@ -97,7 +99,12 @@ def _set(findings: Iterable[Finding], settings: ChecksSettings) -> Iterator[Find
         yield replace(finding, severity=severity) if severity else finding
 
 
-def _refuse_unknown(settings: ChecksSettings) -> None:
+def refuse_unknown(settings: ChecksSettings) -> None:
+    """Make sure that *settings* name only rules and mail programs that there are.
+
+    Raises:
+        ConfigError: one is none; the hint names the nearest.
+    """
     for name in (*settings.ignore, *settings.severity):
         if name.partition(":")[0] not in RULES:
             raise ConfigError(

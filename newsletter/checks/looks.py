@@ -7,11 +7,12 @@ from functools import cached_property
 from html import unescape
 from typing import TYPE_CHECKING
 
-from newsletter.checks.colours import colour_of, inverted
+from newsletter.checks.colours import inverted
 from newsletter.checks.finding import Finding, Severity
 from newsletter.checks.rule import Rule
 from newsletter.checks.stylesheets import read_css, read_style
 from newsletter.editions import ENOUGH, SETTINGS_FILE, contrast, faint, line_of
+from newsletter.editions.colours import colour_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

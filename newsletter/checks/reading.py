@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from newsletter.checks.finding import Finding, Severity
 from newsletter.checks.raw_html import elements
 from newsletter.checks.rule import Rule
+from newsletter.editions.grounds import removed_background
 from newsletter.editions.markup import TAGS
 from newsletter.issues import observations
 
@@ -102,6 +103,14 @@ RULES = (
         "A claim [^one].\n\n[^one]: A note.",
     ),
     Rule(
+        "table-cells-lost",
+        Severity.WARNING,
+        "Cells beyond the last column of a table's head reach no reader.",
+        "https://github.github.com/gfm/#tables-extension-",
+        "| Name | Place |\n| --- | --- |\n| Ann | Bergen | 1984 |",
+        "| Name | Place | Year |\n| --- | --- | --- |\n| Ann | Bergen | 1984 |",
+    ),
+    Rule(
         "container-kept",
         Severity.WARNING,
         "Cards that are not closed, or of an unknown kind, go out as colons.",
@@ -134,7 +143,7 @@ def source_observations(subject: Subject) -> Iterator[Finding]:
 
 
 def removed_html(subject: Subject) -> Iterator[Finding]:
-    """Elements that are taken out of raw HTML, among them words in angle brackets that were meant as text."""
+    """What is taken out of raw HTML: elements, among them words in angle brackets, and pictures behind."""
     places = {(found.line, found.name) for found in elements(subject) if found.name not in TAGS}
     for line, name in sorted(places):
         rest = "with all that is in it" if name in _WHOLE else "and what is in it stays"
@@ -144,6 +153,14 @@ def removed_html(subject: Subject) -> Iterator[Finding]:
             hint=f"if it is text, escape `<` as `&lt;`: `&lt;{name}>`; else take it out",
             line=line,
         )
+    for found in elements(subject):
+        if said := removed_background(found.attributes.get("style") or ""):
+            yield subject.finding(
+                HTML_REMOVED,
+                f"`{said}` is taken out: nothing but a plain colour may be behind an element",
+                hint="write `background-color:#…`, or show the picture as an image",
+                line=found.line,
+            )
 
 
 LOOKS = (source_observations, removed_html)

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from newsletter.checks.body_links import is_local
 from newsletter.checks.finding import Finding, Severity
+from newsletter.checks.relay import is_remote
 from newsletter.checks.rule import Rule
 from newsletter.checks.worst import LINKS
 from newsletter.config import split_mailbox
@@ -23,6 +24,7 @@ _SENDERS = "https://support.google.com/mail/answer/81126"
 _PUBLICATION = '[publication]\nname = "Letter"\nfrom = "Letter <letter@example.com>"\n'
 _ADDRESS = 'postal_address = "1 Example Street"\n'
 _URL = 'url = "https://news.example.com"\n'
+_RELAY = '[delivery]\nprovider = "smtp"\n[smtp]\nhost = "smtp.example.com"\n'
 
 UNSUBSCRIBE_LINK = Rule(
     "unsubscribe-link",
@@ -108,11 +110,11 @@ UNSUBSCRIBE_HTTPS = Rule(
 )
 UNSUBSCRIBE_LOCAL = Rule(
     "unsubscribe-local",
-    Severity.WARNING,
+    Severity.ERROR,
     "Links for readers that lead to your own machine let nobody leave.",
     "https://www.rfc-editor.org/rfc/rfc8058#section-3.1",
-    _PUBLICATION + _ADDRESS + 'url = "http://127.0.0.1:8000"\n[delivery]\nprovider = "smtp"\n',
-    _PUBLICATION + _ADDRESS + _URL + '[delivery]\nprovider = "smtp"\n',
+    _PUBLICATION + _ADDRESS + 'url = "http://127.0.0.1:8000"\n' + _RELAY,
+    _PUBLICATION + _ADDRESS + _URL + _RELAY,
     "publication",
 )
 LINE_LENGTH = Rule(
@@ -202,14 +204,19 @@ def sender(subject: Subject) -> Iterator[Finding]:
 
 
 def public_address(subject: Subject) -> Iterator[Finding]:
-    """Readers' links lead to where readers can go; an outbox is for looking at, so anything goes there."""
+    """Readers' links lead to where readers can go.
+
+    An outbox is for looking at, so anything goes there; what a relay on this machine takes may stay on it.
+    """
     url = subject.publication.url
     if is_local(urlsplit(url).hostname or ""):
         if subject.provider not in {"", "outbox"}:
-            yield subject.in_settings(
+            yield subject.finding(
                 UNSUBSCRIBE_LOCAL,
-                f"the links for readers lead to {url}, which only this machine can reach",
-                hint='set `url = "https://…"` under `[publication]`',
+                f"the links for readers lead to {url}, where readers can neither unsubscribe nor see images",
+                hint='set `url = "https://…"` under `[publication]`: where they reach `newsletter serve`',
+                file="newsletter.toml",
+                severity=None if is_remote(subject.relay) else Severity.WARNING,
             )
     elif url.startswith("http://"):
         yield subject.in_settings(

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from newsletter.checks.finding import Finding
+from newsletter.checks.relay import relay_of
 from newsletter.checks.worst import largest_html
 from newsletter.config import TrackingSettings
 from newsletter.config.checks import ChecksSettings
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 class Subject:
     """An issue, its document, its edition, its publication, its theme and its images.
 
-    ``provider`` is who will get the messages, empty if that is not known, and ``tracking`` what is learned of
-    opens and clicks.
+    ``provider`` is who will get the messages, and ``relay`` the host that takes them, empty if that is not
+    known or there is none; ``tracking`` is what is learned of opens and clicks.
     """
 
     issue: Issue
@@ -37,6 +38,7 @@ class Subject:
     settings: ChecksSettings = field(default_factory=ChecksSettings)
     images: tuple[Image, ...] = ()
     provider: str = ""
+    relay: str = ""
     tracking: TrackingSettings = field(default_factory=TrackingSettings)
 
     @classmethod
@@ -51,6 +53,7 @@ class Subject:
             settings.checks,
             pressed.images,
             settings.delivery.provider,
+            relay_of(settings),
             settings.tracking,
         )
 

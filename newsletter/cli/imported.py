@@ -56,6 +56,11 @@ def as_document(report: ImportReport) -> dict[str, object]:
         },
         "lines_of_windows_1252": report.odd_lines,
         "unknown_time_zones": dict(report.odd_zones),
+        "unreadable_dates": {
+            "count": report.odd_dates.rows,
+            "line": report.odd_dates.line or None,
+            "reason": report.odd_dates.reason or None,
+        },
         "preset": report.preset or None,
         "columns": dict(report.columns),
         "types": dict(report.kinds),
@@ -104,6 +109,9 @@ def _tell_doubts(report: ImportReport) -> None:
     if report.odd_zones:
         named = ", ".join(f"`{zone[:40]}`" for zone, _ in report.odd_zones.most_common(3))
         output.say(f"{_people(report.odd_zones.total())} imported without a time zone: there is no {named}")
+    if dates := report.odd_dates.rows:
+        first = f"line {report.odd_dates.line:,}: {report.odd_dates.reason}"
+        output.warn(f"{_people(dates)} imported without the date of joining; {first}")
     if doubts.roles:
         output.say(
             f"{_addresses(doubts.roles)} of an office such as info@; offices complain more than people"

@@ -146,6 +146,8 @@ def build(
     if not as_json:
         for path in files:
             output.data(str(path))
+        if pressed.images and not (assets or copy):
+            _tell_pictures(publication.settings.publication.url, pressed)
         return
     output.document(
         {
@@ -158,6 +160,18 @@ def build(
             "merge_tags": sorted({slot.expression for slot in edition.slots if slot.kind == "value"}),
             "files": [str(path) for path in files],
         }
+    )
+
+
+def _tell_pictures(url: str, pressed: Pressed) -> None:
+    """Say that a browser does not show the pictures of what was built yet, and how to see them."""
+    slug = pressed.edition.slug
+    output.say(
+        f"{slug}.html shows its {output.plural(len(pressed.images), 'picture')} from {url}/media/, which has"
+        " them only once the issue is sent"
+    )
+    output.say(
+        f"to look at it now: `newsletter build {slug} --preview {slug}-preview.html`, which has them in it"
     )
 
 

@@ -141,7 +141,7 @@ def send(
       newsletter send 2026-04-11 --provider sendgrid --dry-run=provider
     """
     pressed = session.press(issue)
-    gate(session, pressed)
+    gate(session, pressed, provider_name)
     audience = audience_of(session, pressed, segment, expression, exclude, everybody=everybody)
     provider = _provider(session, provider_name)
     schedule = schedule_of(session, at, local=local, detach=detach)
@@ -207,15 +207,20 @@ def _end_dry(document: dict[str, object], *, as_json: bool) -> None:
         raise SystemExit(TROUBLED)
 
 
-def gate(session: Session, pressed: Pressed) -> None:
+def gate(session: Session, pressed: Pressed, provider: str | None = None) -> None:
     """Refuse to go on with an issue that has errors, or nobody approved; tell of warnings, some of many.
 
     A missing default is no reason to stop: whoever lacks the value is skipped, and the ledger says so.
+    *provider* is who gets the messages instead of the one of the settings.
 
     Raises:
         SystemExit: with 4, after the errors were shown.
     """
-    found = check_pressed(pressed, session.publication.settings)
+    settings = session.publication.settings
+    if provider:
+        delivery = settings.delivery.model_copy(update={"provider": provider})
+        settings = settings.model_copy(update={"delivery": delivery})
+    found = check_pressed(pressed, settings)
     stops = Severity.ERROR
     errors = [finding for finding in found if finding.severity is stops and finding.rule not in SKIPS]
     for finding in errors:

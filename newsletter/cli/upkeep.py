@@ -12,15 +12,19 @@ import click
 from click.shell_completion import get_completion_class
 
 from newsletter import migrations
+from newsletter.checks import RULES
+from newsletter.checks.engine import refuse_unknown
+from newsletter.checks.support import chosen, known_clients
 from newsletter.cli import output
 from newsletter.cli.dispatches import unattended
 from newsletter.cli.helping import Group
 from newsletter.cli.session import Session, confirm, json_option, pass_session
+from newsletter.config import split_mailbox
 from newsletter.config.showing import settings_document, settings_shown
 from newsletter.delivery import DispatchState, unfinished
 from newsletter.delivery.aftermath import refusals
 from newsletter.delivery.schedule import parse_since
-from newsletter.editions import load_theme
+from newsletter.editions import load_theme, read_theme_images
 from newsletter.errors import NewsletterError
 from newsletter.migrations.copying import copy, source_database
 from newsletter.migrations.restoring import check_backup
@@ -203,7 +207,7 @@ def config_show(session: Session, *, as_json: bool) -> None:
 )
 @pass_session
 def doctor(session: Session, since: str | None) -> None:
-    """Try what a send needs: settings, theme, database, list, provider; and tell what refuses your mail.
+    """Try what a send needs: settings, theme, checks, database, list, provider; tell what refuses your mail.
 
     \b
     Examples:
@@ -215,6 +219,7 @@ def doctor(session: Session, since: str | None) -> None:
     output.say(f"{ok}    settings: {session.publication.root / 'newsletter.toml'}")
     checks: tuple[tuple[str, Callable[[], str]], ...] = (
         ("theme", lambda: _theme(session)),
+        ("checks", lambda: _checks(session)),
         ("database", lambda: f"{session.engine.dialect.name} at {migrations.current(session.engine)}"),
         ("list", lambda: output.plural(session.store.count(None), "subscriber")),
         ("provider", lambda: _try_provider(session)),
@@ -253,7 +258,16 @@ def completion(shell: str) -> None:
 
 def _theme(session: Session) -> str:
     publication = session.publication
-    return load_theme(publication.settings.publication.theme, publication.themes).name
+    theme = load_theme(publication.settings.publication.theme, publication.themes)
+    read_theme_images(theme, publication.root)
+    return theme.name
+
+
+def _checks(session: Session) -> str:
+    settings = session.publication.settings.checks
+    refuse_unknown(settings)
+    clients = [each for each in known_clients() if chosen(each, settings.clients)]
+    return f"{len(RULES):,} rules for {output.plural(len(clients), 'mail program')}"
 
 
 def _warn(session: Session, since: datetime) -> None:
@@ -267,7 +281,11 @@ def _warn(session: Session, since: datetime) -> None:
             f"`url` is {settings.publication.url}: the links in mails lead to this machine, "
             "where readers can neither unsubscribe nor see images"
         )
-
+    _, address = split_mailbox(settings.publication.sender)
+    if "." not in address.rpartition("@")[2]:
+        output.warn(
+            f"`from` is {address}, which has no domain: servers refuse such mail, and answers reach nobody"
+        )
     if settings.delivery.provider == "sendgrid" and not (
         settings.sendgrid.webhook_key or settings.sendgrid.webhook_key_file
     ):

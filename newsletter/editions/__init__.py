@@ -23,6 +23,7 @@ from newsletter.editions.places import Place, element_places, with_lines
 from newsletter.editions.press import Pressed, find_issue, press
 from newsletter.editions.slots import LINKS, STANDARD_FIELDS
 from newsletter.editions.theme import SETTINGS_FILE, Theme, load_theme, theme_names
+from newsletter.editions.theme_images import read_theme_images
 from newsletter.editions.theme_settings import line_of
 from newsletter.editions.weights import Weight, weigh
 
@@ -63,6 +64,7 @@ __all__ = [
     "read_attached",
     "read_elements",
     "read_images",
+    "read_theme_images",
     "render",
     "split",
     "theme_names",

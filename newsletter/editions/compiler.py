@@ -51,7 +51,7 @@ def compile_issue(
         publication: whose it is; gives masthead and footer, and the language if the issue has none.
         attributes: the names of custom attributes that subscribers have, so that a misspelt one in a merge
             tag is caught; None when they are not known.
-        images: the local images, by the address that the issue gives them, as `read_images` finds them.
+        images: the local images, as `read_images` and `read_theme_images` find them.
 
     Raises:
         IssueError: with file, line and column.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from newsletter.editions.theme_images import image_files
 from newsletter.errors import ThemeError
 from newsletter.whole import write_whole
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def eject_theme(theme: Theme, folder: Path, *, force: bool = False) -> list[Path]:
-    """Write every file of *theme*, those that themes share among them, into *folder*.
+    """Write every file of *theme*, those that themes share and its pictures among them, into *folder*.
 
     Args:
         theme: what `load_theme` gave.
@@ -27,7 +28,8 @@ def eject_theme(theme: Theme, folder: Path, *, force: bool = False) -> list[Path
     Raises:
         ThemeError: a file is there, or one cannot be written.
     """
-    targets = {folder / file: text for file, text in theme.files.items()}
+    pictures = {folder / file: path for file, path in image_files(theme).items()}
+    targets = {folder / file: text for file, text in theme.files.items()} | pictures
     there = sorted(path for path in targets if path.exists())
     if there and not force:
         more = f", and {len(there) - 1} more" if len(there) > 1 else ""
@@ -35,9 +37,9 @@ def eject_theme(theme: Theme, folder: Path, *, force: bool = False) -> list[Path
             f"there is such a file already{more}", where=str(there[0]), hint="add `--force` to replace it"
         )
     try:
-        for path, text in targets.items():
+        for path, source in targets.items():
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, text.encode())
+            write_whole(path, source.encode() if isinstance(source, str) else source.read_bytes())
     except OSError as error:
         raise ThemeError(
             f"cannot be written: {error.strerror}",

@@ -13,6 +13,7 @@ from markdown_it.renderer import RendererHTML
 from markupsafe import Markup
 
 from newsletter.editions.attaching import content_id
+from newsletter.editions.grounds import declarations, inked
 from newsletter.editions.sourcemap import GOES_ON, issue_mark
 from newsletter.editions.typography import NO_BREAK, tied, typeset
 from newsletter.errors import IssueError
@@ -224,13 +225,16 @@ class InlineRenderer(RendererHTML):
 def clean_html(html: str, links: Links) -> str:
     """Raw HTML made harmless and well formed, without unknown elements, scripts, event handlers and comments.
 
-    A table with header cells is a table to screen readers; one without is taken for layout.
+    A table with header cells is a table to screen readers; one without is taken for layout. What stands on a
+    ground of its own has an ink that can be read there.
 
     Raises:
         IssueError: it is nested too deep.
     """
 
     def filtered(tag: str, name: str, value: str) -> str | None:
+        if name == "style":
+            return ";".join(f"{each}:{said}" for each, said in declarations(value).items())
         if name not in ("href", "src", "cite"):
             return value
         return links.image(value) if tag == "img" else links.safe(value)
@@ -248,7 +252,7 @@ def clean_html(html: str, links: Links) -> str:
     well_formed = _VOID.sub(r"<\1\2 />", cleaned).replace("&nbsp;", "&#160;")
     check_depth(well_formed)
     role = "table" if "<th" in well_formed.replace("<thead", "") else "presentation"
-    return _TABLE.sub(rf'<table role="{role}"\1', well_formed)
+    return inked(_TABLE.sub(rf'<table role="{role}"\1', well_formed))
 
 
 def check_depth(html: str) -> None:

@@ -83,8 +83,43 @@ def read_images(issue: Issue, document: Document, root: Path) -> dict[str, Image
     images: dict[str, Image] = {}
     for line, src in iter_images(issue, document):
         if src and src not in images and not _ELSEWHERE.match(src) and f"LP{document.nonce}" not in src:
-            images[src] = _read(issue.path, src, line, root)
+            images[src] = read_image(issue.path.parent, src, at(issue.path, line), root)
     return images
+
+
+def read_image(folder: Path, src: str, where: str, root: Path) -> Image:
+    """The image that *src* is, relative to *folder*, named at *where*; in *root* it must be.
+
+    Raises:
+        IssueError: as `read_images`.
+    """
+    relative = unquote(re.split(r"[?#]", src, maxsplit=1)[0])
+    try:
+        path = (folder / relative).resolve()
+        if not path.is_relative_to(root.resolve()):
+            raise IssueError(
+                f"the image `{relative}` is outside of the publication",
+                where=where,
+                hint="copy it beside the issue",
+            )
+        status = path.stat()
+        if status.st_size > LARGEST:
+            raise IssueError(
+                f"the image `{relative}` has {status.st_size / 1e6:.1f} MB",
+                where=where,
+                hint=f"make it smaller than {LARGEST // 1_000_000} MB; 1200 pixels of width are enough",
+            )
+        return _examined(path, status.st_mtime_ns, status.st_size)
+    except FileNotFoundError as error:
+        hint = _near(folder, relative)
+        raise IssueError(f"there is no image `{relative}`", where=where, hint=hint) from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise IssueError(
+            f"the image `{relative}` cannot be read: {reason}", where=where, hint="name an image file"
+        ) from error
+    except _NoImageError as error:
+        raise IssueError(f"`{relative}` {error.what}", where=where, hint=error.hint) from error
 
 
 def publish(images: Iterable[Image], folder: Path) -> list[Path]:
@@ -115,37 +150,6 @@ def find_published(folder: Path, name: str) -> Path | None:
     """The image in *folder* with the published *name*, or None; any other name finds nothing."""
     path = folder / name
     return path if _NAME.fullmatch(name) and path.is_file() else None
-
-
-def _read(issue: Path, src: str, line: int, root: Path) -> Image:
-    where = at(issue, line)
-    relative = unquote(re.split(r"[?#]", src, maxsplit=1)[0])
-    try:
-        path = (issue.parent / relative).resolve()
-        if not path.is_relative_to(root.resolve()):
-            raise IssueError(
-                f"the image `{relative}` is outside of the publication",
-                where=where,
-                hint="copy it beside the issue",
-            )
-        status = path.stat()
-        if status.st_size > LARGEST:
-            raise IssueError(
-                f"the image `{relative}` has {status.st_size / 1e6:.1f} MB",
-                where=where,
-                hint=f"make it smaller than {LARGEST // 1_000_000} MB; 1200 pixels of width are enough",
-            )
-        return _examined(path, status.st_mtime_ns, status.st_size)
-    except FileNotFoundError as error:
-        hint = _near(issue.parent, relative)
-        raise IssueError(f"there is no image `{relative}`", where=where, hint=hint) from error
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise IssueError(
-            f"the image `{relative}` cannot be read: {reason}", where=where, hint="name an image file"
-        ) from error
-    except _NoImageError as error:
-        raise IssueError(f"`{relative}` {error.what}", where=where, hint=error.hint) from error
 
 
 class _NoImageError(NewsletterError):

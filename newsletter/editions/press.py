@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from newsletter.editions.compiler import compile_issue
 from newsletter.editions.media import read_images
 from newsletter.editions.theme import load_theme
+from newsletter.editions.theme_images import read_theme_images
 from newsletter.errors import IssueError, did_you_mean
 from newsletter.issues import load_issue, parse_document
 
@@ -60,7 +61,7 @@ def press(publication: Publication, path: Path, attributes: Collection[str] | No
     settings = publication.settings.publication
     theme = load_theme(issue.theme or settings.theme, publication.themes)
     document = parse_document(issue)
-    images = read_images(issue, document, publication.root)
+    images = read_theme_images(theme, publication.root) | read_images(issue, document, publication.root)
     edition = compile_issue(issue, theme, settings, attributes=attributes, images=images)
     shown = tuple({image.name: image for image in images.values()}.values())
     return Pressed(issue, document, edition, shown, theme)

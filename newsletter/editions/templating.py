@@ -18,6 +18,7 @@ from newsletter.editions.language import has_italics, may_be_spaced
 from newsletter.editions.markup import InlineRenderer, Links, clean_html
 from newsletter.editions.sourcemap import BEGINS, ENDS, GOES_ON, SourceMap, issue_mark
 from newsletter.editions.theme import MAIN_FILE
+from newsletter.editions.theme_images import with_images
 from newsletter.errors import IssueError, ThemeError, at
 from newsletter.issues import Cards, Conditional, Heading, Html, iter_inlines, outline, text_of
 
@@ -68,7 +69,8 @@ class Press:
         publication: whose issue it is.
         frame: what stands around the body.
         slots: makes the tokens of personal links, merge tags and conditionals.
-        images: the local images, by the address that the issue gives them.
+        images: the local images, by the address that the issue gives them; those of the theme as
+            `read_theme_images` finds them.
     """
 
     def __init__(
@@ -106,7 +108,7 @@ class Press:
             "publication": publication,
             "document": document,
             "labels": frame.labels,
-            "theme": theme.settings,
+            "theme": with_images(theme.settings, self._links.image),
             "start": "right" if frame.direction == "rtl" else "left",
             "end": "left" if frame.direction == "rtl" else "right",
             "links": SlotLinks(slots, ("unsubscribe", "preferences", "web")),

@@ -19,7 +19,10 @@ _LABELS = "labels"
 
 #: From the narrowest to the widest sheet that mail programs show whole, and what a margin may be; in pixels.
 _RANGES = {"width": (320, 700), "gutter": (0, 80), "text_size": (14, 24), "logo_width": (16, 600)}
-_ADDRESSES = ("logo", "portrait")
+#: The settings that are pictures.
+PICTURES = (("logo",), ("signature", "portrait"))
+_WEB = re.compile(r"https?://[^\s\"<>]+")
+_FILE = re.compile(r"[^\"<>:\\/][^\"<>:\\]*\.(?:png|jpe?g|gif|webp)", re.IGNORECASE)
 _COLOUR = re.compile(r"#[0-9A-Fa-f]{6}")
 _PLACEHOLDER = re.compile(r"\{(\w*)\}")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
@@ -43,6 +46,11 @@ def parse_settings(source: str, place: str, known: Mapping[str, Any] | None = No
     if known is not None:
         _Reader(source, place).check(settings, known)
     return settings
+
+
+def is_web_address(value: str) -> bool:
+    """Whether a picture is on the web, and no file of the theme."""
+    return _WEB.fullmatch(value) is not None
 
 
 def laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -107,8 +115,9 @@ class _Reader:
             self._refuse(path, f"is no colour: `{value}`", "write six hexadecimal digits: `#0b5a9c`")
         elif path[0] == "fonts" and (not value.strip() or re.search(r"[\"{};<>]", value)):
             self._refuse(path, "is no list of fonts", "write `'Name of a font', Georgia, serif`")
-        elif name in _ADDRESSES and value and not re.match(r"https?://[^\s\"<>]+$", value):
-            self._refuse(path, f"is no address of an image: `{value}`", "write `https://…`")
+        elif path in PICTURES and value and not (is_web_address(value) or _FILE.fullmatch(value)):
+            hint = "write `https://…`, or the name of a PNG, JPEG, GIF or WebP beside this file"
+            self._refuse(path, f"is no address of an image: `{value}`", hint)
 
     def _known(self, path: tuple[str, ...], known: Iterable[str]) -> None:
         if path[-1] not in known:

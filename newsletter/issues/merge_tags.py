@@ -52,6 +52,11 @@ def is_rooted(expression: str) -> bool:
     return False
 
 
+def blanked(text: str) -> str:
+    """*text* with an ``x`` for each character of its merge tags, so that nothing in them counts."""
+    return _TAG.sub(lambda match: "x" * len(match[0]), text)
+
+
 def roots(expression: str) -> set[str]:
     """The names that *expression* speaks of.
 

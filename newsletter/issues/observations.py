@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from markdown_it.rules_block.table import escapedSplit
+
 from newsletter.issues.citations import CITATION
-from newsletter.issues.kinds import Code, Footnote, Html
-from newsletter.issues.merge_tags import ROOTS, is_rooted
+from newsletter.issues.kinds import Code, Footnote, Html, Table
+from newsletter.issues.merge_tags import ROOTS, blanked, is_rooted
 from newsletter.issues.walk import iter_blocks, iter_inlines
 
 if TYPE_CHECKING:
@@ -52,12 +54,13 @@ def observations(issue: Issue, document: Document) -> list[Observation]:
     Rules: ``merge-tag-misspelt``, ``merge-tag-unclosed`` and ``merge-control`` for what would go out to
     readers as braces, ``braces-kept`` for other braces, ``reference-unresolved`` for links without a
     definition, ``citation-unknown`` for numbers that the list of sources lacks, ``footnote-unknown`` and
-    ``footnote-unused`` for marks without a note and notes without a mark, ``container-kept`` and
+    ``footnote-unused`` for marks without a note and notes without a mark, ``table-cells-lost`` for cells
+    beyond the last column, which GFM (4.10) ignores, ``container-kept`` and
     ``attribute-kept`` for what looks like cards, a button or a width and is none, ``link-scheme`` for
     links to what runs or lies on the editor's machine, which stay text.
     """
     places = _Places(issue)
-    found = {*_front_matter(issue, document), *_unused_notes(issue, document)}
+    found = {*_front_matter(issue, document), *_unused_notes(issue, document), *_lost_cells(issue, document)}
     for line, text in _prose(document):
         for snippet, rule, message, hint in _notice(text, document):
             for place in places.of(snippet, line):
@@ -85,6 +88,22 @@ def _unused_notes(issue: Issue, document: Document) -> Iterator[Observation]:
             line = issue.body_line + issue.body.count("\n", 0, match.start())
             message = f"the note `[^{match[1]}]` has no mark in the text and is left out"
             yield Observation("footnote-unused", line, 1, message, f"put `[^{match[1]}]` where it belongs")
+
+
+def _lost_cells(issue: Issue, document: Document) -> Iterator[Observation]:
+    """Rows of tables that have more cells than the head, which is as many as readers get."""
+    lines = issue.body.split("\n")
+    for table in (block for block in iter_blocks(document) if isinstance(block, Table)):
+        width = len(table.head)
+        # The rows stand each on its line, below the head and the line of dashes.
+        first = table.line - issue.body_line + 2
+        for index, line in enumerate(lines[first : first + len(table.rows)], first):
+            cells = escapedSplit(blanked(line).lstrip(" \t>").strip())
+            count = len(cells) - (not cells[0]) - (not cells[-1])
+            if any(cell.strip() for cell in cells[not cells[0] :][width:]):
+                message = f"this row has {count} cells, and the head {width}; the rest reaches no reader"
+                hint = "give the head as many, or write `\\|` for a bar that is text"
+                yield Observation("table-cells-lost", issue.body_line + index, 1, message, hint)
 
 
 def _prose(document: Document) -> Iterator[tuple[int, str]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from newsletter.delivery.models import DISPATCH
-from newsletter.editions import Edition, compile_issue, load_theme, read_images
+from newsletter.editions import Edition, compile_issue, load_theme, read_images, read_theme_images
 from newsletter.errors import IssueError
 from newsletter.issues import parse_document, parse_issue
 
@@ -170,7 +170,9 @@ def _compiled(publication: Publication, path: Path, source: str, slug: str) -> E
     issue = parse_issue(source, path, slug)
     settings = publication.settings.publication
     theme = load_theme(issue.theme or settings.theme, publication.themes)
-    images = read_images(issue, parse_document(issue), publication.root)
+    images = read_theme_images(theme, publication.root) | read_images(
+        issue, parse_document(issue), publication.root
+    )
     return compile_issue(issue, theme, settings, images=images)
 
 

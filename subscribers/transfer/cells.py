@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
@@ -18,13 +17,16 @@ from subscribers.attributes import (
 )
 from subscribers.errors import FieldError, SubscribersError
 from subscribers.models import Status, TrackingConsent
+from subscribers.transfer.dates import read_moment
 from subscribers.transfer.fields import attribute_name
 from subscribers.transfer.inspecting import unguarded
 from subscribers.words import SEPARATORS, clean_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
+    from subscribers.transfer.dates import Order
     from subscribers.transfer.fields import Column
 
     #: Takes the number of a row and why it cannot be.
@@ -156,38 +158,17 @@ def refuses(column: Column, cell: str) -> bool:
     return moment_in(cell) is not None if answer is None else answer
 
 
-@lru_cache(maxsize=4096)
-def read_moment(text: str) -> datetime:
-    """A date or a moment, in UTC if it names no other zone.
+def moment_in(text: str, order: Order = "") -> datetime | None:
+    """The date or moment that a cell about leaving has, if it has one; 1 and 0 are yes and no.
 
-    Raises:
-        FieldError: it is none, or might be two.
+    One that might be two, in a column whose *order* is not known, begins with the day: who left, left.
     """
-    text = text.removesuffix(" UTC")
-    for parse in _DATES:
-        try:
-            moment = parse(text)
-            return (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment).astimezone(UTC)
-        except (ValueError, OverflowError):
-            continue
-    raise FieldError(f"`{text[:40]}` is no date such as 2026-04-11")
-
-
-def moment_in(text: str) -> datetime | None:
-    """The date or moment that a cell about leaving has, if it has one; 1 and 0 are yes and no."""
     if not text or text.casefold() in ANSWERS:
         return None
     try:
-        return read_moment(text.replace("/", "."))
+        return read_moment(text, order or "day")
     except FieldError:
         return None
-
-
-def _strptime(form: str) -> Callable[[str], datetime]:
-    return lambda text: datetime.strptime(text, form).replace(tzinfo=UTC)
-
-
-_DATES = (datetime.fromisoformat, _strptime("%d.%m.%Y"), _strptime("%d.%m.%Y %H:%M"))
 
 
 def _number(cell: str) -> int | float:

@@ -15,6 +15,8 @@ from subscribers.errors import AddressError, TransferError, nearest
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from subscribers.transfer.dates import Order
+
 #: How the cells of an attribute are read; ``inferred`` until all of them were seen (`inspecting`).
 Reading = Literal["inferred", "empty", "number", "yes or no", "text", "json", "object"]
 #: What a yes or a date in a column about consent means; empty for a column about something else.
@@ -37,7 +39,11 @@ _NAMES = {
     "topics": "topics|topic|themen",
     "status": "status|subscription status|member rating status",
     "joined": "joined|joined at|created|created at|date added|signup date|sign up date|subscribed at|"
-    "subscribed on|subscription date|member since|optin time",
+    "subscribed on|subscription date|member since|optin time|date joined|join date|joined on|joined date|"
+    "joining date|date of joining|date subscribed|subscribed date|subscribe date|registered at|"
+    "registered on|registration date|date registered|created on|date created|creation date|added at|"
+    "added on|opt in date|optin date|opt in time|signed up at|signed up on|date signed up|"
+    "subscriber since",
 }
 # In these languages the day stands first.
 _NAMES_OF_JOINED = (
@@ -76,7 +82,7 @@ FIELDS = frozenset(_NAMES) | {"attributes"}
 class Column:
     """A column of the file, counted from 0: the field or attribute it fills, and how its cells are read.
 
-    A column about ``consent`` fills an attribute, too; ``day_first`` says how a date with slashes is meant.
+    A column about ``consent`` fills an attribute, too; ``order`` says what comes first in its dates.
     """
 
     index: int
@@ -84,7 +90,7 @@ class Column:
     field: str
     reading: Reading = "inferred"
     consent: Consenting = ""
-    day_first: bool = False
+    order: Order = ""
 
     @property
     def is_attribute(self) -> bool:
@@ -196,8 +202,8 @@ def _add_fields(header: Sequence[str], chosen: dict[int, Column]) -> None:
     for index in ranked:
         field = _FIELD_OF_NAME.get(_plain(header[index]))
         if field is not None and field not in taken and index not in chosen:
-            day_first = _plain(header[index]) in _DAY_FIRST
-            chosen[index] = Column(index, header[index], field, day_first=day_first)
+            order: Order = "day" if _plain(header[index]) in _DAY_FIRST else ""
+            chosen[index] = Column(index, header[index], field, order=order)
             taken.add(field)
 
 

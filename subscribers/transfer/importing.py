@@ -97,7 +97,14 @@ def import_file(
         everyone = chosen.status_of(sheet.name)
         width = len(sheet.header)
         reader = RecordReader(
-            inspection.columns, width, extra, chosen_topics, chosen.statuses, everyone, report.odd_zones
+            inspection.columns,
+            width,
+            extra,
+            chosen_topics,
+            chosen.statuses,
+            everyone,
+            report.odd_zones,
+            report.odd_dates,
         )
         options = [sorted((mapping or {}).items()), extra, chosen_topics, consent_text, chosen.name, everyone]
         consent = Consent(ConsentKind.IMPORTED, source="import", text=consent_text)

@@ -1,4 +1,4 @@
-"""Looks through a whole file before anything is written: how many rows, and the type of each attribute."""
+"""Looks through a whole file before anything is written: rows, types of attributes, orders of dates."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from subscribers.attributes import is_number, is_yes_or_no
+from subscribers.transfer.dates import Evidence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from subscribers.transfer.fields import Column, Reading
     from subscribers.transfer.reading import Sheet
@@ -29,13 +30,15 @@ def inspect(sheet: Sheet, columns: Sequence[Column]) -> Inspection:
     """Give every attribute one type for the whole file, and find a file that breaks off before it is used.
 
     A column is of numbers, or of yes and no, only if each of its cells is; else it is text: a column of
-    postcodes with a single ``007`` keeps the ``5`` beside it as text, too. Rows that are no rows of the
-    table, and a header that is repeated, have no say.
+    postcodes with a single ``007`` keeps the ``5`` beside it as text, too. Dates of one column have one
+    order: a single 31/12/2023 tells what 03/04/2023 is. Rows that are no rows of the table, and a header
+    that is repeated, have no say.
 
     Raises:
         TransferError: a quote is opened and never closed.
     """
     open_columns = {column.index: _Typing() for column in columns if _is_open(column, sheet)}
+    dates = {column.index: Evidence() for column in columns if _has_dates(column)}
     count, rows, width = 0, sheet.rows(), len(sheet.header)
     email = next(column for column in columns if column.field == "email")
     while chunk := [cells for _, cells in islice(rows, _ROWS_AT_A_TIME)]:
@@ -45,8 +48,11 @@ def inspect(sheet: Sheet, columns: Sequence[Column]) -> Inspection:
         for index, typing in open_columns.items():
             if typing.reading != "text":
                 typing.see({cells[index] for cells in (whole + odd if odd else whole)})
+        for index, evidence in dates.items():
+            evidence.see({cells[index] for cells in (whole + odd if odd else whole)})
     types = {index: typing.reading for index, typing in open_columns.items()}
-    return Inspection(count, tuple(_typed(column, types, sheet) for column in columns))
+    typed = (_typed(column, types, sheet) for column in columns)
+    return Inspection(count, tuple(_ordered(column, dates) for column in typed))
 
 
 def fitted(cells: list[str], width: int) -> list[str] | None:
@@ -86,6 +92,16 @@ _KINDS: dict[Reading, Callable[[str], bool]] = {"number": is_number, "yes or no"
 def _is_open(column: Column, sheet: Sheet) -> bool:
     told = sheet.texts | sheet.objects
     return column.is_attribute and column.reading == "inferred" and column.index not in told
+
+
+def _has_dates(column: Column) -> bool:
+    return column.field == "joined" or column.consent in ("leaving", "bouncing")
+
+
+def _ordered(column: Column, dates: Mapping[int, Evidence]) -> Column:
+    """The column with the order that its dates show."""
+    evidence = dates.get(column.index)
+    return replace(column, order=evidence.order(column.order)) if evidence else column
 
 
 def _typed(column: Column, types: dict[int, Reading], sheet: Sheet) -> Column:

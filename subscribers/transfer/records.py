@@ -14,7 +14,6 @@ from subscribers.models import Status
 from subscribers.transfer.cells import (
     moment_in,
     read_each,
-    read_moment,
     read_objects,
     read_texts,
     read_tracking,
@@ -24,6 +23,7 @@ from subscribers.transfer.cells import (
     status_reader,
     stripped,
 )
+from subscribers.transfer.dates import read_moment
 from subscribers.transfer.inspecting import fitted
 
 if TYPE_CHECKING:
@@ -97,6 +97,21 @@ class Records:
                 setattr(self, name, list(compress(kept, wanted)))
 
 
+@dataclass(slots=True)
+class OddDates:
+    """Dates that cannot be read: of how many rows, the line of the first, and what is wrong with that one."""
+
+    rows: int = 0
+    line: int = 0
+    reason: str = ""
+
+    def count(self, line: int, reason: str) -> None:
+        """Take one more into account."""
+        if not self.rows:
+            self.line, self.reason = line, reason
+        self.rows += 1
+
+
 @dataclass(frozen=True)
 class RecordReader:
     """Reads rows under one header.
@@ -113,15 +128,21 @@ class RecordReader:
     everyone: Status | None = None
     #: Time zones that are none, and how many rows had each: these people are imported without one.
     odd_zones: Counter[str] = field(default_factory=Counter)
+    #: Dates of joining that cannot be read: these people are imported without one.
+    odd_dates: OddDates = field(default_factory=OddDates)
 
     def read(self, rows: Sequence[Row], refuse: Refuse) -> Records:
         """Read a chunk of rows; *refuse* is told of those that cannot be what their columns say."""
         refused: list[tuple[int, str, Sequence[str]]] = []
         rows = self._fitted(rows, lambda *told: refused.append(told))
         failed: dict[int, str] = {}
+        undated: dict[int, str] = {}
         columns = list(zip(*(cells for _, cells in rows), strict=True)) or [()] * self.width
         cells = {column: stripped(columns[column.index]) for column in self.columns} if rows else {}
-        records = self._records(cells, len(rows), failed)
+        records = self._records(cells, len(rows), failed, undated)
+        for row, reason in undated.items():
+            if row not in failed:
+                self.odd_dates.count(rows[row][0], reason)
         if failed:
             refused += [(rows[row][0], reason, rows[row][1]) for row, reason in failed.items()]
             records.keep([row not in failed for row in range(len(rows))])
@@ -142,7 +163,13 @@ class RecordReader:
                 kept.append((line, fit))
         return kept
 
-    def _records(self, cells: Mapping[Column, list[str]], count: int, failed: dict[int, str]) -> Records:
+    def _records(
+        self,
+        cells: Mapping[Column, list[str]],
+        count: int,
+        failed: dict[int, str],
+        undated: dict[int, str],
+    ) -> Records:
         def fail(row: int, reason: str) -> None:
             failed.setdefault(row, reason)
 
@@ -163,7 +190,7 @@ class RecordReader:
             [words + self.topics for words in self._words("topics", of_field, count, fail)],
             _attributes(cells, count, fail),
             self._statuses(cells, count, fail),
-            _moments(of_field.get("joined"), count, fail),
+            _moments(of_field.get("joined"), count, undated.__setitem__),
             _moments_of_leaving(cells, count),
         )
 
@@ -235,8 +262,7 @@ def _moments(
     if found is None:
         return [None] * count
     column, cells = found
-    texts = [cell.replace("/", ".") for cell in cells] if column.day_first else cells
-    return read_each(texts, read_moment, None, fail)
+    return read_each(cells, lambda cell: read_moment(cell, column.order), None, fail)
 
 
 def _moments_of_leaving(cells: Mapping[Column, list[str]], count: int) -> list[datetime | None]:
@@ -244,7 +270,7 @@ def _moments_of_leaving(cells: Mapping[Column, list[str]], count: int) -> list[d
     gone: list[datetime | None] = [None] * count
     for column, texts in cells.items():
         if column.consent in ("leaving", "bouncing"):
-            told = {text: moment_in(text) for text in set(texts)}
+            told = {text: moment_in(text, column.order) for text in set(texts)}
             gone = [moment or told[text] for moment, text in zip(gone, texts, strict=True)]
     return gone
 

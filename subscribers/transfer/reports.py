@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from subscribers.consent import GONE
 from subscribers.mailboxes import Doubts
 from subscribers.transfer.merging import Result
+from subscribers.transfer.records import OddDates
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +31,8 @@ class ImportReport:
     as created or updated, too; ``beyond_ascii`` have an address that needs SMTPUTF8; ``doubts`` are about the
     addresses of all who were not skipped. ``resumed`` rows were written by a run that was broken off.
     ``odd_lines`` of a file of UTF-8 were read as Windows-1252, the first of them ``odd_line``.
-    ``odd_zones`` are time zones that are none, with how many rows had each.
+    ``odd_zones`` are time zones that are none, with how many rows had each, and ``odd_dates`` what is known
+    of dates of joining that cannot be read.
     ``rejects_file`` has the invalid rows, each with its line and the reason; ``reasons`` are those, counted.
     """
 
@@ -44,6 +46,7 @@ class ImportReport:
     resumed: int = 0
     doubts: Doubts = field(default_factory=Doubts)
     odd_zones: Counter[str] = field(default_factory=Counter)
+    odd_dates: OddDates = field(default_factory=OddDates)
     odd_lines: int = 0
     odd_line: int = 0
     preset: str = ""

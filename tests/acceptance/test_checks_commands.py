@@ -39,6 +39,22 @@ def test_a_publication_makes_a_warning_an_error_that_stops_a_send(letter: Letter
     assert not (letter.root / "outbox").exists()
 
 
+@pytest.mark.parametrize("asked", [(), ("--provider", "smtp")])
+def test_links_to_this_machine_stop_a_send_to_the_world(letter: Letter, asked: tuple[str, ...]) -> None:
+    """Nobody could leave; a relay on this machine may be one for trying, and is warned of."""
+    letter.environment["NEWSLETTER_PUBLICATION__URL"] = "http://127.0.0.1:8000"
+    letter.environment["NEWSLETTER_DELIVERY__PROVIDER"] = "outbox" if asked else "smtp"
+    letter.environment["NEWSLETTER_SMTP__HOST"] = "smtp.example.com"
+    stopped = letter.run("send", "plain", "--all", "--yes", *asked)
+
+    assert stopped.code == 4
+    assert "newsletter.toml: the links for readers lead to http://127.0.0.1:8000" in stopped.err
+    assert 'set `url = "https://…"`' in stopped.err
+    letter.environment["NEWSLETTER_SMTP__HOST"] = "localhost"
+    told = letter.ok("send", "plain", "--all", "--dry-run", *asked).err
+    assert "[unsubscribe-local]" in told
+
+
 def test_warnings_are_told_in_words_before_a_send(letter: Letter) -> None:
     """Who answers a question should know what it is about."""
     changed(letter, LINK, "http://example.com/there")

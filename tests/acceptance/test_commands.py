@@ -12,6 +12,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from fakes.smtp import HANG_UP, smtp_server
 from sqlalchemy import create_engine, make_url
 
@@ -363,6 +364,31 @@ def test_the_doctor_warns_of_an_empty_list_and_of_links_to_this_machine(bare: Le
 
     assert "warning: nobody is on the list yet" in told
     assert "warning: `url` is http://127.0.0.1:8000" in told
+
+
+@pytest.mark.parametrize(
+    ("settings", "near"),
+    [('ignore = ["spamwords"]', "spam-words"), ('clients = ["gmial.*"]', "gmail")],
+)
+def test_the_doctor_finds_checks_of_rules_and_clients_that_are_none(
+    bare: Letter, settings: str, near: str
+) -> None:
+    """Before an issue is late for it."""
+    path = bare.root / "newsletter.toml"
+    path.write_text(f"{path.read_text(encoding='utf-8')}\n[checks]\n{settings}\n", encoding="utf-8")
+    done = bare.run("doctor")
+
+    assert done.code == 3
+    assert "wrong checks" in done.err
+    assert near in done.err
+    assert "ok    list: 0 subscribers" in done.err
+
+
+def test_the_doctor_warns_of_a_sender_without_a_domain(bare: Letter) -> None:
+    """Such an address is one of this machine."""
+    bare.environment["NEWSLETTER_PUBLICATION__FROM"] = "News <news@localhost>"
+
+    assert "warning: `from` is news@localhost, which has no domain" in bare.ok("doctor").err
 
 
 def test_show_tells_all_that_is_known(letter: Letter) -> None:

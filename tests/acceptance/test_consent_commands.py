@@ -267,3 +267,15 @@ def test_settings_are_shown_with_their_source(letter: Letter) -> None:
     assert 'publication.name = "Test Letter"  # file' in shown
     assert 'delivery.rate = "5/second"  # environment' in shown
     assert "publication.reply_to = not set" in shown
+
+
+def test_a_date_of_joining_that_cannot_be_read_costs_nobody_the_import(letter: Letter) -> None:
+    (letter.root / "dated.csv").write_text(
+        "email,Date joined\neve@example.com,31/12/2023\nflo@example.com,soon\n", encoding="utf-8"
+    )
+    done = letter.ok("subscribers", "import", "dated.csv", "--consent", "test")
+
+    assert "1 person imported without the date of joining; line 3: `soon` is no date" in done.err
+    assert "joined ← Date joined" in done.err + done.out
+    found = letter.ok("subscribers", "list", "--where", 'joined == "2023-12-31"', "--json").json
+    assert [each["email"] for each in found] == ["eve@example.com"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from email import message_from_bytes, policy
 
 from fakes.images import png
@@ -28,6 +29,18 @@ def test_build_without_a_folder_publishes_nothing(bare):
     add_image(bare)
     bare.ok("build", "plain", "-o", "out")
     assert not (bare.root / "media").exists()
+
+
+def test_build_says_where_pictures_are_seen_that_are_not_published_yet(bare):
+    """With a command that shows them; an issue without pictures needs none."""
+    assert "picture" not in bare.ok("build", "plain", "-o", "out").err
+    add_image(bare)
+    told = bare.ok("build", "plain", "-o", "out").err
+    assert "plain.html shows its 1 picture from https://news.example.com/media/" in told
+    (command,) = re.findall(r"`newsletter (build [^`]*)`", told)
+    assert "picture" not in bare.ok(*command.split()).err
+    copy = (bare.root / "plain-preview.html").read_text(encoding="utf-8")
+    assert f"data:image/png;base64,{b64encode(png(40, 20)).decode()}" in copy.replace("&quot;", '"')
 
 
 def test_send_and_test_publish_first(letter):
@@ -112,3 +125,57 @@ def test_an_attached_image_that_went_missing_stops_a_dispatch_before_anybody_is_
 
     image.write_bytes(content)
     assert "an attached image" not in letter.run("resume", "plain-1", "--yes").err
+
+
+def add_logo(letter, content: bytes | None) -> None:
+    theme = letter.root / "themes" / "digest"
+    theme.mkdir(parents=True)
+    (theme / "theme.toml").write_text('width = 600\nlogo = "logo.png"\n', encoding="utf-8")
+    if content:
+        (theme / "logo.png").write_bytes(content)
+
+
+def test_a_logo_beside_the_theme_is_published_like_the_images_of_an_issue(letter):
+    """Also where the issue has another image of that name."""
+    add_logo(letter, png(400, 80))
+    add_image(letter)
+    (letter.root / "issues" / "gate.png").rename(letter.root / "issues" / "logo.png")
+    path = letter.root / "issues" / "plain.md"
+    path.write_text(path.read_text(encoding="utf-8").replace("gate.png", "logo.png"), encoding="utf-8")
+    letter.ok("doctor")
+    letter.ok("check", "plain")
+    letter.ok("send", "plain", "--yes")
+
+    published = {image.name: image.read_bytes() for image in (letter.root / "media").iterdir()}
+    assert set(published.values()) == {png(400, 80), png(40, 20)}
+    letter.ok("build", "plain", "-o", "out")
+    html = (letter.root / "out" / "plain.html").read_text(encoding="utf-8")
+    (logo,) = re.findall(r'<img[^>]*src="https://news.example.com/media/([^"]*)"[^>]*width="200"', html)
+    assert published[logo] == png(400, 80)
+
+
+def test_a_logo_is_attached_where_images_are(letter):
+    add_logo(letter, png(400, 80))
+    letter.environment["NEWSLETTER_PUBLICATION__IMAGES"] = "attach"
+    letter.ok("build", "plain", "-o", "out")
+
+    message = message_from_bytes((letter.root / "out" / "plain.eml").read_bytes(), policy=policy.default)
+    assert [part.get_content() for part in message.walk() if part.get_content_type() == "image/png"] == [
+        png(400, 80)
+    ]
+
+
+def test_an_ejected_copy_of_a_theme_has_its_logo(bare):
+    add_logo(bare, png(400, 80))
+    bare.ok("theme", "eject", "digest", "--to", "themes/mine")
+
+    assert (bare.root / "themes" / "mine" / "logo.png").read_bytes() == png(400, 80)
+
+
+def test_a_logo_that_is_not_there_is_told_with_its_line(letter):
+    add_logo(letter, None)
+    for command in (("build", "plain", "-o", "out"), ("doctor",)):
+        done = letter.run(*command)
+        assert done.code == 4
+        assert "theme.toml:2: there is no image `logo.png`" in done.err
+        assert "hint: put the file beside theme.toml" in done.err

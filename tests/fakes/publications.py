@@ -72,4 +72,5 @@ def checked(rule: Rule, example: str) -> list[Finding]:
         settings=ChecksSettings(**tables.get("checks", {})),
         images=tuple(IMAGES.values()),
         provider=tables.get("delivery", {}).get("provider", ""),
+        relay=tables.get("smtp", {}).get("host", ""),
     )

@@ -182,6 +182,51 @@ class TestForeignFiles:
 
         assert str(known(store, "ann@example.com").joined) == "2025-01-31"
 
+    @pytest.mark.parametrize(
+        ("cells", "days"),
+        [
+            (["31/12/2023", "03/04/2024"], ["2023-12-31", "2024-04-03"]),
+            (["12/31/24", "03/04/2024"], ["2024-12-31", "2024-03-04"]),
+            (["12/31/2024 2:30 PM", "3/4/2024 02:30"], ["2024-12-31", "2024-03-04"]),
+            (["31-12-2023", "03-04-2024"], ["2023-12-31", "2024-04-03"]),
+            (["03.04.2024", "05.06.2024"], ["2024-04-03", "2024-06-05"]),
+            (["12.31.2023", "03.04.2024"], ["2023-12-31", "2024-03-04"]),
+            (["2023/12/31", "Apr 3, 2024"], ["2023-12-31", "2024-04-03"]),
+            # They contradict each other, so that only what has one meaning is known.
+            (
+                ["31/12/2023", "12/31/2023", "05/05/2024", "03/04/2024"],
+                ["2023-12-31"] * 2 + ["2024-05-05", ""],
+            ),
+            (
+                ["03/04/2024", "soon", "2024-04-03", "30/02/2024", ""],
+                ["2024-04-03", "", "2024-04-03", "", ""],
+            ),
+            (["03/04/2024", "05/06/2024"], ["", ""]),
+        ],
+    )
+    def test_dates_are_read_by_the_order_of_their_whole_column(
+        self, sqlite_engine: Engine, cells: list[str], days: list[str]
+    ) -> None:
+        """Nobody is lost for a date that cannot be read: it is left out, counted, and told with its line."""
+        store = SubscriberStore(sqlite_engine, clock=lambda: MOMENT)
+        lines = [f'p{number}@example.com,"{cell}"' for number, cell in enumerate(cells)]
+
+        report = import_file(store, rows("\n".join(["email,Date joined", *lines, ""])))
+
+        assert counts(report) == (len(cells), 0, 0, 0, 0)
+        joined = [str(known(store, f"p{number}@example.com").joined) for number in range(len(cells))]
+        assert joined == [day or str(MOMENT.date()) for day in days]
+        unread = [number for number, day in enumerate(days) if cells[number] and not day]
+        assert (report.odd_dates.rows, report.odd_dates.line) == (len(unread), unread[0] + 2 if unread else 0)
+
+    @pytest.mark.parametrize("cell", ["31/12/2023", "12/31/2023", "03/04/2024", "Dec 31, 2023"])
+    def test_whoever_left_on_a_day_in_any_order_has_left(self, sqlite_engine: Engine, cell: str) -> None:
+        store = SubscriberStore(sqlite_engine)
+
+        import_file(store, rows(f'email,unsubscribed at\nann@example.com,"{cell}"\n'))
+
+        assert known(store, "ann@example.com").status is Status.UNSUBSCRIBED
+
     def test_the_report_tells_kinds_and_addresses_beyond_ascii(self, sqlite_engine: Engine) -> None:
         store = SubscriberStore(sqlite_engine)
 
@@ -214,12 +259,12 @@ class TestRejects:
         assert sorted(file.name for file in tmp_path.glob("people*")) == ["people.csv", "people.rejects.csv"]
 
     def test_reasons_are_counted_and_told_also_where_nothing_is_written(self, store: SubscriberStore) -> None:
-        content = "email,joined\na@example.com,13/31/24\nb@example.com,31/12/24\nbad,2024-01-01\n"
+        content = "email,status\na@example.com,gold\nb@example.com,silver\nbad,active\n"
 
         report = import_file(store, rows(content), dry_run=True)
 
         assert [(reason.line, reason.count) for reason in report.reasons] == [(2, 2), (4, 1)]
-        assert "`13/31/24` is no date" in report.reasons[0].text
+        assert "`gold` is no status" in report.reasons[0].text
         assert report.rejects_file is None
 
     def test_a_lone_quote_names_all_lines_that_it_took(self, store: SubscriberStore) -> None:

@@ -260,6 +260,49 @@ def test_code_and_escaped_text_are_no_broken_links() -> None:
     assert accused("\\[j](javascript:x)", "Some text") == []
 
 
+def test_a_picture_behind_an_element_is_told_as_removed() -> None:
+    """A plain colour as the whole `background` is kept, and so nothing is said of it."""
+    findings = found(
+        CLEAN.replace(
+            "Some text",
+            '<p style="background: yellow">Kept</p>\n\n<p style="background:url(a.png)">Gone</p>\n\nSome text',
+        )
+    )
+
+    assert [(seen.rule, seen.line) for seen in findings if seen.rule == "html-removed"] == [
+        ("html-removed", 13)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tag", "severity"),
+    [
+        ("*|FNAME|*", "error"),
+        ("*|IF:FNAME|*", "error"),
+        ("%%first_name%%", "error"),
+        ("%recipient.first_name%", "error"),
+        ("{FIRST_NAME}", "warning"),
+        ("{first_name}", "warning"),
+        ("[[name]]", "warning"),
+        ("`*|FNAME|*`", None),
+        ("100 %% sure, 5 % or 10 %", None),
+        ("a set {name, place}", None),
+    ],
+)
+def test_a_merge_tag_of_another_service_stops_the_issue_if_it_can_be_nothing_else(tag, severity) -> None:
+    """What may be prose is a warning; what is in code is text."""
+    findings = [seen for seen in found(CLEAN.replace("Some text", tag)) if seen.rule == "merge-foreign"]
+
+    assert [seen.severity for seen in findings] == ([severity] if severity else [])
+
+
+def test_a_merge_tag_of_another_service_in_the_subject_is_an_error() -> None:
+    """It is the first that everybody reads."""
+    findings = found(CLEAN.replace("title: A clean issue", "title: '*|FNAME|*, a clean issue'"))
+
+    assert [(seen.severity, seen.line) for seen in findings if seen.rule == "merge-foreign"] == [("error", 2)]
+
+
 def test_removed_html_is_told_once_for_a_line_with_how_to_escape_it() -> None:
     """What disappears from the mail must not do so in silence."""
     html = "<form>\n<b>x</b>\n<input><input>\n</form>\n\n<script>x</script>\n\nSome text `<code>`"

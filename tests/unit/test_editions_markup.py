@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from newsletter.editions.contrast import contrast
 from newsletter.editions.markup import InlineRenderer, Links, check_depth, clean_html
 from newsletter.errors import IssueError
 from newsletter.issues import Paragraph, iter_blocks, parse_document, parse_issue
@@ -162,3 +163,35 @@ def test_any_raw_html_becomes_well_formed(html):
     except IssueError:
         return  # nested too deep
     parsed("".join(ch for ch in result if ch.isprintable()))
+
+
+@pytest.mark.parametrize(
+    ("style", "kept"),
+    [
+        ("background-color:#ffffcc", "background-color:#ffffcc;color:#1a1a1a"),
+        ("background: yellow", "background-color:yellow;color:#1a1a1a"),
+        ("BACKGROUND-COLOR: #003300;", "background-color:#003300;color:#ffffff"),
+        ("background: #dd3333 url(x.png) no-repeat", "background-color:#dd3333;color:#ffffff"),
+        ("background:#eee;color:#222", "background-color:#eee;color:#222"),
+        ("background-color:rgba(255,255,0,.3)", "background-color:rgba(255, 255, 0, 0.3)"),
+        ("background:linear-gradient(red, blue)", ""),
+    ],
+)
+def test_a_ground_of_its_own_has_an_ink(style, kept):
+    """An opaque colour behind text that says nothing of its own; what shines through leaves it to the theme."""
+    assert cleaned(f'<p style="{style}">x</p>') == f'<p style="{kept}">x</p>'
+
+
+def test_the_ink_that_an_editor_chose_holds_for_what_is_within():
+    box = '<div style="color:#006600"><p style="background-color:#ffffcc">x</p></div>'
+
+    assert cleaned(box) == box
+
+
+@given(st.integers(0, 0xFFFFFF))
+def test_on_any_ground_the_ink_has_enough_contrast(ground):
+    """WCAG 2.2, 1.4.3."""
+    colour = f"#{ground:06x}"
+    ink = cleaned(f'<p style="background-color:{colour}">x</p>').partition(";color:")[2][:7]
+
+    assert contrast(ink, colour) >= 4.5

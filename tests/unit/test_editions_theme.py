@@ -15,6 +15,7 @@ from newsletter.errors import ThemeError
 
 DIGEST = load_theme("digest")
 THEMES = theme_names()
+WEB_OR_FILE = "write `https://…`, or the name of a PNG, JPEG, GIF or WebP beside this file"
 
 
 def test_contrast_is_computed_as_wcag_does():
@@ -124,7 +125,8 @@ def test_a_broken_theme_toml_is_an_error_that_names_the_file(tmp_path):
         ("width = 2000", "is no fitting number of pixels", "write a number from 320 to 700"),
         ('width = "600"', "is no fitting number of pixels", "write a number from 320 to 700"),
         ("text_size = true", "is no fitting number of pixels", "write a number from 14 to 24"),
-        ('logo = "logo.png"', "is no address of an image", "write `https://…`"),
+        ('logo = "logo.svg"', "is no address of an image", WEB_OR_FILE),
+        ('logo = "/logo.png"', "is no address of an image", WEB_OR_FILE),
         ("[fonts]\ntext = 'a; b'", "is no list of fonts", "write `'Name of a font', Georgia, serif`"),
         ("nonsense = 1", "is not a setting", "its own keys a theme keeps under `[extra]`"),
     ],

@@ -26,6 +26,9 @@ def seen(body: str, title: str = "T") -> list[Observation]:
         ("see [text][ref] there", "reference-unresolved", (4, 5), "[ref]: https://…"),
         ("see [text][]", "reference-unresolved", (4, 5), "[text]: https://…"),
         ("a\n[x]: https://x.example", "reference-unresolved", (5, 1), "blank line"),
+        ("| a | b |\n|---|---|\n| 1 | 2 |\n| 1 | 2 | 3 |", "table-cells-lost", (7, 1), "as many"),
+        ("> a | b\n> --- | ---\n> 1 | 2 | 3", "table-cells-lost", (6, 1), "as many"),
+        ("- x\n\n  | a | b |\n  |---|---|\n  | 1 | `2|3` |", "table-cells-lost", (8, 1), "`\\|`"),
         ("a [1, 7]\n\n## Sources\n\n1. b", "citation-unknown", (4, 3), "1 entries"),
     ],
 )
@@ -37,7 +40,9 @@ def test_what_is_noticed(body, rule, place, hint):
 
 @pytest.mark.parametrize(
     "body",
-    ["`{{ first_name }}`", "```\n{{ x }} [a][b]\n```", "\\{{ first_name }}", "{{ subscriber.first_name }}",
+    [
+        "| a | b |\n|---|---|\n| 1 | {{ subscriber.x | default('2') | upper }} |\n| 1 | 2 \\| 3 |\n| 1 | 2 | |",
+        "`{{ first_name }}`", "```\n{{ x }} [a][b]\n```", "\\{{ first_name }}", "{{ subscriber.first_name }}",
      "[a][b]\n\n[b]: https://x.example", "a [1]\n\n## Sources\n\n1. b", "a [1] without sources"],
 )  # fmt: skip
 def test_code_escapes_and_what_is_right_are_not_noticed(body):

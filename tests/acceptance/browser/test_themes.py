@@ -7,7 +7,8 @@ from axe_playwright_python.sync_playwright import Axe
 from browsing import told
 from mailings import ISSUES, PICTURES, PUBLICATION, THEMES, mailing
 
-from newsletter.editions import compile_issue, load_theme
+from newsletter.editions import compile_issue, contrast, load_theme
+from newsletter.editions.colours import colour_of
 from newsletter.issues import parse_issue
 
 #: A mail is an article within the page of the mail program, whose landmarks it must not repeat.
@@ -100,6 +101,45 @@ def test_a_box_of_the_editors_own_keeps_both_its_colours_in_the_dark(pages, them
     seen = page.locator("[title=own]").evaluate("box => getComputedStyle(box).color")
 
     assert seen == "rgb(34, 34, 34)"
+
+
+#: Raw HTML with grounds of its own, and no word of the colour of its text.
+GROUNDS = """
+<p title="own" style="background-color:#ffffcc">Light, with a <a href="https://there.example/">link</a>.</p>
+
+<div title="own" style="background: navy"><h2>Dark</h2><p>with a <a href="https://there.example/">link</a></p></div>
+
+<table><tr><td title="own" bgcolor="#eeeeee"><h3>A cell</h3> of a table</td></tr></table>
+
+Text <span title="own" style="background:yellow">marked **with** a [link](https://there.example/)</span>.
+
+<a title="own" href="https://there.example/" style="background:#006600;color:#ffffff;padding:16px">Buy</a>
+"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("theme", THEMES)
+def test_text_on_a_ground_of_the_editors_own_can_be_read_by_day_and_by_night(pages, theme, scheme):
+    """Links and headings, too, which themes recolour wherever they stand."""
+    issue = parse_issue(f"---\ntitle: T\n---\n\nLead.\n\n## Section\n{GROUNDS}\n", slug="own")
+    page = pages[scheme]
+    page.set_content(compile_issue(issue, load_theme(theme), PUBLICATION).html)
+
+    seen = page.locator("[title=own]").evaluate_all(
+        """boxes => boxes.flatMap(box => {
+            const ground = getComputedStyle(box).backgroundColor
+            const texts = document.createTreeWalker(box, NodeFilter.SHOW_TEXT)
+            const found = []
+            while (texts.nextNode()) {
+                if (texts.currentNode.data.trim() && texts.currentNode.data.trim() !== ".")
+                    found.push([getComputedStyle(texts.currentNode.parentElement).color, ground])
+            }
+            return found
+        })"""
+    )
+
+    assert len(seen) == 12
+    assert [pair for pair in seen if contrast(*map(colour_of, pair)) < 4.5] == []
 
 
 @pytest.mark.parametrize("theme", THEMES)
