@@ -80,8 +80,10 @@ def _in_doubt(connection: Connection, now: datetime) -> int:
     watched = select(DISPATCH.c.id).where(
         or_(DISPATCH.c.state.in_(OPEN), DISPATCH.c.created_at > now - RECENT)
     )
-    doubtful = select(func.count()).select_from(DELIVERY).where(IN_DOUBT, DELIVERY.c.dispatch_id.in_(watched))
-    return int(connection.scalar(doubtful) or 0)
+    # Asked for dispatch by dispatch, SQLite would rather look at all deliveries of each.
+    doubtful = select(DELIVERY.c.dispatch_id, func.count()).where(IN_DOUBT).group_by(DELIVERY.c.dispatch_id)
+    counts = {row[0]: int(row[1]) for row in connection.execute(doubtful)}
+    return sum(counts.get(number, 0) for number in connection.scalars(watched)) if counts else 0
 
 
 def _workers(connection: Connection) -> int:
