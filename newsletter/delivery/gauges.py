@@ -30,8 +30,8 @@ CALLS, GONE = "newsletter_calls_", 60
 class Gauges:
     """How sending stands. Each state is there, though nothing be in it; ``pending`` has those of `OPEN`.
 
-    ``workers`` are those of `newsletter worker` that gave a sign of life; ``holders`` who has recipients in
-    hand now, a `newsletter send` as well. ``halted`` are dispatches that the program paused by itself.
+    ``workers`` are those of `newsletter worker` that gave a sign of life; ``holders`` the processes that have
+    recipients in hand, a `newsletter send` as well. ``halted`` are dispatches that the program itself paused.
     """
 
     dispatches: Mapping[str, int]
@@ -60,7 +60,7 @@ def gauges(engine: Engine, now: datetime) -> Gauges:
         left = {state: int(count) for state, count in connection.execute(pending)}
         halted = select(func.count()).where(DISPATCH.c.state == DispatchState.PAUSED, DISPATCH.c.halted != "")
         held = (
-            select(func.count(BATCH.c.worker.distinct()))
+            select(BATCH.c.worker)
             .join(DISPATCH, BATCH.c.dispatch_id == DISPATCH.c.id)
             .where(DISPATCH.c.state.in_(OPEN))
             .where(BATCH.c.state == BatchState.LEASED, BATCH.c.lease_until > now)
@@ -70,7 +70,8 @@ def gauges(engine: Engine, now: datetime) -> Gauges:
             connection.scalar(halted) or 0,
             {state.value: left.get(state, 0) for state in OPEN},
             _in_doubt(connection, now),
-            connection.scalar(held) or 0,
+            # Each thread of a process has a name of its own, of which the last part is its own.
+            len({name.rpartition(":")[0] for name in connection.scalars(held)}),
             _workers(connection),
         )
 

@@ -64,7 +64,7 @@ def test_each_dispatch_and_each_recipient_is_in_the_state_that_it_is_in(engine):
     run(engine, provider, "issue-4")
     with writing(engine) as connection:
         connection.execute(update(DISPATCH).where(DISPATCH.c.name == "issue-3").values(halted="it bounces"))
-        held = {"state": "leased", "worker": "there", "lease_until": now + timedelta(minutes=1)}
+        held = {"state": "leased", "worker": "there:7:1234:beef", "lease_until": now + timedelta(minutes=1)}
         connection.execute(update(BATCH).where(BATCH.c.dispatch_id == 2).values(held))
     told = numbers(engine, now)
 
