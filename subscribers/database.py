@@ -13,7 +13,7 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.exc import DBAPIError
 
 from subscribers.database_url import URL_HINT, parse_url, without_password
-from subscribers.errors import StoreError
+from subscribers.errors import StoreError, UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,7 +47,8 @@ def open_engine(url: str) -> Engine:
         An engine. Read with ``engine.connect()``, write within `writing`; dispose of it in the end.
 
     Raises:
-        StoreError: no such folder, no such server, not a database, or not one of these two.
+        StoreError: no such folder, no such server, not a database, or not one of these two; as
+            `UnreachableError` if that may pass.
     """
     parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite":
@@ -251,12 +252,26 @@ def _open_postgres(url: URL) -> Engine:
     except DBAPIError as error:
         engine.dispose()
         reason = str(error.orig).strip().splitlines()[0]
-        raise StoreError(
+        kind = StoreError if _takes_clients(engine) else UnreachableError
+        raise kind(
             f"the database does not answer: {reason}",
             where=_shown(url),
             hint=_postgres_hint(reason),
         ) from error
     return engine
+
+
+def _takes_clients(engine: Engine) -> bool:
+    """Whether the server answers, whatever it says to our password, and is neither starting nor stopping.
+
+    https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PQPINGPARAMS
+    """
+    library: Any = engine.dialect.loaded_dbapi
+    where = engine.url.set(drivername="postgresql")
+    if "connect_timeout" not in where.query:
+        where = where.update_query_dict({"connect_timeout": "10"})
+    found = library.pq.PGconn.ping(where.render_as_string(hide_password=False).encode())
+    return found not in (library.pq.Ping.REJECT, library.pq.Ping.NO_RESPONSE)
 
 
 def _postgres_hint(reason: str) -> str:

@@ -7,6 +7,7 @@ SubscribersError                exit 1
 ├── ConsentError                exit 1   someone who left would be brought back without asking
 ├── TransferError               exit 1   a file that cannot be imported or written
 └── StoreError                  exit 3   the database cannot be opened
+    └── UnreachableError        exit 3   its server is not there, or takes nobody yet
 """
 
 from __future__ import annotations
@@ -74,6 +75,10 @@ class StoreError(SubscribersError):
     """The database cannot be opened."""
 
     exit_code = 3
+
+
+class UnreachableError(StoreError):
+    """The database's server is not there, or takes nobody yet: whoever waits may open it later."""
 
 
 def nearest(word: str, known: Iterable[str], *, otherwise: str = "") -> str:

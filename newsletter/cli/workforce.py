@@ -127,7 +127,7 @@ class Workforce:
         app = create_app(publication, engine, hosts=[self.host], call_postman=self.bell.ring, tally=tally)
         patience = patience_of(publication.settings.web, tally)
         try:
-            serve_shared(app, self.listener, patience, shift.ready, shift.lifeline)
+            serve_shared(app, self.listener, patience, shift.ready, shift.lifeline, shift.beat)
         finally:
             engine.dispose()
 

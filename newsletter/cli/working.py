@@ -13,7 +13,10 @@ from newsletter.cli.running import means_of
 from newsletter.cli.session import Session, pass_session
 from newsletter.delivery import run_dispatch, status
 from newsletter.errors import ConfigError, UsageError
+from newsletter.notices.handing_over import Desk
+from newsletter.notices.postman import postman
 from newsletter.providers import make_provider
+from subscribers.errors import UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +27,10 @@ if TYPE_CHECKING:
 #: For what is due later than this, in seconds, no worker stays with a dispatch: another may need it.
 #: It is more than a provider that is busy asks to wait.
 PATIENCE = 90.0
+#: How often to look for notices, in seconds: nobody calls, since they are written on other machines.
+NOTICES = 5.0
+#: How often a database is tried that is not there yet, in seconds.
+LOOK = 2.0
 
 
 @click.command()
@@ -31,14 +38,15 @@ PATIENCE = 90.0
 def worker(session: Session) -> None:
     """Work on every dispatch that is running or falls due, with other machines, until told to stop.
 
-    Needs PostgreSQL, and on each machine the same publication. SIGTERM and Ctrl-C let what is in flight
-    finish and be recorded; a worker that dies is replaced by the others, and nobody is mailed twice.
+    Notices, such as confirmations, are handed over, too. Needs PostgreSQL, and on each machine the same
+    publication. SIGTERM and Ctrl-C let what is in flight finish and be recorded; a worker that dies is
+    replaced by the others, and nobody is mailed twice.
 
     \b
     Example:
       newsletter -C /srv/letter worker
     """
-    if session.engine.dialect.name != "postgresql":
+    if session.publication.database_url.startswith("sqlite"):
         raise UsageError(
             "a worker shares its database with other machines, and a SQLite file cannot be shared",
             where=session.publication.database_url,
@@ -55,9 +63,33 @@ def worker(session: Session) -> None:
         refused.add(name)
 
     with stoppable("another worker, or `newsletter resume`, names who is in doubt and goes on") as stop:
-        output.say("waiting for dispatches; Ctrl-C ends")
-        work_on_any(session.engine, lambda name: _work(session, name, stop), stop=stop, trouble=say_trouble)
+        _wait_for_database(session, stop)
+        if not stop.is_set():
+            output.say("waiting for dispatches; Ctrl-C ends")
+            with postman(Desk(session.publication, session.engine), period=NOTICES):
+                work_on_any(
+                    session.engine, lambda name: _work(session, name, stop), stop=stop, trouble=say_trouble
+                )
     output.say("stopped")
+
+
+def _wait_for_database(session: Session, stop: Event) -> None:
+    """Open the database, as soon as its server is there; what it refuses for good is not waited for.
+
+    Raises:
+        StoreError: the password is wrong, say, or there is no such database.
+    """
+    told = False
+    while not stop.is_set():
+        try:
+            session.engine  # noqa: B018 - it is opened when it is first asked for
+        except UnreachableError as error:
+            if not told:
+                output.warn(f"{error.what}; it is waited for")
+            told = True
+            stop.wait(LOOK)
+        else:
+            return
 
 
 def _work(session: Session, name: str, stop: Event) -> None:

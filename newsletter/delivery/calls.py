@@ -14,16 +14,14 @@ from procrastinate.schema import SchemaManager
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
+from newsletter.delivery.gauges import CALLS, alive
 from newsletter.errors import DeliveryError
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Engine
 
-_PREFIX = "newsletter_calls_"
 #: One worker at a time makes schemata: the key of PostgreSQL's advisory lock, any number of our own.
 _LOCK = 0x6E65_7773
-#: Who has not been heard of for so long, in seconds, is gone; a worker is heard of every ten.
-_GONE = 60
 #: Insufficient privilege (https://www.postgresql.org/docs/current/errcodes-appendix.html).
 _NOT_ALLOWED = "42501"
 
@@ -31,7 +29,7 @@ _NOT_ALLOWED = "42501"
 @lru_cache(maxsize=1)
 def call_schema() -> str:
     """The name of the schema for the release of Procrastinate that is installed."""
-    return _PREFIX + sha256(SchemaManager.get_schema().encode()).hexdigest()[:8]
+    return CALLS + sha256(SchemaManager.get_schema().encode()).hexdigest()[:8]
 
 
 def prepare_calls(engine: Engine) -> None:
@@ -57,19 +55,13 @@ def _prepare(engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         found = connection.scalars(
-            text("SELECT nspname FROM pg_namespace WHERE starts_with(nspname, :prefix)"), {"prefix": _PREFIX}
+            text("SELECT nspname FROM pg_namespace WHERE starts_with(nspname, :prefix)"), {"prefix": CALLS}
         ).all()
         for other in found:
-            if other != call_schema() and not _is_used(connection, other):
+            if other != call_schema() and not alive(connection, other):
                 connection.exec_driver_sql(f'DROP SCHEMA "{other}" CASCADE')
         if call_schema() not in found:
             connection.exec_driver_sql(f'CREATE SCHEMA "{call_schema()}"')
             connection.exec_driver_sql(f'SET LOCAL search_path = "{call_schema()}"')
             driver: Any = connection.connection.driver_connection
             driver.execute(SchemaManager.get_schema())  # many statements, which only the driver takes at once
-
-
-def _is_used(connection: Connection, schema: str) -> bool:
-    recent = f"last_heartbeat > now() - interval '{_GONE} seconds'"
-    query = f'SELECT EXISTS (SELECT 1 FROM "{schema}".procrastinate_workers WHERE {recent})'  # noqa: S608
-    return bool(connection.scalar(text(query)))

@@ -16,13 +16,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from procrastinate import App, PsycopgConnector
-from procrastinate.exceptions import AlreadyEnqueued, ProcrastinateException
+from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, ProcrastinateException
 from procrastinate.jobs import Status
 from psycopg_pool import PoolTimeout
 from sqlalchemy.exc import DBAPIError
 
 from newsletter.delivery.calls import call_schema, prepare_calls
 from newsletter.delivery.due import open_dispatches
+from newsletter.delivery.gauges import GONE
 from newsletter.errors import DeliveryError, NewsletterError
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 QUEUE = "dispatches"
 #: A worker looks so often for dispatches that are open, in seconds, and calls for one if nobody has yet.
 LOOK = 2.0
+#: So often, in seconds, what workers that died have left is deleted.
+SWEEP = 30.0
 #: A dispatch with which something is wrong is left alone for so long, in seconds.
 REST = 30.0
 #: So long a signal may go unnoticed, in seconds.
@@ -104,7 +107,6 @@ class _Worker:
         """Take jobs until told to stop or the database is gone; what is in hand is ended first."""
         app, task = self._app()
         async with app.open_async():
-            await _forget_the_dead(app)
             taking = asyncio.create_task(
                 app.run_worker_async(
                     queues=[QUEUE],
@@ -114,7 +116,7 @@ class _Worker:
                     install_signal_handlers=False,
                 )
             )
-            looking = asyncio.create_task(self._look(task))
+            looking = asyncio.create_task(self._look(app, task))
             await asyncio.wait({taking, looking}, return_when=asyncio.FIRST_COMPLETED)
             for each in (looking, taking):
                 each.cancel()
@@ -131,9 +133,13 @@ class _Worker:
         )
         return app, app.task(name="work_on", queue=QUEUE)(self._work_on)
 
-    async def _look(self, task: Task[[str], None, [str]]) -> None:
+    async def _look(self, app: App, task: Task[[str], None, [str]]) -> None:
         """Call for each dispatch that is open, unless a call waits already, until it is time to stop."""
+        sweep_at = 0.0
         while not self._stop.is_set():
+            if time.monotonic() >= sweep_at:
+                await _forget_the_dead(app)
+                sweep_at = time.monotonic() + SWEEP
             for name in await asyncio.to_thread(open_dispatches, self._engine):
                 if not self._rests(name):
                     with suppress(AlreadyEnqueued):
@@ -162,6 +168,9 @@ class _Worker:
 
 
 async def _forget_the_dead(app: App) -> None:
-    """Delete the jobs of workers that are gone; the dispatches are called for anew."""
-    for job in await app.job_manager.get_stalled_jobs():
-        await app.job_manager.finish_job(job, Status.FAILED, delete_job=True)
+    """Delete the workers that are gone, and their jobs; the dispatches are called for anew."""
+    for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=GONE):
+        # Another worker may have done so at the same time.
+        with suppress(ConnectorException):
+            await app.job_manager.finish_job(job, Status.FAILED, delete_job=True)
+    await app.job_manager.prune_stalled_workers(GONE)

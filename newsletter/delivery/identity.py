@@ -17,10 +17,13 @@ from typing import TYPE_CHECKING
 from subscribers.columns import now
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 # Letters for the digits of a number: no address of a mail or name of a file minds them.
 _LETTERS = bytes.maketrans(b"0123456789abcdef", b"abcdefghijklmnop")
+
+#: Workers of this process that ended before they could give back what they held.
+_retired: set[str] = set()
 
 # Of the letters of a delivery's name, so many are the recipient's own.
 _OWN = 18
@@ -76,8 +79,15 @@ def process_began() -> datetime:
     return now() - timedelta(seconds=ago)
 
 
+def retire(workers: Iterable[str]) -> None:
+    """Note that these names are nobody's any more, though this process goes on."""
+    _retired.update(workers)
+
+
 def is_gone(worker: str) -> bool:
-    """True when the worker's process has certainly ended; False when it runs, or runs elsewhere, or may."""
+    """True when the worker has certainly ended; False when its process runs, or runs elsewhere, or may."""
+    if worker in _retired:
+        return True
     host, *rest = worker.rsplit(":", 3)
     if host != _host() or len(rest) != 3:
         return False

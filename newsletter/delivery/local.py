@@ -16,7 +16,7 @@ from newsletter.delivery.circuit import Circuit
 from newsletter.delivery.collecting import seldom_collecting
 from newsletter.delivery.control import begin
 from newsletter.delivery.deliver_batch import Job, deliver_batches
-from newsletter.delivery.identity import is_gone, worker_name
+from newsletter.delivery.identity import is_gone, retire, worker_name
 from newsletter.delivery.models import DispatchState
 from newsletter.delivery.pace import PATIENT, Grant, Limits, Pace
 from newsletter.delivery.proving import settle_all_known
@@ -235,7 +235,9 @@ class _Run:
         trouble = None
         for error in errors:
             if not isinstance(error, ProviderError):
-                # Nobody knows how far it came: whoever it had authorised is in doubt, and named now.
+                # Nobody knows how far it came: whoever it had authorised is in doubt, and named now. If the
+                # ledger itself is away, that is done as soon as this process works on the dispatch again.
+                retire(workers)
                 self._recover(workers.__contains__)
                 raise error
             trouble = trouble or error

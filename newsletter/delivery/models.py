@@ -10,7 +10,7 @@ import secrets
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, LargeBinary, Text, true
+from sqlalchemy import Boolean, Column, ForeignKey, Index, LargeBinary, Text, text, true
 from sqlmodel import Field, SQLModel
 
 from subscribers.columns import RowId, UtcTime, now
@@ -57,6 +57,10 @@ class DeliveryState(StrEnum):
     UNCERTAIN = "uncertain"
 
 
+#: What the index of those in doubt has; written out, since a value that is bound would not find it.
+IN_DOUBT = text(f"state = '{DeliveryState.UNCERTAIN}'")
+
+
 class Dispatch(SQLModel, table=True):
     """One sending of one edition to one audience. ``edition`` is the edition's JSON, frozen.
 
@@ -67,7 +71,7 @@ class Dispatch(SQLModel, table=True):
     """
 
     __tablename__ = "dispatch"
-    __table_args__ = (Index(None, "slug"),)
+    __table_args__ = (Index(None, "slug"), Index(None, "state", "created_at"))
 
     id: int | None = Field(default=None, sa_column=Column(RowId, primary_key=True))
     name: str = Field(sa_column=Column(Text, nullable=False, unique=True))
@@ -133,7 +137,10 @@ class Delivery(SQLModel, table=True):
     """One recipient's outcome in one dispatch, written once, when it is known."""
 
     __tablename__ = "delivery"
-    __table_args__ = {"sqlite_with_rowid": False}
+    __table_args__ = (
+        Index("ix_delivery_in_doubt", "dispatch_id", sqlite_where=IN_DOUBT, postgresql_where=IN_DOUBT),
+        {"sqlite_with_rowid": False},
+    )
 
     dispatch_id: int = Field(sa_column=Column(RowId, ForeignKey("dispatch.id"), primary_key=True))
     # No foreign key: what was done stays on record when the list forgets a person.

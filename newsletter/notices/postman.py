@@ -1,4 +1,4 @@
-"""The thread of `newsletter serve` that hands notices over as soon as they are written."""
+"""The thread of `newsletter serve` and of workers that hands notices over as soon as they are written."""
 
 from __future__ import annotations
 
@@ -29,10 +29,15 @@ SHORTEST = 1.0
 
 
 @contextmanager
-def postman(desk: Desk) -> Iterator[Callable[[], None]]:
+def postman(desk: Desk, *, period: float = PERIOD) -> Iterator[Callable[[], None]]:
     """A postman at work until the block ends: what is given back calls them, and returns at once.
 
-    At the end what is being handed over gets its outcome; what waits is there for the next one.
+    At the end what is being handed over gets its outcome; what waits is there for the next one. There may be
+    any number of them, on any number of machines: a notice is claimed by one.
+
+    Args:
+        desk: what it takes.
+        period: how often to look without being called, in seconds.
     """
     called, stopped = Event(), Event()
 
@@ -40,7 +45,7 @@ def postman(desk: Desk) -> Iterator[Callable[[], None]]:
         while not stopped.is_set():
             called.clear()
             _round(replace(desk, sleep=stopped.wait), stopped.is_set)
-            called.wait(_rest(desk))
+            called.wait(_rest(desk, period))
 
     thread = Thread(target=work, name="postman")
     thread.start()
@@ -52,14 +57,14 @@ def postman(desk: Desk) -> Iterator[Callable[[], None]]:
         thread.join()
 
 
-def _rest(desk: Desk) -> float:
+def _rest(desk: Desk, period: float) -> float:
     """Seconds until there is something to do again, as far as is known."""
     try:
         due = next_due(desk.engine)
     except SQLAlchemyError:
-        return PERIOD
-    until = (due - desk.clock()).total_seconds() if due else PERIOD
-    return min(max(until, SHORTEST), PERIOD)
+        return period
+    until = (due - desk.clock()).total_seconds() if due else period
+    return min(max(until, SHORTEST), period)
 
 
 def _round(desk: Desk, stopping: Callable[[], bool]) -> None:

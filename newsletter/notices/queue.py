@@ -199,6 +199,14 @@ def next_due(engine: Engine) -> datetime | None:
         return found
 
 
+def in_line(engine: Engine) -> tuple[int, datetime | None]:
+    """How many notices wait, and since when the oldest of them does."""
+    query = select(func.count(), func.min(NOTICE.c.created_at)).where(NOTICE.c.state == NoticeState.WAITING)
+    with engine.connect() as connection:
+        count, since = connection.execute(query).one()
+    return count, since
+
+
 def count_notices(engine: Engine) -> dict[str, dict[str, int]]:
     """How many notices there are of each kind, by kind and state."""
     query = select(NOTICE.c.kind, NOTICE.c.state, func.count()).group_by(NOTICE.c.kind, NOTICE.c.state)

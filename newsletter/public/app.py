@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI, HTTPException, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 from sqlalchemy import text
 
@@ -19,6 +20,7 @@ from newsletter.public.desk import Desk
 from newsletter.public.hooks import MAX_BODY, SENDGRID, hooks
 from newsletter.public.joining import joining
 from newsletter.public.leaving import leaving
+from newsletter.public.numbers import SendingNumbers
 from newsletter.public.own_data import own_data
 from newsletter.public.preferences import preferences
 from newsletter.public.tracking import tracking
@@ -171,6 +173,8 @@ def _upkeep(app: FastAPI, desk: Desk, metrics: Metrics | None) -> None:
         desk.publication.secret(file, "", what="the token of /metrics").get_secret_value() if file else ""
     )
 
+    sending = SendingNumbers(desk.engine, desk.clock)
+
     @app.get("/metrics")
     async def numbers(request: Request) -> Response:
         """For this machine, or whoever has the token; anybody else learns not even that there are some."""
@@ -181,7 +185,7 @@ def _upkeep(app: FastAPI, desk: Desk, metrics: Metrics | None) -> None:
         here = is_loopback(client) and request.url.hostname in LOOPBACK
         if metrics is None or not (known or here):
             raise HTTPException(404)
-        return Response(metrics.text(), media_type=TYPE)
+        return Response(metrics.text() + await run_in_threadpool(sending.text), media_type=TYPE)
 
     @app.api_route("/assets/{digest}/{name}", methods=["GET", "HEAD"])
     def asset(digest: str, name: str) -> Response:  # noqa: ARG001 - the digest makes caches forget

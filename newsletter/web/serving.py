@@ -72,6 +72,12 @@ class _Worker(_Server):
     """
 
     lifeline = -1
+    beat: Callable[[], None] = staticmethod(lambda: None)
+
+    async def on_tick(self, counter: int) -> bool:
+        # Ten times a second, by the loop that takes connections; what requests wait for is elsewhere.
+        self.beat()
+        return await super().on_tick(counter)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         asyncio.get_running_loop().add_reader(self.lifeline, self._left_alone)
@@ -128,7 +134,12 @@ def serve(
 
 
 def serve_shared(
-    app: FastAPI, listener: socket.socket, patience: Patience, on_ready: Callable[[], None], lifeline: int
+    app: FastAPI,
+    listener: socket.socket,
+    patience: Patience,
+    on_ready: Callable[[], None],
+    lifeline: int,
+    beat: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve *app* as one of several processes on *listener*, until SIGTERM; then return.
 
@@ -138,11 +149,12 @@ def serve_shared(
         patience: what this process allows.
         on_ready: called once it answers.
         lifeline: what can be read from when nobody looks after it any more; then it stops, too.
+        beat: called again and again, as long as connections are taken and answers written.
     """
     shared = _Shared(fileno=listener.detach())
     server = _Worker(app, patience, on_ready, lambda: None)
     server.config.backlog = 1
-    server.lifeline = lifeline
+    server.lifeline, server.beat = lifeline, beat
     try:
         server.run(sockets=[shared])
     finally:

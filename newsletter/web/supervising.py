@@ -14,6 +14,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from newsletter.errors import NewsletterError
+from newsletter.web.sharing import shared_memory
 from subscribers import SubscribersError
 
 if TYPE_CHECKING:
@@ -35,10 +36,14 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @dataclass(frozen=True)
 class Shift:
-    """What a process is told: to call ``ready`` once it works; ``lifeline`` can be read when it is alone."""
+    """What a process is told: to call ``ready`` once it works; ``lifeline`` can be read when it is alone.
+
+    Who calls ``beat`` has to go on with that, again and again: it is how one that hangs is known.
+    """
 
     ready: Callable[[], None]
     lifeline: int
+    beat: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,17 @@ class _Place:
     leaving: bool = False
     failures: int = 0
     again_at: float = 0.0
+    #: In memory that it shares with the process: when that gave its last sign of life; 0 for never.
+    beaten: memoryview[float] = field(default_factory=lambda: memoryview(shared_memory(8)).cast("d"))
+
+    def beat(self) -> None:
+        """Give a sign of life, from the process."""
+        self.beaten[0] = monotonic()
+
+    def hangs(self, silence: float) -> bool:
+        """Whether it is at work, gave signs of life, and none for so many seconds."""
+        at_work = self.process is not None and self.ready and not self.leaving
+        return at_work and 0 < self.beaten[0] < monotonic() - silence
 
 
 @dataclass
@@ -77,6 +93,7 @@ class Supervisor:
         on_ready: called once all are.
         on_stop: called as soon as it is to stop, before the processes are told.
         on_trouble: told what *plan* raised.
+        silence: who gave signs of life, and none for so long, is killed, and replaced; in seconds.
     """
 
     plan: Callable[[], Sequence[Work]]
@@ -84,10 +101,12 @@ class Supervisor:
     on_ready: Callable[[], None] = lambda: None
     on_stop: Callable[[], None] = lambda: None
     on_trouble: Callable[[NewsletterError], None] = lambda _: None
+    silence: float = 60.0
     _places: list[_Place] = field(default_factory=list)
     _to_renew: list[tuple[_Place, Work]] = field(default_factory=list)
     _signals: list[int] = field(default_factory=list)
     _end_at: float | None = None
+    _looked: float = field(default_factory=monotonic)
     _ear: socket.socket = field(init=False)
     _lifeline: int = field(init=False)
     _hand: int = field(init=False)
@@ -108,6 +127,7 @@ class Supervisor:
                     self._wait()
                     self._obey()
                     self._renew()
+                    self._kill_those_that_hang()
                     self._check()
                     if not told and self._end_at is None and all(place.ready for place in self._places):
                         told = True
@@ -126,16 +146,17 @@ class Supervisor:
 
     def _fork(self, place: _Place) -> None:
         place.told, telling = connection.Pipe(duplex=False)
-        place.process = get_context("fork").Process(target=self._enter, args=(place.work, telling))
-        place.since, place.ready, place.leaving = monotonic(), False, False
+        place.process = get_context("fork").Process(target=self._enter, args=(place, telling))
+        place.since, place.ready, place.leaving, place.beaten[0] = monotonic(), False, False, 0.0
         # A signal between the fork and the child's first line would be taken for one of ours.
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         place.process.start()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         telling.close()
 
-    def _enter(self, work: Work, telling: connection.Connection) -> None:
+    def _enter(self, place: _Place, telling: connection.Connection) -> None:
         """What a new process does."""
+        work = place.work
         signal.set_wakeup_fd(-1)
         for each in (signal.SIGINT, signal.SIGHUP):
             signal.signal(each, signal.SIG_IGN)
@@ -143,7 +164,7 @@ class Supervisor:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         os.close(self._hand)  # whose end is the sign that nobody looks after us
         try:
-            work.run(Shift(lambda: telling.send_bytes(b"."), self._lifeline))
+            work.run(Shift(lambda: telling.send_bytes(b"."), self._lifeline, place.beat))
         except (NewsletterError, SubscribersError) as error:
             _log.error("%s: %s", work.name, error)
             sys.exit(error.exit_code)
@@ -157,6 +178,7 @@ class Supervisor:
         telling = [place.told for place in self._places if place.told and not place.ready]
         moments = [place.again_at for place in self._places if not place.process and self._end_at is None]
         moments += [] if self._end_at is None else [self._end_at]
+        moments += [monotonic() + self.silence / 4] if any(place.beaten[0] for place in self._places) else []
         patience = max(0.0, min(moments) - monotonic()) if moments else None
         ready = connection.wait([self._ear, *sentinels, *telling], patience)
         if self._ear in ready:
@@ -186,6 +208,22 @@ class Supervisor:
         place.again_at = monotonic() + wait
         how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
         _log.warning("%s (%s) %s; another one takes its place in %.1f s", place.work.name, pid, how, wait)
+
+    def _kill_those_that_hang(self) -> None:
+        """End who gave no sign of life for too long; it is buried as one that died by itself.
+
+        If we were not there ourselves meanwhile, as when the machine was halted, nobody is to blame for it.
+        """
+        before, self._looked = self._looked, monotonic()
+        if self._looked - before > self.silence / 2:
+            for place in self._places:
+                if place.beaten[0]:
+                    place.beat()
+        for place in self._places if self._end_at is None else ():
+            if place.process is not None and place.hangs(self.silence):
+                _log.warning("%s (%s) gives no sign of life", place.work.name, place.process.pid)
+                place.process.kill()
+                place.beaten[0] = 0.0
 
     def _check(self) -> None:
         """Give up where no process comes to work at all."""

@@ -169,12 +169,10 @@ def test_a_fault_of_the_program_ends_the_worker_with_it(postgres_engine: Engine)
         work_on_any(postgres_engine, work, stop=Event(), trouble=trouble)
 
 
-def test_the_job_of_a_worker_that_died_is_forgotten(postgres_engine: Engine) -> None:
-    """Its dispatch is called for anew; its name stands in no table for ever."""
-    running(postgres_engine, "issue-1")
-    prepare_calls(postgres_engine)
+def leave_a_dead_worker(engine: Engine) -> None:
+    """A worker of which nothing was heard for an hour, at work on a dispatch."""
     schema = call_schema()
-    with postgres_engine.begin() as connection:
+    with engine.begin() as connection:
         worker = connection.scalar(
             text(
                 f"INSERT INTO {schema}.procrastinate_workers (last_heartbeat)"
@@ -188,11 +186,38 @@ def test_the_job_of_a_worker_that_died_is_forgotten(postgres_engine: Engine) -> 
             ),
             {"worker": worker},
         )
+
+
+def test_the_job_of_a_worker_that_died_is_forgotten_by_those_who_live(
+    postgres_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it died before they began or after; its name stands in no table for ever."""
+    monkeypatch.setattr(cluster, "SWEEP", 0.0)
+    running(postgres_engine, "issue-1")
+    prepare_calls(postgres_engine)
+    leave_a_dead_worker(postgres_engine)
     stop = Event()
+    left: list[int] = []
 
-    work_on_any(postgres_engine, lambda _: stop.set(), stop=stop, trouble=lambda *_: None)
+    def dead() -> int:
+        query = (
+            f"SELECT (SELECT count(*) FROM {call_schema()}.procrastinate_jobs WHERE args->>'name' = 'issue-0')"
+            f" + (SELECT count(*) FROM {call_schema()}.procrastinate_workers"
+            " WHERE last_heartbeat < now() - interval '1 minute')"
+        )
+        with postgres_engine.connect() as connection:
+            return int(connection.scalar(text(query)) or 0)
 
-    assert "issue-0" not in {dispatch for _, dispatch in jobs(postgres_engine)}
+    def work(_: str) -> None:
+        left.append(dead())
+        if left[0] == 0 and len(left) == 1:
+            leave_a_dead_worker(postgres_engine)
+        elif left[0] == 0 and left[-1] == 0:
+            stop.set()
+
+    work_on_any(postgres_engine, work, stop=stop, trouble=lambda *_: None)
+
+    assert left[0] == left[-1] == 0
 
 
 def test_the_jobs_of_another_release_are_kept_as_long_as_it_has_a_worker(postgres_engine: Engine) -> None:

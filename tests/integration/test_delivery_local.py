@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
 from threading import Event
 from typing import TYPE_CHECKING
 
 import pytest
-from fakes.dispatching import fill, in_turn, names, plan, run, states, those_in
+from fakes.dispatching import Clock, fill, in_turn, names, plan, run, states, those_in
 from fakes.editions import personal_edition
 from fakes.providers import GONE, ScriptedProvider
 from fakes.smtp import smtp_server
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 
 from newsletter.config import SmtpSettings
 from newsletter.delivery import Backoff, DispatchState, Limits, cancel, log, pause, status, tally
@@ -18,7 +21,7 @@ from newsletter.errors import CredentialsError, DeliveryError, ProviderError
 from newsletter.providers import Verdict
 from newsletter.providers.outbox import OutboxProvider
 from newsletter.providers.smtp import SmtpProvider
-from subscribers import SuppressionReason
+from subscribers import SuppressionReason, now
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -513,3 +516,32 @@ def test_a_real_server_gets_one_message_per_recipient(engine: Engine) -> None:
     assert those_in(engine, "rejected") == names(7)
     assert those_in(engine, "uncertain") == names(9)
     assert Counter(to for to, _ in server.messages) == Counter(names(*range(1, 61)) - names(7))
+
+
+def test_a_process_that_outlives_its_ledger_takes_back_what_it_held(engine: Engine) -> None:
+    """As a worker does: it need not wait for its own leases to run out."""
+    fill(engine, 12)
+    away = Event()
+
+    def fail(*_: object) -> None:
+        if away.is_set():
+            raise OperationalError("BEGIN", {}, Exception("the connection was lost"))
+
+    def judge(_: Message) -> Verdict:
+        if len(provider.windows) == 2:
+            away.set()
+        return Verdict.ACCEPTED
+
+    provider = ScriptedProvider(judge)
+    plan(engine, provider)
+    event.listen(engine, "begin", fail)
+    clock = Clock(now() + timedelta(hours=1))
+
+    with pytest.raises(DeliveryError, match="the ledger cannot be written"):
+        run(engine, provider, clock=clock)
+    away.clear()
+    ended = run(engine, provider, clock=clock, patience=0)
+
+    assert (ended.state, ended.pending, ended.uncertain) == (DispatchState.FINISHED, 0, 2)
+    assert ended.accepted == 10
+    assert set(provider.taken.values()) == {1}

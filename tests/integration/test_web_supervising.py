@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 
+import httpx
 import pytest
 
 BEGIN = """
@@ -21,8 +22,8 @@ def count():
         file.write(".")
     return len(tries.read_text())
 
-def look(work, grace=20):
-    supervisor = Supervisor(lambda: work, grace, on_ready=lambda: print("ready", flush=True))
+def look(work, grace=20, silence=60):
+    supervisor = Supervisor(lambda: work, grace, silence=silence, on_ready=lambda: print("ready", flush=True))
     try:
         supervisor.run()
     except NewsletterError as error:
@@ -51,6 +52,36 @@ def run(shift):
     while True:
         signal.pause()
 look([Work("worker 1", run)], grace=float(sys.argv[2]))
+"""
+FALLS_SILENT = """
+def run(shift):
+    if count() == 1:
+        shift.beat()
+    shift.ready()
+    while True:
+        signal.pause()
+look([Work("worker 1", run)], silence=0.5)
+"""
+SLOW = """
+import socket, threading, urllib.request
+from fastapi import FastAPI
+from newsletter.web import Patience
+from newsletter.web.serving import listen, serve_shared, url_of
+
+app, listener = FastAPI(), listen("127.0.0.1", 0)
+def run(shift):
+    beats, many = [], threading.Event()
+    def beat():
+        shift.beat()
+        beats.append(1)
+        if len(beats) == 20:
+            many.set()
+    @app.get("/")
+    def slow():
+        return many.wait(60)
+    serve_shared(app, listener, Patience(), shift.ready, shift.lifeline, beat)
+print(url_of(listener, "127.0.0.1"), flush=True)
+look([Work("worker 1", run)], silence=30)
 """
 
 
@@ -82,6 +113,28 @@ def test_one_that_dies_before_it_is_ready_is_tried_again_and_tells_no_address(tm
     assert (process.returncode, out) == (0, "left\n")
     assert "worker 1: this is a fault of the program: RuntimeError" in err
     assert "ada@" not in err
+
+
+def test_one_that_gives_no_sign_of_life_any_more_is_replaced(tmp_path):
+    with running(tmp_path, FALLS_SILENT) as process:
+        assert process.stdout.readline() == "ready\n"
+        told = [process.stderr.readline(), process.stderr.readline()]
+        process.kill()
+
+    assert told[0].endswith("gives no sign of life\n")
+    assert "was ended by SIGKILL; another one takes its place" in told[1]
+
+
+def test_one_that_takes_long_for_a_request_gives_signs_of_life(tmp_path):
+    """The request is answered when there were twenty of them."""
+    with running(tmp_path, SLOW) as process:
+        url = process.stdout.readline().strip()
+        assert process.stdout.readline() == "ready\n"
+        assert httpx.get(url, timeout=60).text == "true"
+        process.terminate()
+        out, err = process.communicate(timeout=60)
+
+    assert (process.returncode, out, err) == (0, "left\n", "")
 
 
 @pytest.mark.parametrize(("grace", "signals"), [("600", 2), ("-5", 1)], ids=["second signal", "grace over"])

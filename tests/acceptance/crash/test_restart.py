@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import warnings
 from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
-from acceptance.crash.campaign import smtp_settings
+from acceptance.crash.campaign import environment, smtp_settings
+from acceptance.crash.publication import write
 from acceptance.crash.test_faults import IN_FLIGHT, READERS, Sender, acting, arrived
-from acceptance.crash.test_worker import end, workers
+from acceptance.crash.test_worker import PROGRAM, end, workers
 from fakes.dispatching import those_in
 from fakes.smtp import smtp_server
 from sqlalchemy import make_url, update
@@ -138,6 +140,64 @@ def test_a_worker_outlives_a_postgresql_that_is_started_again(
     assert "the database does not answer: " in line
     assert [code for code, _ in ended] == [0]
     assert arrived(server) == Counter(dict.fromkeys(first, 2))
+
+
+def test_a_worker_that_begins_before_its_postgresql_waits_for_it(
+    sender: Sender, postgres: Server, zygote: Zygote
+) -> None:
+    """It says so, once; what is due is handed over as soon as the server is there."""
+    with smtp_server() as server:
+        values = smtp_settings(server.port)
+        sender.send(values)
+        first = arrived(server)
+        sender.start(values, "send", "issue", "--all", "--again", "--at", "2090-01-01 08:00", "--detach")
+        assert zygote.wait() == 0, sender.seen
+        with writing(sender.engine) as connection:
+            connection.execute(update(BATCH).values(ready_at=status(sender.engine, "issue-1").created_at))
+        sender.engine.dispose()
+        postgres.control("-m", "fast", "stop")
+        with workers(sender.folder, sender.engine, server.port, 1, says="it is waited for") as started:
+            postgres.start()
+            said = []
+            for line in started[0].stderr:
+                said.append(line)
+                if "issue-2: finished" in line:
+                    break
+            ended = end(started)
+
+    assert said[0] == "waiting for dispatches; Ctrl-C ends\n"
+    assert [code for code, _ in ended] == [0]
+    assert arrived(server) == Counter(dict.fromkeys(first, 2))
+
+
+def test_a_worker_that_waits_for_its_postgresql_can_be_stopped(sender: Sender, postgres: Server) -> None:
+    sender.engine.dispose()
+    write(sender.folder, "issue")
+    postgres.control("-m", "fast", "stop")
+    with workers(sender.folder, sender.engine, 1, 1, says="it is waited for") as started:
+        ended = end(started)
+    postgres.start()
+
+    assert [code for code, _ in ended] == [0]
+
+
+def test_a_worker_does_not_wait_for_a_database_that_is_not_there(sender: Sender) -> None:
+    """The server answers, and says no: only another setting mends that."""
+    write(sender.folder, "issue")
+    url = sender.engine.url.set(database="elsewhere").render_as_string(hide_password=False)
+    done = subprocess.run(
+        [PROGRAM, "worker"],
+        cwd=sender.folder,
+        env=environment(**smtp_settings(1), NEWSLETTER_DATABASE__URL=url),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert done.returncode == 3, done.stderr
+    assert 'database "elsewhere" does not exist' in done.stderr
+    assert "hint: make it, by `createuser` or `createdb`" in done.stderr
 
 
 def check_told(seen: str) -> None:

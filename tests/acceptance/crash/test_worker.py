@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
@@ -21,6 +22,8 @@ from sqlalchemy import update
 
 from newsletter.delivery import DispatchState, log, status
 from newsletter.delivery.models import BATCH
+from newsletter.notices import NoticeKind, count_notices, enqueue
+from subscribers import SubscriberStore, now
 from subscribers.database import writing
 
 if TYPE_CHECKING:
@@ -53,9 +56,9 @@ class Arrivals:
 
 @contextmanager
 def workers(
-    folder: Path, engine: Engine, port: int, count: int, **more: str
+    folder: Path, engine: Engine, port: int, count: int, says: str = "waiting for dispatches", **more: str
 ) -> Iterator[list[subprocess.Popen[str]]]:
-    """Workers that wait for dispatches; they are ended with the block at the latest."""
+    """Workers, as soon as each *says* that in its first line; they are ended with the block at the latest."""
     url = engine.url.render_as_string(hide_password=False)
     values = environment(**smtp_settings(port), NEWSLETTER_DATABASE__URL=url, **more)
     started = [
@@ -65,7 +68,7 @@ def workers(
     try:
         for each in started:
             assert each.stderr is not None
-            assert "waiting for dispatches" in each.stderr.readline()
+            assert says in each.stderr.readline()
         yield started
     finally:
         for each in started:
@@ -240,3 +243,24 @@ def test_a_worker_writes_into_an_outbox_that_machines_share(due: Path, postgres_
 
     assert said == "issue-1: finished, 100 accepted, 0 pending\n"
     assert len(list((due / "outbox").glob("issue-1/*.eml"))) == READERS
+
+
+def test_two_workers_hand_over_a_notice_once(folder: Path, postgres_engine: Engine) -> None:
+    """Though nobody serves, and no dispatch is running."""
+    script = Arrivals(connections=0, expected=3)
+    script.together.set()
+    people = [SubscriberStore(postgres_engine).find(f"reader{number}@example.com") for number in (1, 2, 3)]
+    with writing(postgres_engine) as connection:
+        for person in people:
+            assert person is not None
+            until = now() + timedelta(days=1)
+            enqueue(connection, NoticeKind.PREFERENCES, person.id, "en", now(), until=until)
+    with smtp_server(script) as script.server:
+        with workers(folder, postgres_engine, script.server.port, 2) as started:
+            assert script.all.wait(60)
+            ended = end(started)
+        counts = arrived(script.server)
+
+    assert [code for code, _ in ended] == [0, 0], ended
+    assert counts == {f"reader{number}@example.com": 1 for number in (1, 2, 3)}
+    assert count_notices(postgres_engine) == {"preferences": {"accepted": 3}}
