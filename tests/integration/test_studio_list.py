@@ -59,6 +59,7 @@ def test_findings_are_asked_for_once_and_then_in_the_list(folder):
     again = studio.get("/").text
 
     assert 'data-findings="/issues/issue/findings"' in first
+    assert '<noscript><a href="/issues/issue#found">look for them' in first
     assert '<span class="chip error">1 error</span>' in told
     assert "data-findings" not in again
     assert '<span class="chip error">1 error</span>' in again
