@@ -58,7 +58,8 @@ def main(rows: int = ROWS, rounds: int = 3) -> None:
     print(
         f"reports    {rows:,} recipients: one look {times['ours'] * 1e3:,.0f} ms, "
         f"{times['ours'] / times['floor']:.1f}x the count by state ({times['floor'] * 1e3:,.0f} ms); "
-        f"whether something changed {times['change'] * 1e3:,.1f} ms; every line {times['whole']:,.1f} s"
+        f"whether something changed {times['change'] * 1e3:,.1f} ms; "
+        f"every line {times['whole'] * 1e3:,.0f} ms"
     )
 
 

@@ -42,6 +42,7 @@ def compile_issue(
     *,
     attributes: Collection[str] | None = None,
     images: Mapping[str, Image] | None = None,
+    document: Document | None = None,
 ) -> Edition:
     """Compile *issue* once, for all recipients.
 
@@ -52,12 +53,13 @@ def compile_issue(
         attributes: the names of custom attributes that subscribers have, so that a misspelt one in a merge
             tag is caught; None when they are not known.
         images: the local images, as `read_images` and `read_theme_images` find them.
+        document: what `parse_document` read of *issue*; None to read it here.
 
     Raises:
         IssueError: with file, line and column.
         ThemeError: with the file and line of the theme as well as it can be told.
     """
-    document = parse_document(issue)
+    document = document or parse_document(issue)
     frame = frame_of(issue, document, theme, publication)
     slots = Slots(issue, document, publication, frame.language, attributes)
     press = Press(issue, document, theme, publication, frame, slots, images)

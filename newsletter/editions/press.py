@@ -62,7 +62,7 @@ def press(publication: Publication, path: Path, attributes: Collection[str] | No
     theme = load_theme(issue.theme or settings.theme, publication.themes)
     document = parse_document(issue)
     images = read_theme_images(theme, publication.root) | read_images(issue, document, publication.root)
-    edition = compile_issue(issue, theme, settings, attributes=attributes, images=images)
+    edition = compile_issue(issue, theme, settings, attributes=attributes, images=images, document=document)
     shown = tuple({image.name: image for image in images.values()}.values())
     return Pressed(issue, document, edition, shown, theme)
 

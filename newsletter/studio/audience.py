@@ -12,7 +12,7 @@ from newsletter.issues.walk import inlines_of, text_of
 from subscribers import SubscribersError, SubscriberStore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence, Set
 
     from sqlalchemy import Connection, Engine
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 MOST = 20_000
 _AT_A_TIME = 500
 _EXCERPT = 90
+#: A branch, by the token of its conditional and its number there.
+_Branch = tuple[str, int]
 
 
 @dataclass(frozen=True)
@@ -51,12 +53,20 @@ class Seen:
     skipped: Mapping[str, int] = field(default_factory=dict)
     trouble: str = ""
 
+    @property
+    def unseen(self) -> tuple[Arm, ...]:
+        """The branches that nobody sees of those who were looked at; none while there is nobody."""
+        if not self.counted:
+            return ()
+        return tuple(arm for fork in self.forks for arm in fork if not arm.seen)
 
-def count_seen(engine: Engine | None, pressed: Pressed, among: str = "") -> Seen:
+
+def count_seen(engine: Engine | None, pressed: Pressed, among: str = "", *, until_all: bool = False) -> Seen:
     """Count who sees which branch of *pressed*, by what a dispatch would give them.
 
     Those are counted who would be planned now: of the issue's segment, or the saved one *among*, and of its
-    topic, if they may be mailed.
+    topic, if they may be mailed. With *until_all*, only until somebody sees each branch: what is told then is
+    which of them nobody sees.
     """
     issue = pressed.issue
     name = among or issue.segment
@@ -66,12 +76,15 @@ def count_seen(engine: Engine | None, pressed: Pressed, among: str = "") -> Seen
     forks = _forks(pressed, Counter())
     if engine is None:
         return Seen(words, forks=forks, trouble="There is no list yet.")
+    if until_all and not forks:
+        return Seen(words)
     try:
         store = SubscriberStore(engine)
         segment = store.segment(name) if name else None
         with engine.connect() as connection:
             ids = _planned(store, connection, segment, issue.topic or "")
-            counts, skipped = _counted(store, connection, pressed.edition, ids[:MOST])
+            enough = _branches(pressed) if until_all else None
+            counts, skipped = _counted(store, connection, pressed.edition, ids[:MOST], enough)
     except SubscribersError as error:
         return Seen(words, forks=forks, trouble=f"{error.what[:1].upper()}{error.what[1:]}.")
     return Seen(words, len(ids), min(len(ids), MOST), _forks(pressed, counts), skipped)
@@ -89,15 +102,21 @@ def _planned(
 
 
 def _counted(
-    store: SubscriberStore, connection: Connection, edition: Edition, ids: Sequence[int]
-) -> tuple[Counter[tuple[str, int]], dict[str, int]]:
-    """How often each branch is seen, by the token of its conditional and its number, and who lacks what."""
+    store: SubscriberStore,
+    connection: Connection,
+    edition: Edition,
+    ids: Sequence[int],
+    enough: Set[_Branch] | None,
+) -> tuple[Counter[_Branch], dict[str, int]]:
+    """How often each branch is seen, and who lacks what; looks at no more once those of *enough* are seen."""
     evaluator = Evaluator(edition)
     pieces = split(edition.html, edition, Context.HTML)
     links = dict.fromkeys(("unsubscribe", "preferences", "web"), "https://example.com/")
-    seen: Counter[tuple[str, int]] = Counter()
+    seen: Counter[_Branch] = Counter()
     skipped: Counter[str] = Counter()
     for start in range(0, len(ids), _AT_A_TIME):
+        if enough is not None and seen.keys() >= enough:
+            break
         for person in store.addressees(connection, list(ids[start : start + _AT_A_TIME])).values():
             try:
                 values = evaluator.values(person.fields, links)
@@ -108,7 +127,7 @@ def _counted(
     return seen, dict(skipped.most_common())
 
 
-def _taken(pieces: Sequence[Piece], values: Mapping[str, str | bool]) -> Iterator[tuple[str, int]]:
+def _taken(pieces: Sequence[Piece], values: Mapping[str, str | bool]) -> Iterator[_Branch]:
     for piece in pieces:
         if not isinstance(piece, Choice):
             continue
@@ -119,14 +138,26 @@ def _taken(pieces: Sequence[Piece], values: Mapping[str, str | bool]) -> Iterato
                 break
 
 
-def _forks(pressed: Pressed, counts: Counter[tuple[str, int]]) -> tuple[tuple[Arm, ...], ...]:
-    conditionals = (block for block in iter_blocks(pressed.document) if isinstance(block, Conditional))
-    return tuple(_arms(conditional, counts) for conditional in conditionals)
+def _conditionals(pressed: Pressed) -> Iterator[Conditional]:
+    return (block for block in iter_blocks(pressed.document) if isinstance(block, Conditional))
 
 
-def _arms(conditional: Conditional, counts: Counter[tuple[str, int]]) -> tuple[Arm, ...]:
+def _name(conditional: Conditional) -> str:
     first = conditional.branches[0].tag
-    name = first.token if first else ""
+    return first.token if first else ""
+
+
+def _branches(pressed: Pressed) -> Set[_Branch]:
+    found = ((_name(each), len(each.branches)) for each in _conditionals(pressed))
+    return {(name, number) for name, many in found for number in range(many)}
+
+
+def _forks(pressed: Pressed, counts: Counter[_Branch]) -> tuple[tuple[Arm, ...], ...]:
+    return tuple(_arms(conditional, counts) for conditional in _conditionals(pressed))
+
+
+def _arms(conditional: Conditional, counts: Counter[_Branch]) -> tuple[Arm, ...]:
+    name = _name(conditional)
     return tuple(
         Arm(
             branch.tag.expression if branch.tag else "everybody else",

@@ -123,7 +123,8 @@ class Chart:
 
     def _scale(self) -> Iterator[str]:
         room = HEIGHT - BOTTOM - TOP
-        for part in (0.0, 0.5, 1.0):
+        # Half a person is none.
+        for part in (0.0, 1.0) if self._top % 2 else (0.0, 0.5, 1.0):
             y = HEIGHT - BOTTOM - part * room
             yield f'<path d="M{LEFT} {y:.1f}H{self.width}" stroke="currentColor" stroke-opacity=".25"/>'
             yield f'<text x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{_short(self._top * part)}</text>'

@@ -9,9 +9,10 @@ from fastapi.responses import HTMLResponse, Response
 
 from newsletter.errors import NewsletterError
 from newsletter.studio.access import Grant
+from newsletter.studio.audience import count_seen
 from newsletter.studio.export import static_copy
 from newsletter.studio.frames import FRAME_HEADERS, frame
-from newsletter.studio.look import Look
+from newsletter.studio.look import Look, View
 from newsletter.studio.trouble import explain
 
 if TYPE_CHECKING:
@@ -40,6 +41,14 @@ def add_issue_pages(app: FastAPI, desk: Desk, pages: Pages) -> None:
             return pages.page("found", findings=draft.findings, trouble=None)
         except NewsletterError as error:
             return pages.page("found", findings=(), trouble=explain(error, desk.workbench.publication.root))
+
+    @app.get("/issues/{slug}/unseen")
+    def unseen(slug: str, request: Request) -> HTMLResponse:
+        draft, look = found(desk, slug), Look.of(request.query_params)
+        if draft.pressed is None or not granted(request).everything:
+            raise HTTPException(404)
+        seen = count_seen(desk.engine, draft.pressed, until_all=True)
+        return pages.page("unseen", seen=seen, readers=look.but(view=View.READERS), slug=slug)
 
     @app.get("/issues/{slug}/frame")
     def framed(slug: str, request: Request) -> HTMLResponse:

@@ -170,10 +170,9 @@ def _compiled(publication: Publication, path: Path, source: str, slug: str) -> E
     issue = parse_issue(source, path, slug)
     settings = publication.settings.publication
     theme = load_theme(issue.theme or settings.theme, publication.themes)
-    images = read_theme_images(theme, publication.root) | read_images(
-        issue, parse_document(issue), publication.root
-    )
-    return compile_issue(issue, theme, settings, images=images)
+    document = parse_document(issue)
+    images = read_theme_images(theme, publication.root) | read_images(issue, document, publication.root)
+    return compile_issue(issue, theme, settings, images=images, document=document)
 
 
 def _text(path: Path) -> str:

@@ -81,8 +81,25 @@ function prepare(scope) {
     const beyond = last ? last.getBoundingClientRect().right - place.getBoundingClientRect().right : 0;
     if (beyond > 0) place.scrollLeft += beyond + 24;
   });
+  all("[data-unseen]", scope).forEach(countUnseen);
   markFindings();
   lookThrough();
+}
+
+let counted = 0;
+
+/** Tell beside the findings which branches nobody sees; what was told before stays until that is counted. */
+async function countUnseen(place) {
+  const turn = ++counted;
+  try {
+    const answer = await fetch(place.dataset.unseen);
+    const told = parser.parseFromString(answer.ok ? await answer.text() : "", "text/html").body;
+    if (turn !== counted) return;
+    place.replaceChildren(...told.children);
+    markFindings();
+  } catch {
+    // the studio was stopped; when it is back, the page is asked for again
+  }
 }
 
 let looking = false;
@@ -169,15 +186,20 @@ addEventListener("load", () => painted(() => {
   const place = one("[data-took]");
   if (!place || place.dataset.at || !one("main iframe")) return;
   place.hidden = false;
-  place.textContent = `shown in ${Math.round(performance.now())} ms`;
+  place.textContent = `opened in ${seconds(performance.now())}`;
 }));
+
+/** Milliseconds, as people say them. */
+function seconds(milliseconds) {
+  return `${Math.max(milliseconds / 1000, 0.1).toFixed(1)} s`;
+}
 
 function took(milliseconds) {
   const place = one("[data-took]");
   if (!place) return;
   place.hidden = false;
   place.dataset.at = performance.timeOrigin + performance.now();
-  place.textContent = `on screen in ${Math.round(milliseconds)} ms`;
+  place.textContent = `updated in ${seconds(milliseconds)}`;
 }
 
 /* ---- exchanging parts of the page ---- */
@@ -213,6 +235,9 @@ function adoptStage(old, part, fresh) {
 function adopt(old, part, fresh) {
   if (old.dataset.part === "stage") {
     adoptStage(old, part, fresh);
+  } else if (part.dataset.unseen) {
+    old.dataset.unseen = part.dataset.unseen;
+    countUnseen(old);
   } else if (one("iframe", part) && one("iframe", old) && one("table", old)?.textContent === one("table", part)?.textContent) {
     // The same frame, about the same figures: to load it again would only flicker.
   } else if (!old.isEqualNode(part)) {
@@ -462,14 +487,22 @@ function shownLetters(box) {
   return low;
 }
 
+/** Text that is made smaller than this part of its size can hardly be read. */
+const SMALLEST = 0.7;
+
 function measureCuts(scope) {
   for (const client of all(".client", scope)) {
+    const [scroller, row] = [".scroller", ".row"].map((name) => one(name, client));
+    row.style.zoom = "";
     const told = all("[data-cut]", client).map((box) => {
       const [shown, whole] = [shownLetters(box), box.textContent.trim().length];
       return shown < whole ? `${box.dataset.cut} cut after ${shown} of ${whole} characters` : `whole ${box.dataset.cut}`;
     });
     const note = one("[data-cut-note]", client);
-    if (note) note.textContent = `${told.join("; ")}.`;
+    // A row that nearly has room is made a little smaller, so that its end is seen; others are scrolled.
+    const scale = scroller.clientWidth / row.offsetWidth;
+    if (scale < 1 && scale >= SMALLEST) row.style.zoom = scale;
+    if (note) note.textContent = `${told.join("; ")}${row.style.zoom ? `; shown at ${Math.floor(scale * 100)} %` : ""}.`;
   }
 }
 
@@ -710,6 +743,7 @@ function savePng(plot) {
 
 /* ---- what changes by itself ---- */
 
+addEventListener("resize", () => measureCuts(document));
 addEventListener("popstate", () => show(here()));
 
 function say(state, text) {

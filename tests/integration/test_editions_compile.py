@@ -26,7 +26,7 @@ from newsletter.editions import (
     split,
 )
 from newsletter.errors import IssueError
-from newsletter.issues import load_issue
+from newsletter.issues import load_issue, parse_document
 
 
 class _Elements(HTMLParser):
@@ -226,6 +226,13 @@ class TestSameBytes:
 
 class TestLanguages:
     """An issue has a language and a direction."""
+
+    def test_what_was_read_already_is_not_read_again(self, edition):
+        issue = load_issue(EVERYTHING)
+        document = parse_document(issue)
+        assert compile_issue(issue, THEME, PUBLICATION, document=document) == edition
+        told = compile_issue(issue, THEME, PUBLICATION, document=replace(document, title="Another title"))
+        assert told.title == "Another title"
 
     def test_labels_and_date_follow_the_language(self):
         edition = compiled("Text.", "language: de\ndate: 2026-04-11")

@@ -59,6 +59,7 @@ def test_findings_are_asked_for_once_and_then_in_the_list(folder):
     again = studio.get("/").text
 
     assert 'data-findings="/issues/issue/findings"' in first
+    assert '<noscript><a href="/issues/issue#found">look for them' in first
     assert '<span class="chip error">1 error</span>' in told
     assert "data-findings" not in again
     assert '<span class="chip error">1 error</span>' in again
@@ -107,8 +108,8 @@ def test_an_issue_that_was_dispatched_says_when_and_to_how_many(folder, engine):
     run(engine, ScriptedProvider())
     after = " ".join(client(folder, engine).get("/").text.split())
 
-    assert ">Dispatch planned</a>" in before or ">Dispatch running</a>" in before
-    assert '<a href="/reports/issue-1">Dispatched</a>' in after
+    assert ">Dispatch planned<" in before or ">Dispatch running<" in before
+    assert '<a href="/reports/issue-1">Dispatched<span class="unseen"> as issue-1</span></a>' in after
     assert "to 1,234</span>" in after
     assert after.count('class="sent"') == 1
 
@@ -120,7 +121,7 @@ def test_the_latest_of_several_dispatches_is_told(folder, engine):
         run(engine, ScriptedProvider(), f"issue-{number}")
     page = client(folder, engine).get("/").text
 
-    assert '<a href="/reports/issue-3">Dispatched</a>' in page
+    assert '<a href="/reports/issue-3">Dispatched<span class="unseen"> as issue-3</span></a>' in page
     assert "to 2, and 2 times before</span>" in page
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -134,6 +135,14 @@ def test_every_table_is_a_file(folder, sent, table, line):
 
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     assert any(each.startswith(line) for each in answer.text.splitlines())
+
+
+def test_each_file_and_picture_has_a_name_of_its_own(folder, sent):
+    """For those to whom a page is read, link by link."""
+    page = client(folder, sent).get("/reports/issue-1").text
+    names = re.findall(r"(?:download|data-png hidden)>(.*?)</(?:a|button)>", page)
+
+    assert len(names) == len(set(names)) > 3
 
 
 def test_what_there_is_not_is_not_found(folder, sent):

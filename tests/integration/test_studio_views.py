@@ -100,6 +100,30 @@ def test_who_sees_which_block_is_counted_as_a_dispatch_would(folder, engine):
     assert dict(seen.skipped) == {"{{ subscriber.town }}": 1}
 
 
+def test_a_branch_that_nobody_sees_is_told_beside_the_findings(folder, engine):
+    """On SQLite and PostgreSQL; nobody is told of while there is nobody on the list."""
+    path = folder / "issues" / "swallow.md"
+    client = studio(folder, engine)
+    assert client.get("/issues/swallow/unseen").text.strip() == ""
+    people(engine)
+    assert client.get("/issues/swallow/unseen").text.strip() == ""
+    path.write_text(ISSUE.replace("Grace", "Hopper"), encoding="utf-8")
+
+    told = unescape(client.get("/issues/swallow/unseen").text)
+    assert told.count("nobody sees the branch") == 1
+    assert 'subscriber.first_name == "Hopper"' in told
+    assert "none of the 4 who would be mailed now" in told
+    assert 'data-unseen="/issues/swallow/unseen?"' in client.get("/issues/swallow").text
+    seen = count_seen(engine, press(load_publication(folder), path), until_all=True)
+    assert [arm.line for arm in seen.unseen] == [13]
+
+
+def test_without_a_list_no_branch_is_said_to_be_unseen(folder):
+    client = studio(folder)
+    assert client.get("/issues/swallow/unseen").text.strip() == ""
+    assert "data-unseen" not in client.get("/issues/swallow").text
+
+
 def test_who_sees_which_block_is_counted_in_any_saved_segment(folder, engine):
     store = people(engine)
     store.save_segment("builders", '"builders" in tags', ["town"])

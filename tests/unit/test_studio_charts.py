@@ -30,6 +30,11 @@ def test_a_screen_reader_hears_the_figures_and_finds_the_table():
     assert CHART.rows() == [["", "accepted", "failed"], ["Mon", "3", "1"], ["Tue", "5", "0"]]
 
 
+def test_the_scale_counts_whole_people():
+    assert ">2.5<" not in Chart("c", "T", ["a"], [Series("x", [3])]).svg()
+    assert ">5<" in Chart("c", "T", ["a"], [Series("x", [9])]).svg()
+
+
 def test_kinds_of_which_there_are_none_are_left_out_but_keep_the_patterns_of_the_others():
     chart = Chart("c", "T", ["a"], [Series("x", [0]), Series("y", [2])])
 

@@ -36,6 +36,18 @@ def test_a_click_in_the_mail_shows_the_line_of_the_source(page, address):
     assert page.locator("[data-comment-line]").input_value() == "11"
 
 
+def test_a_branch_that_nobody_sees_is_told_beside_the_findings_as_long_as_it_is_there(page, address, issue):
+    issue.write_text(ISSUE.replace("builders", "painters"), encoding="utf-8")
+    ready(page, address)
+    told = page.locator("[data-unseen] .findings li")
+    expect(told).to_contain_text('nobody sees the branch "painters" in subscriber.tags')
+    told.locator("[data-finding]").click()
+    expect(page.locator(".source .marked")).to_contain_text("painters")
+
+    issue.write_text(ISSUE, encoding="utf-8")
+    expect(told).to_have_count(0)
+
+
 def test_findings_are_walked_through_by_key(page, address):
     ready(page, address)
     page.keyboard.press("n")
@@ -192,7 +204,7 @@ def test_what_came_of_a_form_stays_while_the_edition_does(page, address, issue):
     page.keyboard.press("Enter")
     expect(page.locator("[data-said]")).to_be_visible()
     issue.write_text(ISSUE, encoding="utf-8")
-    expect(page.locator("[data-took]")).to_contain_text("on screen in")
+    expect(page.locator("[data-took]")).to_contain_text("updated in")
 
     expect(page.locator("[data-said]")).to_contain_text("This edition is approved")
 
@@ -227,7 +239,7 @@ def test_the_time_from_change_to_screen_is_shown(page, address, issue):
     ready(page, address)
     issue.write_text(ISSUE.replace("early", "late"), encoding="utf-8")
 
-    expect(page.locator("[data-took]")).to_contain_text(re.compile(r"on screen in \d+ ms"))
+    expect(page.locator("[data-took]")).to_contain_text(re.compile(r"updated in \d+\.\d s"))
 
 
 def test_the_inbox_tells_where_each_program_cuts(page, address):
@@ -236,6 +248,19 @@ def test_the_inbox_tells_where_each_program_cuts(page, address):
     for client in page.locator(".client").all():
         expect(client.locator("[data-cut-note]")).to_contain_text(re.compile(r"cut after \d+ of \d+|whole"))
     expect(page.locator(".gmail-phone [data-cut-note]")).to_contain_text("subject cut after")
+
+
+@pytest.mark.parametrize("width", [1280, 1100, 1500])
+def test_the_end_of_every_row_of_the_inbox_is_in_sight_on_a_desk(page, address, width):
+    page.set_viewport_size({"width": 1500, "height": 900})
+    ready(page, f"{address}?view=inbox")
+    page.set_viewport_size({"width": width, "height": 900})
+
+    for row in page.locator(".client .row").all():
+        expect(row).to_be_visible()
+        page.wait_for_function(
+            "row => row.parentElement.scrollWidth <= row.parentElement.clientWidth", arg=row.element_handle()
+        )
 
 
 def test_a_chart_is_saved_as_a_picture(page, studio):
