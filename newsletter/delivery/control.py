@@ -153,7 +153,7 @@ def settle_by(engine: Engine, name: str, evidence: Evidence, *, now: datetime | 
     """
     now = now or right_now()
     with writing(engine) as connection:
-        rows = _chosen(connection, find(connection, name), [DeliveryState.UNCERTAIN], None)
+        rows = _chosen(connection, find(connection, name, lock=True), [DeliveryState.UNCERTAIN], None)
         known = settled_by(evidence, [(row.email or "", row.delivery_id) for row in rows])
         for row in rows:
             if said := known.get(row.delivery_id):
