@@ -172,8 +172,7 @@ def send(
     with looking(session, audience.segment):
         foreseen = plan(dry=True, look=foresight)
     if foreseen.state is DispatchState.FINISHED:
-        _finished_before(foreseen, _planned(lambda: plan(dry=True, newcomers=True)))
-        finish(status(session.engine, foreseen.dispatch), as_json=as_json, session=session)
+        _finished_before(session, foreseen, _planned(lambda: plan(dry=True, newcomers=True)), as_json=as_json)
         return
     if foresight is not None:
         _show_plan(session, pressed, foreseen, provider, tracked, foresight)
@@ -182,8 +181,7 @@ def send(
             rehearsed(session, pressed, audience, provider, again=again or foreseen.continued, told=document)
         _end_dry(document, as_json=as_json)
         return
-    _check_not_paused(session, foreseen)
-    _check_schedule(foreseen, schedule)
+    _check_foreseen(session, foreseen, schedule)
     _show_plan(session, pressed, foreseen, provider, tracked)
     confirm(f"Send to {output.plural(foreseen.planned, 'subscriber')}?", yes=yes)
     publish(pressed.images, session.publication.media)
@@ -194,11 +192,12 @@ def send(
     run(session, planned, provider, as_json=as_json)
 
 
-def _finished_before(before: Plan, joined: int) -> None:
-    """Say that the issue went to this audience already, and how many have joined it since."""
+def _finished_before(session: Session, before: Plan, joined: int, *, as_json: bool) -> None:
+    """Say that the issue went to this audience already, how that ended, and how many have joined it since."""
     output.say(f"{before.dispatch} is finished; `--again` would begin anew")
     if joined:
         output.say(f"{output.plural(joined, 'subscriber')} joined since; `--newcomers` mails only them")
+    finish(status(session.engine, before.dispatch), as_json=as_json, session=session)
 
 
 def _end_dry(document: dict[str, object], *, as_json: bool) -> None:
@@ -296,11 +295,12 @@ def _schedule(session: Session, at: str | None, *, local: bool, detach: bool) ->
     return Schedule.parse(at, datetime.now(UTC), session.zone, local=local)
 
 
-def _check_not_paused(session: Session, plan: Plan) -> None:
+def _check_foreseen(session: Session, plan: Plan, schedule: Schedule | None) -> None:
     """Leave a dispatch alone that somebody paused, or the circuit halted: a script may run `send` again.
 
     Raises:
         DeliveryError: it is paused.
+        UsageError: it is planned for another time.
     """
     if plan.state is DispatchState.PAUSED:
         halted = status(session.engine, plan.dispatch).halted
@@ -309,14 +309,6 @@ def _check_not_paused(session: Session, plan: Plan) -> None:
             where=plan.dispatch,
             hint=f"when that is right, {output.resuming(plan.dispatch)} goes on",
         )
-
-
-def _check_schedule(plan: Plan, schedule: Schedule | None) -> None:
-    """Refuse to plan anew what is planned for another time.
-
-    Raises:
-        UsageError: it is.
-    """
     if plan.continued and schedule and schedule.frozen(datetime.now(UTC)) != plan.schedule:
         raise UsageError(
             f"the dispatch is planned for {plan.schedule or 'now'} already",
