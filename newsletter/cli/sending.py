@@ -169,8 +169,7 @@ def send(
     with looking(session, audience.segment):
         foreseen = plan(dry=True, look=foresight)
     if foreseen.state is DispatchState.FINISHED:
-        _finished_before(foreseen, _planned(lambda: plan(dry=True, newcomers=True)))
-        finish(status(session.engine, foreseen.dispatch), as_json=as_json, session=session)
+        _finished_before(session, foreseen, _planned(lambda: plan(dry=True, newcomers=True)), as_json=as_json)
         return
     if foresight is not None:
         _show_plan(session, pressed, foreseen, provider, tracked, foresight)
@@ -191,11 +190,12 @@ def send(
     run(session, planned, provider, as_json=as_json)
 
 
-def _finished_before(before: Plan, joined: int) -> None:
-    """Say that the issue went to this audience already, and how many have joined it since."""
+def _finished_before(session: Session, before: Plan, joined: int, *, as_json: bool) -> None:
+    """Say that the issue went to this audience already, how that ended, and how many have joined it since."""
     output.say(f"{before.dispatch} is finished; `--again` would begin anew")
     if joined:
         output.say(f"{output.plural(joined, 'subscriber')} joined since; `--newcomers` mails only them")
+    finish(status(session.engine, before.dispatch), as_json=as_json, session=session)
 
 
 def _end_dry(document: dict[str, object], *, as_json: bool) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import insert, select, update
 
 from newsletter.delivery.forgetting import nameless
-from newsletter.delivery.models import DELIVERY, SETTLEMENT, DeliveryState
+from newsletter.delivery.models import DELIVERY, DISPATCH, SETTLEMENT, DeliveryState
 from newsletter.delivery.put_back import proved, take_out
 from newsletter.providers.sendgrid_payload import request_name
 from subscribers.database import writing
@@ -116,6 +116,11 @@ def _names(connection: Connection, peers: Sequence[Row[Any]]) -> list[str]:
 
 
 def _settle(connection: Connection, found: Sequence[tuple[Row[Any], str]], now: datetime) -> None:
+    # The dispatch before its deliveries, as a person does who settles or puts back: so neither waits for the
+    # other. It is the lock that the notes below take anyway.
+    dispatches = DISPATCH.c.id.in_({row.dispatch_id for row, _ in found})
+    held = select(DISPATCH.c.id).where(dispatches).order_by(DISPATCH.c.id)
+    connection.execute(held.with_for_update(read=True, key_share=True))
     for row, said in sorted(found, key=lambda pair: (pair[0].dispatch_id, pair[0].subscriber_id)):
         how = nameless(connection, {row.subscriber_id: said})[row.subscriber_id]
         who = {"dispatch_id": row.dispatch_id, "subscriber_id": row.subscriber_id}

@@ -91,7 +91,7 @@ class JsonLines(logging.Formatter):
 
 
 class Watch:
-    """ASGI middleware, the outermost: tells of each request, and answers when the application fails.
+    """ASGI middleware, around all that may answer: tells of each request, and answers when they fail.
 
     Args:
         app: the application behind it.

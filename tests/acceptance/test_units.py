@@ -9,11 +9,17 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = Path(__file__).resolve().parent.parent.parent / "docs" / "serving"
-UNITS = sorted(each.name for each in EXAMPLES.iterdir() if each.suffix in {".service", ".socket"})
+UNITS = sorted(each.name for each in EXAMPLES.iterdir() if each.suffix in {".service", ".socket", ".timer"})
 
 
 def test_there_are_some():
-    assert UNITS == ["newsletter.service", "newsletter.socket"]
+    assert UNITS == [
+        "newsletter-run-due.service",
+        "newsletter-run-due.timer",
+        "newsletter-worker.service",
+        "newsletter.service",
+        "newsletter.socket",
+    ]
 
 
 @pytest.mark.parametrize("name", UNITS)
