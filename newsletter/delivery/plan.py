@@ -97,7 +97,7 @@ def plan_dispatch(
         DeliveryError: nobody is left to mail; or the same audience has a dispatch of the issue with other
             content or over another provider.
     """
-    with engine.connect() if dry_run else writing(engine) as connection:
+    with _looking(engine) if dry_run else writing(engine) as connection:
         if not dry_run and connection.dialect.name == "postgresql":
             # Two processes that plan at once must not both find that there is no dispatch yet.
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _PLANNING_LOCK})
@@ -137,6 +137,15 @@ def plan_dispatch(
         schedule=frozen,
         archived=audience.archived,
     )
+
+
+def _looking(engine: Engine) -> Connection:
+    """A connection that sees the database as it was at one moment; SQLite's always do.
+
+    Else another process might plan the dispatch after it was looked for, and before it is looked who waits.
+    """
+    options = {"isolation_level": "REPEATABLE READ"} if engine.dialect.name == "postgresql" else {}
+    return engine.connect().execution_options(**options)
 
 
 def _existing(

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: So many connections may wait to be taken, if the system lets them: uvicorn's own number.
 _WAITING = 2048
+#: So long, in seconds, whoever was just connected has for a request, when a process among several stops.
+_MOMENT = 0.3
 
 
 class _Server(uvicorn.Server):
@@ -82,6 +84,14 @@ class _Worker(_Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         asyncio.get_running_loop().add_reader(self.lifeline, self._left_alone)
         await super().startup(sockets)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Nobody new is taken: the others take them. Whoever was taken a moment ago has not asked yet, and
+        # would be turned away like a connection that is kept and idle.
+        for server in self.servers:
+            server.close()
+        await asyncio.sleep(_MOMENT)
+        await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a fixed signature
         if sig == signal.SIGTERM:

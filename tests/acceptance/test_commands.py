@@ -118,12 +118,15 @@ def test_an_import_tells_its_keys_and_can_be_repeated(bare: Letter) -> None:
         "role_addresses": 0,
         "disposable_addresses": 0,
         "likely_typos": {},
+        "lines_of_windows_1252": 0,
         "unknown_time_zones": {},
+        "unreadable_dates": {"count": 0, "line": None, "reason": None},
         "preset": None,
         "columns": {name: name for name in ("email", "first_name", "country", "tags")},
         "types": {"country": "text"},
         "ignored": [],
         "rejects_file": None,
+        "reasons": [],
     }
     assert (second["created"], second["unchanged"]) == (0, 4)
 

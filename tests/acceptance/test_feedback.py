@@ -173,7 +173,7 @@ def test_a_pipe_whose_message_cannot_be_kept_is_tried_again(mailed) -> None:
 @pytest.mark.parametrize(
     ("variable", "value", "why"),
     [
-        ("NEWSLETTER_SMTP__PORT", "none", "`smtp.port` has a value that does not fit"),
+        ("NEWSLETTER_SMTP__PORT", "none", "`smtp.port` is no whole number"),
         ("NEWSLETTER_DATABASE__URL", "sqlite:////nowhere/newsletter.db", "there is no such folder"),
         ("NEWSLETTER_DATABASE__URL", "the new one", "this version needs"),
     ],

@@ -107,8 +107,10 @@ class Killer:
         """Run `newsletter send` until it is not killed any more; the exit codes."""
         codes = []
         for at, then in [*self.kills, (-1, None)]:
-            self.at, self.then = at, then
+            self.then = then
             with running(letter) as self.process:
+                # Only now: the last request of a process that was killed may still have been on its way.
+                self.at = at
                 self.process.communicate(timeout=120)
                 codes.append(self.process.returncode)
         return codes

@@ -268,6 +268,21 @@ def test_planning_twice_at_once_makes_one_dispatch(engine: Engine) -> None:
     assert dispatches(engine) == 1
 
 
+def test_a_dry_run_sees_one_moment(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who plans the same meanwhile makes nobody of it: not that all of them are about to receive it."""
+    fill(engine, 4)
+
+    class Late(Received):
+        def __init__(self, *what: object) -> None:
+            monkeypatch.undo()
+            plan(engine, ScriptedProvider())
+            super().__init__(*what)
+
+    monkeypatch.setattr("newsletter.delivery.plan.Received", Late)
+    assert plan(engine, ScriptedProvider(), dry_run=True).planned == 4
+    assert plan(engine, ScriptedProvider(), dry_run=True).continued
+
+
 def test_planning_leaves_no_answer_half_read(sqlite_engine: Engine) -> None:
     """An answer of the database that outlives its connection ends in a traceback when it is collected."""
     fill(sqlite_engine, 3)

@@ -67,6 +67,6 @@ def test_evidence_does_not_overwrite_what_a_person_settles_meanwhile(doubtful: E
             wait_for_who_waits(doubtful)
             failed = {"state": DeliveryState.FAILED, "reason": "by a person"}
             person.execute(update(DELIVERY).where(DELIVERY.c.delivery_id == name).values(**failed))
-        assert settled.result() == 0
+        assert settled.result().doubtful == 0
 
     assert states(doubtful)[FIRST] == DeliveryState.FAILED
