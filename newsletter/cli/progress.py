@@ -51,11 +51,13 @@ def stoppable(ended: str) -> Iterator[Event]:
 
     def on_signal(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a fixed signature
         if stop.is_set() and number == signal.SIGINT:
-            output.say(f"ended; {ended}")
+            _say_between(f"ended; {ended}")
             # Ending is safe at any moment: the ledger knows who was about to be handed over.
             os._exit(INTERRUPTED)
         stop.set()
-        output.say("\nstopping: what is in flight is finished and recorded first; Ctrl-C again ends at once")
+        _say_between(
+            "\nstopping: what is in flight is finished and recorded first; Ctrl-C again ends at once"
+        )
 
     for number in before:
         signal.signal(number, on_signal)
@@ -64,6 +66,14 @@ def stoppable(ended: str) -> Iterator[Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _say_between(text: str) -> None:
+    """A line on stderr from a signal's handler, which may have interrupted a line that is being written."""
+    try:
+        output.say(text)
+    except RuntimeError:  # Python's file does not let itself be written to twice at once
+        os.write(2, f"{text}\n".encode())
 
 
 @contextmanager

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from newsletter.cli.progress import Lines, Speed, told_of
+from newsletter.cli.progress import Lines, Speed, stoppable, told_of
 from newsletter.delivery import Progress
 
 
@@ -72,3 +73,19 @@ def test_a_line_comes_now_and_then_and_at_once_when_something_is_waited_for(
     assert told[0] == "issue-1: 110 of 1,000; 110 accepted, 10.0/s, 89 s left"
     assert "waits until 2030-04-12" in told[1]
     assert told[1].endswith("(quiet hours)")
+
+
+def test_a_signal_that_comes_while_a_line_is_written_is_heard(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Python's stderr does not let itself be written to twice at once."""
+
+    def busy(_: str) -> None:
+        raise RuntimeError("reentrant call inside <_io.BufferedWriter name='<stderr>'>")
+
+    monkeypatch.setattr("newsletter.cli.output.say", busy)
+    with stoppable("others go on") as stop:
+        signal.raise_signal(signal.SIGTERM)
+
+    assert stop.is_set()
+    assert "stopping: what is in flight is finished" in capfd.readouterr().err
