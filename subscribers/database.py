@@ -74,6 +74,19 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 
 @contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A transaction that sees the database as it was at its first question, whatever others write meanwhile.
+
+    SQLite's always do; PostgreSQL's must be asked to (its "repeatable read").
+    """
+    with engine.connect() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execution_options(isolation_level="REPEATABLE READ")
+        with connection.begin():
+            yield connection
+
+
+@contextmanager
 def rehearsing(engine: Engine) -> Iterator[Connection]:
     """As `writing`, but in the end everything is undone."""
     with engine.connect().execution_options(**{_WRITES: True}) as connection:

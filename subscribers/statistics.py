@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import ColumnElement, and_, func, literal_column, or_, select
 
 from subscribers.consent import GONE
+from subscribers.database import reading
 from subscribers.models import ConsentKind, Status
 from subscribers.tables import CONSENT_EVENT, SUBSCRIBER
 
@@ -66,9 +67,7 @@ class Statistics:
 
 def statistics(engine: Engine, at: datetime, months: int = 12) -> Statistics:
     """Count the list: by status, by source, and the last *months* up to the one of the moment *at*."""
-    with engine.connect() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execution_options(isolation_level="REPEATABLE READ")  # one moment for all queries
+    with reading(engine) as connection:
         statuses = _pairs(connection, select(SUBSCRIBER.c.status, func.count()).group_by(SUBSCRIBER.c.status))
         joined = _joined(connection)
         changes = _changes(connection)

@@ -70,11 +70,12 @@ def schedule_of(session: Session, at: str | None, *, local: bool, detach: bool) 
     return Schedule.parse(at, datetime.now(UTC), session.zone, local=local)
 
 
-def check_not_paused(session: Session, plan: Plan) -> None:
-    """Leave a dispatch alone that somebody paused, or the circuit halted: a script may run `send` again.
+def check_foreseen(session: Session, plan: Plan, schedule: Schedule | None) -> None:
+    """Leave a dispatch alone that a script must not set going again, or that is planned for another time.
 
     Raises:
-        DeliveryError: it is paused.
+        DeliveryError: somebody paused it, or the circuit halted it.
+        UsageError: it is planned for another time than *schedule*.
     """
     if plan.state is DispatchState.PAUSED:
         halted = status(session.engine, plan.dispatch).halted
@@ -83,14 +84,6 @@ def check_not_paused(session: Session, plan: Plan) -> None:
             where=plan.dispatch,
             hint=f"when that is right, {output.resuming(plan.dispatch)} goes on",
         )
-
-
-def check_schedule(plan: Plan, schedule: Schedule | None) -> None:
-    """Refuse to plan anew what is planned for another time.
-
-    Raises:
-        UsageError: it is.
-    """
     if plan.continued and schedule and schedule.frozen(datetime.now(UTC)) != plan.schedule:
         raise UsageError(
             f"the dispatch is planned for {plan.schedule or 'now'} already",

@@ -12,7 +12,7 @@ from newsletter.cli import output
 from newsletter.cli.dispatches import report_document, when
 from newsletter.cli.exits import FINDINGS, TROUBLED
 from newsletter.cli.foresight import Foresight
-from newsletter.cli.intended import audience_of, check_not_paused, check_schedule, schedule_of
+from newsletter.cli.intended import audience_of, check_foreseen, schedule_of
 from newsletter.cli.patience import looking
 from newsletter.cli.rehearsing import WithRehearsal, foreseen_document, rehearse_option, rehearsed
 from newsletter.cli.reviewing import approved
@@ -178,8 +178,7 @@ def send(
             rehearsed(session, pressed, audience, provider, again=again or foreseen.continued, told=document)
         _end_dry(document, as_json=as_json)
         return
-    check_not_paused(session, foreseen)
-    check_schedule(foreseen, schedule)
+    check_foreseen(session, foreseen, schedule)
     _show_plan(session, pressed, foreseen, provider, tracked)
     confirm(f"Send to {output.plural(foreseen.planned, 'subscriber')}?", yes=yes)
     publish(pressed.images, session.publication.media)

@@ -153,8 +153,8 @@ def copy_(session: Session, source: str) -> None:
     """Copy all that SOURCE holds into the database of `[database] url`, which must be empty.
 
     So a publication goes from SQLite to PostgreSQL, or back: people, consent, links, dispatches and
-    outcomes. SOURCE is a SQLite file or a database URL, and stays as it is. Stop first what uses it: `serve`,
-    workers, cron.
+    outcomes. SOURCE is a SQLite file or a database URL, and keeps what it holds. Stop first what uses it:
+    `serve`, workers, cron.
 
     \b
     Example:

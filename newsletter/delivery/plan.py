@@ -20,7 +20,7 @@ from newsletter.delivery.schedule import Due, Schedule
 from newsletter.delivery.tracking import Extent, freeze_extent
 from newsletter.errors import DeliveryError
 from subscribers.columns import now as right_now
-from subscribers.database import writing
+from subscribers.database import reading, writing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -97,7 +97,8 @@ def plan_dispatch(
         DeliveryError: nobody is left to mail; or the same audience has a dispatch of the issue with other
             content or over another provider.
     """
-    with _looking(engine) if dry_run else writing(engine) as connection:
+    # A dry run looks at one moment: else another process might plan the dispatch after it was looked for.
+    with reading(engine) if dry_run else writing(engine) as connection:
         if not dry_run and connection.dialect.name == "postgresql":
             # Two processes that plan at once must not both find that there is no dispatch yet.
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _PLANNING_LOCK})
@@ -137,15 +138,6 @@ def plan_dispatch(
         schedule=frozen,
         archived=audience.archived,
     )
-
-
-def _looking(engine: Engine) -> Connection:
-    """A connection that sees the database as it was at one moment; SQLite's always do.
-
-    Else another process might plan the dispatch after it was looked for, and before it is looked who waits.
-    """
-    options = {"isolation_level": "REPEATABLE READ"} if engine.dialect.name == "postgresql" else {}
-    return engine.connect().execution_options(**options)
 
 
 def _existing(

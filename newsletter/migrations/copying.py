@@ -13,7 +13,7 @@ from newsletter.delivery.models import DISPATCH, DispatchState
 from newsletter.errors import ConfigError
 from newsletter.migrations.restoring import check_backup
 from newsletter.migrations.tables import tables
-from subscribers.database import open_engine, writing
+from subscribers.database import open_engine, reading, writing
 from subscribers.database_url import without_password
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _CHUNK = 2_000
 
 @contextmanager
 def source_database(name: str) -> Iterator[Engine]:
-    """Open the database to be copied; it is never changed.
+    """Open the database to be copied; what it holds is never changed.
 
     Args:
         name: the path of a SQLite file, or a database's URL.
@@ -70,20 +70,10 @@ def copy(source: Engine, target: Engine) -> dict[str, int]:
     """
     if migrations.current(target) is None:
         migrations.upgrade(target)
-    with _of_one_moment(source) as rows, writing(target) as into:
+    with reading(source) as rows, writing(target) as into:
         _check_empty(into, target)
         _check_at_rest(rows)
         return {table.name: _copy_table(rows, into, table) for table in tables()}
-
-
-@contextmanager
-def _of_one_moment(source: Engine) -> Iterator[Connection]:
-    """A transaction that sees the database as it was at its beginning; on SQLite every one does."""
-    with source.connect() as connection:
-        if source.dialect.name == "postgresql":
-            connection = connection.execution_options(isolation_level="REPEATABLE READ")
-        with connection.begin():
-            yield connection
 
 
 def _check_empty(into: Connection, target: Engine) -> None:

@@ -61,14 +61,7 @@ def _asked(desk: Desk, token: str, profile: Profile) -> list[str]:
 def _more(desk: Desk, profile: Profile, asked: list[str]) -> HTMLResponse:
     if not asked:
         return _joined(desk, profile)
-    titles = desk.topics()
-    return desk.pages.page(
-        "more",
-        wish=profile.locale,
-        address=masked(profile.email),
-        topics=[titles.get(slug, slug) for slug in asked],
-        preferences=desk.link("preferences", profile),
-    )
+    return _page("more", desk, profile, asked)
 
 
 def _signed_up(desk: Desk, token: str) -> Profile | None:
@@ -98,12 +91,17 @@ def _consent(desk: Desk, visitor: Visitor) -> Consent:
 
 
 def _joined(desk: Desk, profile: Profile, given: Sequence[str] = ()) -> HTMLResponse:
+    return _page("joined", desk, profile, given)
+
+
+def _page(name: str, desk: Desk, profile: Profile, topics: Sequence[str]) -> HTMLResponse:
+    """The page of that name for somebody on the list, which names *topics* by their titles."""
     titles = desk.topics()
     return desk.pages.page(
-        "joined",
+        name,
         wish=profile.locale,
         address=masked(profile.email),
-        topics=[titles.get(slug, slug) for slug in given],
+        topics=[titles.get(slug, slug) for slug in topics],
         preferences=desk.link("preferences", profile),
     )
 

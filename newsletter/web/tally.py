@@ -22,7 +22,6 @@ class Tally:
     """
 
     held: Held
-
     every: Buckets | None
     posts: Buckets | None
     metrics: Metrics | None

@@ -18,6 +18,7 @@ from sqlalchemy.sql.functions import aggregate_strings
 from sqlalchemy.types import NullType
 
 from subscribers.attributes import Value, infer_value
+from subscribers.database import reading
 from subscribers.models import Status
 from subscribers.tables import SUBSCRIBER, TAGS, TOPICS, pages
 from subscribers.transfer.collecting import uncollected
@@ -59,10 +60,7 @@ def export_csv(store: SubscriberStore, segment: Segment | None, out: IO[str]) ->
         How many subscribers were written.
     """
     where = and_(SUBSCRIBER.c.status != Status.ERASED, true() if segment is None else segment.clause())
-    with store.engine.connect() as connection:
-        # All passes must see the same list; SQLite's transactions always do.
-        if connection.dialect.name == "postgresql":
-            connection.execution_options(isolation_level="REPEATABLE READ")
+    with reading(store.engine) as connection:  # all passes must see the same list
         with TemporaryFile("w+", encoding="utf-8", newline="") as draft:
             written = _drafted(connection, where, draft)
             if written is not None:
@@ -144,8 +142,8 @@ def _columns(
     yield from (_guarded(some.of(page.ids)) for some in words)
     shown = {moment: _moment(moment) for moment in set(page.joined)}
     yield [shown[moment] for moment in page.joined]
-    for name, reading in readings.items():
-        yield _guarded(_cells([known.get(name, "") for known in page.attributes], reading))
+    for name, how in readings.items():
+        yield _guarded(_cells([known.get(name, "") for known in page.attributes], how))
 
 
 def _moment(moment: str | datetime) -> str:
