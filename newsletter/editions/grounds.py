@@ -111,7 +111,9 @@ def _opened(match: re.Match[str], above: _Standing) -> tuple[str, _Standing]:
         tag = _with_colour(tag, attributes.get("style"), ink)
     if not (ground and ink and name in _RECOLOURED):
         return tag, _Standing(name, ground, ink, bool(chosen) or above.chosen)
-    span = f'<span style="color:{escape(ink)}">'
+    # A link's own line has the link's colour, which in the dark is one for dark grounds.
+    line = ";text-decoration:underline" if name == "a" and _is_underlined(attributes) else ""
+    span = f'<span style="color:{escape(ink)}{line}">'
     return tag + span, _Standing(name, ground, ink, bool(chosen) or above.chosen, "</span>")
 
 
@@ -126,6 +128,11 @@ def _own_ink(name: str, attributes: dict[str, str]) -> str | None:
     if not said and name == "font":
         said = attributes.get("color")
     return said and colour_of(said)
+
+
+def _is_underlined(attributes: dict[str, str]) -> bool:
+    said = declarations(attributes.get("style", ""))
+    return "none" not in said.get("text-decoration", "") + said.get("text-decoration-line", "")
 
 
 def _ink_on(ground: str) -> str:

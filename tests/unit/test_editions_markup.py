@@ -188,6 +188,15 @@ def test_the_ink_that_an_editor_chose_holds_for_what_is_within():
     assert cleaned(box) == box
 
 
+@pytest.mark.parametrize(
+    ("style", "line"), [("", ";text-decoration:underline"), (' style="text-decoration:none"', "")]
+)
+def test_a_link_on_a_ground_of_its_own_is_underlined_in_the_ink(style, line):
+    """In the dark its own line is of a colour for dark grounds; who wants none has none."""
+    kept = cleaned(f'<p style="background-color:#ffffcc"><a href="https://example.com/"{style}>x</a></p>')
+    assert f'<span style="color:#1a1a1a{line}">x</span>' in kept
+
+
 @given(st.integers(0, 0xFFFFFF))
 def test_on_any_ground_the_ink_has_enough_contrast(ground):
     """WCAG 2.2, 1.4.3."""
