@@ -161,9 +161,9 @@ def copy_(session: Session, source: str) -> None:
       newsletter db copy newsletter.db
     """
     target = open_engine(session.publication.database_url)
-    output.say("copying; for a million people, that takes some minutes")
     try:
         with source_database(source) as engine:
+            output.say("copying; for a million people, that takes some minutes")
             copied = copy(engine, target)
     finally:
         target.dispose()
