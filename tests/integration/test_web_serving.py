@@ -92,3 +92,44 @@ def test_a_host_that_is_not_here_is_one_line_with_a_hint(host):
         serve(FastAPI(), host=host, port=0)
 
     assert "--host" in caught.value.hint
+
+
+SHARED = """
+import os, sys
+from fastapi import FastAPI
+from newsletter.web import serving
+from newsletter.web.patience import Patience
+
+serving._MOMENT = 20.0
+app = FastAPI()
+app.get("/")(lambda: "here")
+listener = serving.listen("127.0.0.1", 0)
+port = listener.getsockname()[1]
+alone, hand = os.pipe()
+serving.serve_shared(app, listener, Patience(), lambda: print(port, flush=True), alone)
+"""
+
+
+def test_a_process_among_several_answers_who_was_just_connected_when_it_stops():
+    """It takes nobody new, who goes to the others; its own connections are not cut before their request."""
+    with subprocess.Popen([sys.executable, "-c", SHARED], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            address = ("127.0.0.1", int(process.stdout.readline()))
+            with socket.create_connection(address, timeout=60) as early:
+                early.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+                assert early.recv(4096).startswith(b"HTTP/1.1 200")
+                process.send_signal(signal.SIGTERM)
+                while not refuses(address):
+                    pass
+                early.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+                assert early.recv(4096).startswith(b"HTTP/1.1 200")
+        finally:
+            process.kill()
+
+
+def refuses(address):
+    try:
+        socket.create_connection(address, timeout=60).close()
+    except ConnectionRefusedError:
+        return True
+    return False
