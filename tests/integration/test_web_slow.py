@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -129,12 +129,15 @@ def test_who_does_not_finish_its_body_is_answered_and_cut_off(port):
 def test_one_address_may_not_have_all_connections(fresh):
     """Of eight, a quarter, however many workers; the others stay for others."""
     _, port = fresh
-    held = [connected(port) for _ in range(2)]
-    with connected(port) as third:
-        third.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
-        assert rest(third) == b""
-    for each in held:
-        each.close()
+    with ExitStack() as held:
+        for _ in range(2):
+            each = held.enter_context(connected(port))
+            # Answered, it was counted: else another worker might take the third before it.
+            each.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            assert each.recv(4096).startswith(b"HTTP/1.1 200")
+        with connected(port) as third:
+            third.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+            assert rest(third) == b""
 
 
 @pytest.mark.parametrize(
