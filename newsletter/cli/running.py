@@ -29,7 +29,6 @@ from newsletter.delivery import (
 )
 from newsletter.errors import DeliveryError, NewsletterError, UsageError
 from newsletter.providers import Provider, make_provider
-from subscribers import Bounce
 
 #: How long `run-due` waits for what is due next, in seconds; what is due later is for its next run.
 PATIENCE = 55.0
@@ -115,12 +114,7 @@ def retry(
 
 def _rejected(session: Session, dispatch: str, who: tuple[str, ...]) -> Rejected:
     """Who was rejected and may be tried again; they are counted and shown, and so are the others."""
-    from newsletter.feedback.codes import classify, code_of
-
-    def hard(reason: str) -> bool:
-        return classify(code_of("", reason), reason) is Bounce.HARD
-
-    found = rejected(session.engine, session.store, dispatch, hard, who or None)
+    found = rejected(session.engine, session.store, dispatch, who or None)
     output.facts(
         [
             ("to be tried again", f"{len(found.ids):,}"),

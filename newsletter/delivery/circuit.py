@@ -1,7 +1,7 @@
 """The circuit: what stops a dispatch by itself when too many messages are refused, and says why.
 
-Rejections for a reason of policy (enhanced status 5.7.x, RFC 3463 section 3.8) are about the sender and not
-about the recipient: they are counted apart, and a few of them are reason enough.
+Rejections for a reason of policy (RFC 3463, section 3.8) are about the sender and not about the recipient:
+they are counted apart, and a few of them are reason enough.
 
 Where nobody set a share, one holds that a list with many dead addresses never reaches: of it count only
 refusals that are not about the single address, and who failed after all tries.
@@ -9,7 +9,6 @@ refusals that are not about the single address, and who failed after all tries.
 
 from __future__ import annotations
 
-import re
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from sqlalchemy import delete, select, update
 from newsletter.delivery.models import DISPATCH, DeliveryState, DispatchState
 from newsletter.delivery.pacing_tables import CIRCUIT
 from newsletter.measures import Share
+from newsletter.providers.codes import About, read_refusal
 from subscribers.database import writing
 from subscribers.tables import insert
 
@@ -33,29 +33,11 @@ ACCEPTED, REJECTED, POLICY, TROUBLE = "a", "r", "p", "t"
 CUSTOMARY = Share(50, 100)
 #: What the reasons begin with of those who are not tried, because their domain refuses us.
 NOT_TRIED = "not tried: "
-_POLICY = re.compile(r"(?<![\d.])5\.7\.\d{1,3}(?![\d.]*\d)")
-# RFC 3463, sections 3.2 and 3.3: the address or its mailbox; 5.1.7 and 5.1.8 are about the sender's address.
-_OF_THE_ADDRESS = re.compile(r"(?<![\d.])[45]\.(?:1\.(?![78](?!\d))|2\.)\d{1,3}(?![\d.]*\d)")
-_ENHANCED = re.compile(r"(?<![\d.])[45]\.\d{1,3}\.\d{1,3}(?![\d.]*\d)")
-# What servers without enhanced codes say of an address.
-_WORDS = re.compile(r"\b(?:user|mailbox|recipient|address|account|inbox|quota)\b", re.IGNORECASE)
 _NAMES = {
     REJECTED: "rejected",
     POLICY: "rejected by policy",
     TROUBLE: "rejected or failed, not for their addresses",
 }
-
-
-def is_about_the_address(reason: str) -> bool:
-    """Whether a refusal is about the single address; where only words tell, in doubt it is."""
-    if _ENHANCED.search(reason):
-        return _OF_THE_ADDRESS.search(reason) is not None
-    return _WORDS.search(reason) is not None
-
-
-def is_policy(reason: str) -> bool:
-    """Whether a refusal is about the sender: its enhanced status code is 5.7.x."""
-    return _POLICY.search(reason) is not None
 
 
 class Circuit:
@@ -121,13 +103,14 @@ class Circuit:
         """What the outcome counts as; nothing if it says nothing of the sender or the relay."""
         if entry.state is DeliveryState.ACCEPTED:
             return ACCEPTED
+        about = read_refusal(entry.reason).about
         if entry.state is DeliveryState.REJECTED:
-            if POLICY in self._shares and is_policy(entry.reason):
+            if POLICY in self._shares and about is About.REPUTATION:
                 return POLICY
-            return TROUBLE if TROUBLE in self._shares and not is_about_the_address(entry.reason) else REJECTED
+            return TROUBLE if TROUBLE in self._shares and about is not About.ADDRESS else REJECTED
         # Whoever was not even tried, because their domain refuses us, is nothing new.
         tried = entry.state is DeliveryState.FAILED and not entry.reason.startswith(NOT_TRIED)
-        return TROUBLE if tried and TROUBLE in self._shares and not is_about_the_address(entry.reason) else ""
+        return TROUBLE if tried and TROUBLE in self._shares and about is not About.ADDRESS else ""
 
     def _recent(self, connection: Connection) -> str:
         """What all processes saw last; the row is locked, and made if need be."""

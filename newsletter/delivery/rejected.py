@@ -14,16 +14,15 @@ from typing import TYPE_CHECKING
 from newsletter.delivery.chosen import chosen
 from newsletter.delivery.models import DeliveryState
 from newsletter.delivery.report import find
+from newsletter.providers.codes import About, read_refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Collection
 
     from sqlalchemy import Engine
 
     from subscribers import SubscriberStore
 
-# RFC 3463, section 3.2: what is wrong with an address; 5.1.7 and 5.1.8 are about the sender's.
-_OF_THE_ADDRESS = re.compile(r"(?<![\d.])5\.1\.(?![78](?!\d))\d{1,3}(?![\d.]*\d)")
 # What begins a server's reply: its code and, mostly, an enhanced one (RFC 5321, 4.2; RFC 3463, 2).
 _CODE = re.compile(r"[45]\d\d(?:[ -]+[45]\.\d{1,3}\.\d{1,3})?")
 _AT_A_TIME = 1_000
@@ -47,7 +46,6 @@ def rejected(
     engine: Engine,
     store: SubscriberStore,
     name: str,
-    hard: Callable[[str], bool],
     who: Collection[str] | None = None,
 ) -> Rejected:
     """Those rejected of a dispatch, by whether they may be tried again.
@@ -56,7 +54,6 @@ def rejected(
         engine: the database.
         store: the list, which says who may be mailed.
         name: the dispatch.
-        hard: whether a reason means that the address will never take mail; beside 5.1.x, which always does.
         who: addresses or delivery ids; None means everybody.
 
     Raises:
@@ -66,7 +63,7 @@ def rejected(
     with engine.connect() as connection:
         dispatch = find(connection, name)
         rows = chosen(connection, dispatch, [DeliveryState.REJECTED], who)
-        soft = [row for row in rows if not (_OF_THE_ADDRESS.search(row.reason) or hard(row.reason))]
+        soft = [row for row in rows if not _is_hard(row.reason)]
         mailable: set[int] = set()
         for start in range(0, len(soft), _AT_A_TIME):
             some = [row.subscriber_id for row in soft[start : start + _AT_A_TIME]]
@@ -80,3 +77,9 @@ def rejected(
         reasons[said.setdefault(code[0] if code else row.reason, row.reason)] += 1
     ids = tuple(row.subscriber_id for row in again)
     return Rejected(ids, len(rows) - len(soft), len(soft) - len(again), reasons)
+
+
+def _is_hard(reason: str) -> bool:
+    """Whether to try again is of no use: the address will never take mail, or is wrong otherwise (5.1.x)."""
+    refusal = read_refusal(reason)
+    return refusal.gone or (refusal.about is About.ADDRESS and refusal.code.startswith("5.1."))

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from newsletter.feedback.codes import classify, code_of
+from newsletter.providers.codes import About, read_refusal
 from subscribers import Bounce, EventKind
 
 if TYPE_CHECKING:
     from datetime import datetime
     from typing import Literal
 
+    from newsletter.providers.codes import Refusal
     from newsletter.providers.sendgrid_events import SendgridEvent
 
 _KINDS = {
@@ -64,6 +65,13 @@ class Occurrence:
         return f"{self.provider}: {self.kind or 'known'} {self.reason}".strip()[:300]
 
 
+def bounce_of(refusal: Refusal) -> Bounce:
+    """What a refusal says of the reader: nothing, where it is about us or about what we send."""
+    if refusal.gone:
+        return Bounce.HARD
+    return Bounce.POLICY if refusal.of_us or refusal.about is About.CONTENT else Bounce.SOFT
+
+
 def of_sendgrid(event: SendgridEvent) -> Occurrence | None:
     """What an event of SendGrid says; None if it names no delivery of ours."""
     if not event.delivery or event.at is None:
@@ -72,12 +80,12 @@ def of_sendgrid(event: SendgridEvent) -> Occurrence | None:
     code = ""
     bounce: Bounce | Literal[""] = ""
     if kind in (EventKind.BOUNCED, EventKind.DEFERRED):
-        code = code_of(event.status, event.words)
-    if kind is EventKind.BOUNCED:
-        bounce = classify(code, event.words)
-        # SendGrid goes on mailing what was `blocked`, since that is not about the mailbox.
-        if event.type == "blocked" and bounce is Bounce.HARD:
-            bounce = Bounce.SOFT
+        refusal = read_refusal(event.words, event.status)
+        code = refusal.code
+        if kind is EventKind.BOUNCED:
+            # SendGrid goes on mailing what was `blocked`, since that is not about the mailbox.
+            blocked = event.type == "blocked" and refusal.gone
+            bounce = Bounce.SOFT if blocked else bounce_of(refusal)
     elif kind is EventKind.DROPPED:
         bounce = _dropped(event.words)
     return Occurrence(

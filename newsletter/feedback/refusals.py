@@ -10,9 +10,9 @@ from sqlalchemy import exists, literal, select
 
 from newsletter.delivery.models import DELIVERY, DISPATCH, DeliveryState
 from newsletter.delivery.put_back import REFUSED
-from newsletter.feedback.codes import classify, code_of
-from newsletter.feedback.occurrences import Occurrence
+from newsletter.feedback.occurrences import Occurrence, bounce_of
 from newsletter.feedback.taking_in import take_in
+from newsletter.providers.codes import read_refusal
 from subscribers import Bounce, EventKind, now, writing
 from subscribers.engagement import EVENT
 
@@ -69,8 +69,8 @@ def _refused(engine: Engine, dispatch: str) -> Iterator[Occurrence]:
 def _occurrence(row: Row[Any, Any, Any]) -> Occurrence | None:
     if not _REPLY.match(row.reason):
         return None
-    code = code_of("", row.reason)
-    bounce = classify(code, row.reason)
+    refusal = read_refusal(row.reason)
+    bounce = bounce_of(refusal)
     if bounce is Bounce.POLICY:
         return None
     name = row.delivery_id
@@ -80,7 +80,7 @@ def _occurrence(row: Row[Any, Any, Any]) -> Occurrence | None:
         EventKind.BOUNCED,
         name,
         row.at,
-        code=code,
+        code=refusal.code,
         bounce=bounce,
         reason=row.reason,
     )

@@ -14,9 +14,10 @@ from email.utils import getaddresses, parsedate_to_datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from newsletter.feedback.codes import classify, code_of
 from newsletter.feedback.guessing import guess
+from newsletter.feedback.occurrences import bounce_of
 from newsletter.feedback.parts import Parts
+from newsletter.providers.codes import code_of, read_refusal
 from newsletter.providers.smtp_replies import one_line
 from subscribers import Bounce
 
@@ -123,7 +124,7 @@ def _status(recipients: Iterable[Mapping[str, str]], about: _About) -> Returned:
         if each is None:
             continue
         words = one_line(each.get("diagnostic-code", "").partition(";")[2] or each.get("diagnostic-code", ""))
-        code = code_of(each.get("status", ""), words)
+        refusal = read_refusal(words, each.get("status", ""))
         names = frozenset(
             address
             for what, fields in found
@@ -131,8 +132,10 @@ def _status(recipients: Iterable[Mapping[str, str]], about: _About) -> Returned:
             for key in ("original-recipient", "final-recipient")
             for address in _addresses([fields.get(key, "").rpartition(";")[2]])
         )
-        bounce: Bounce | Literal[""] = classify(code, words) if wanted is What.BOUNCED else ""
-        return Returned(wanted, *about, code, bounce, words or one_line(each.get("status", "")), names)
+        bounce: Bounce | Literal[""] = bounce_of(refusal) if wanted is What.BOUNCED else ""
+        return Returned(
+            wanted, *about, refusal.code, bounce, words or one_line(each.get("status", "")), names
+        )
     return Returned(What.UNKNOWN, *about)
 
 
@@ -155,8 +158,8 @@ def _other(message: Message, parts: Parts, about: _About) -> Returned:
     if guessed.warning:
         return Returned(What.DELAYED, *about, names=guessed.names)
     words = one_line(_reason(parts.text, guessed.names))
-    code = code_of("", words)
-    return Returned(What.BOUNCED, *about, code, classify(code, words), words, guessed.names)
+    refusal = read_refusal(words)
+    return Returned(What.BOUNCED, *about, refusal.code, bounce_of(refusal), words, guessed.names)
 
 
 def _by_program(message: Message) -> bool:

@@ -5,7 +5,7 @@
 | 2xx | accepted |
 | 5.x.x, other than below | rejected: it is about the recipient, or this message to them |
 | 5.2.2 (mailbox full), 552 without an enhanced code, class 4 | deferred |
-| 5.7.x (policy), 5.5.x (protocol) | refused: it is about us, and says nothing of the recipient |
+| class 5, and `codes.toml` says that it is about us | refused: it says nothing of the recipient |
 | 421, or no code at all | the connection is over; before the final dot nothing was handed over |
 """
 
@@ -15,14 +15,11 @@ import re
 from dataclasses import dataclass
 
 from newsletter.providers.base import Verdict
+from newsletter.providers.codes import ENHANCED, read_refusal
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
-#: RFC 3463, section 2: class, subject, detail.
-_ENHANCED = re.compile(r"([45])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
 _GREYLISTED = re.compile(r"gr[ae]y-?list", re.IGNORECASE)
 _QUEUE_ID = re.compile(r"(?:queued as|\bid=|message accepted for delivery, id) *<?([\w.@-]+)", re.IGNORECASE)
-#: Subjects that are about what we sent or may do, not about whom it is for (RFC 3463, sections 3.6 and 3.8).
-_ABOUT_US = {5, 7}
 #: Replies that ask for a login (RFC 4954, section 6).
 NOT_LOGGED_IN = {530, 534, 535, 538}
 #: The least wait after a greylisting reply, in seconds (RFC 6647, section 4.3: servers open after minutes).
@@ -54,7 +51,7 @@ class Reply:
     @property
     def enhanced(self) -> tuple[int, int, int] | None:
         """Class, subject and detail of a refusal's enhanced status code (RFC 3463), if it has one."""
-        match = _ENHANCED.match(self.text)
+        match = ENHANCED.match(self.text)
         return (int(match[1]), int(match[2]), int(match[3])) if match else None
 
     @property
@@ -69,8 +66,7 @@ class Reply:
             return Verdict.DEFERRED
         if (enhanced[0] if enhanced else self.code // 100) == 4:
             return Verdict.DEFERRED
-        about_us = enhanced[1] in _ABOUT_US if enhanced else self.code <= 504
-        return Verdict.REFUSED if about_us else Verdict.REJECTED
+        return Verdict.REFUSED if read_refusal(str(self)).of_us else Verdict.REJECTED
 
     @property
     def refusal(self) -> Verdict:
