@@ -15,6 +15,8 @@ from newsletter.editions import Place, element_places, inner_text, read_elements
 from newsletter.editions.links import added_bytes, tracking_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from newsletter.checks.finding import Severity
     from newsletter.checks.rule import Rule
     from newsletter.config import PublicationSettings, Settings
@@ -120,6 +122,13 @@ class Subject:
     def text(self, element: Element) -> str:
         """What *element* says."""
         return inner_text(self.edition.html, element)
+
+    def within(self, element: Element) -> Iterator[Element]:
+        """The elements that stand in *element*, in the order of the document."""
+        for number in range(element.number + 1, len(self.elements)):
+            if self.elements[number].start >= element.end:
+                return
+            yield self.elements[number]
 
     def finding(
         self,

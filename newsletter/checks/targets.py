@@ -151,13 +151,11 @@ class _Measures:
 
     def _image(self, element: Element) -> tuple[float, float] | None:
         """The size of the picture that *element* is, if its size is said."""
-        for each in self._subject.elements[element.number + 1 :]:
-            if each.start >= element.end:
-                return None
-            if each.name == "img":
-                sizes = [each.attributes.get(name, "") for name in ("width", "height")]
-                return (float(sizes[0]), float(sizes[1])) if all(size.isdigit() for size in sizes) else None
-        return None
+        image = next((each for each in self._subject.within(element) if each.name == "img"), None)
+        if image is None:
+            return None
+        sizes = [image.attributes.get(name, "") for name in ("width", "height")]
+        return (float(sizes[0]), float(sizes[1])) if all(size.isdigit() for size in sizes) else None
 
 
 def close_together(subject: Subject) -> Iterator[Finding]:
