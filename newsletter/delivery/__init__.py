@@ -2,6 +2,7 @@
 
 from newsletter.delivery.audience import Audience
 from newsletter.delivery.control import AGAIN, Settled, cancel, pause, resend, settle, settle_by
+from newsletter.delivery.deliveries import STATES, LogFilter, LogLine, deliveries_of, log
 from newsletter.delivery.due import due_dispatches, next_due
 from newsletter.delivery.engagement import Engagement, LinkClicks, Reach, clicks_by_link, engagement
 from newsletter.delivery.folding import fold_events
@@ -13,17 +14,7 @@ from newsletter.delivery.pace import Limits
 from newsletter.delivery.plan import Plan, plan_dispatch
 from newsletter.delivery.rehearsal import Rehearsal, rehearse
 from newsletter.delivery.rejected import Rejected, rejected
-from newsletter.delivery.report import (
-    STATES,
-    LogFilter,
-    LogLine,
-    Status,
-    deliveries_of,
-    log,
-    status,
-    statuses,
-    unfinished,
-)
+from newsletter.delivery.report import Status, status, statuses, unfinished
 from newsletter.delivery.retry import Backoff
 from newsletter.delivery.schedule import Schedule, parse_since
 from newsletter.delivery.tally import Progress

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import JSON, BigInteger, cast, func, select, true
 
+from newsletter.delivery.deliveries import PENDING
 from newsletter.delivery.models import BATCH, DELIVERY, DISPATCH, SETTLEMENT, DeliveryState
-from newsletter.delivery.report import PENDING
 from subscribers.tables import SUBSCRIBER
 
 if TYPE_CHECKING:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from newsletter.delivery.counting import first_and_last, outcomes_by_domain, outcomes_by_reason
+from newsletter.delivery.deliveries import STATES, LogLine, log
 from newsletter.delivery.engagement import Engagement, Reach, engagement
 from newsletter.delivery.models import SETTLEMENT, DeliveryState
-from newsletter.delivery.report import STATES, LogLine, Status, find, log, status
+from newsletter.delivery.report import Status, find, status
 from subscribers.tables import SUBSCRIBER
 
 if TYPE_CHECKING:

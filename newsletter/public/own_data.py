@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from newsletter.delivery.report import deliveries_of
+from newsletter.delivery.deliveries import deliveries_of
 from newsletter.notices import Forgetting
 from newsletter.public.desk import masked
 from subscribers.transfer.person import export_person
