@@ -17,7 +17,8 @@ import pytest
 
 from newsletter import migrations
 from newsletter.cli import newsletter
-from newsletter.providers import codes, machines
+from newsletter.feedback import machines
+from newsletter.providers import codes
 from newsletter.providers.sendgrid_answers import table
 from subscribers import SubscriberStore, open_engine
 from subscribers.segments import FIELD_NAMES
