@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sqlite3
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+#: What psycopg and libpq say of a name that they cannot resolve.
+_UNRESOLVED = re.compile(r"failed to resolve host|could not translate host name")
+#: What PostgreSQL says of one client too many: https://github.com/postgres/postgres/blob/master/src/backend/utils/init/postinit.c
+_FULL = re.compile(r"too many (?:clients|connections)|connection slots are reserved")
 #: The execution option by which `writing` asks for SQLite's write lock.
 _WRITES = "takes_write_lock"
 
@@ -264,14 +269,29 @@ def _open_postgres(url: URL) -> Engine:
         engine.connect().close()
     except DBAPIError as error:
         engine.dispose()
-        reason = str(error.orig).strip().splitlines()[0]
-        kind = StoreError if _takes_clients(engine) else UnreachableError
-        raise kind(
-            f"the database does not answer: {reason}",
-            where=_shown(url),
-            hint=_postgres_hint(reason),
-        ) from error
+        raise _explain_postgres(error, engine) from error
     return engine
+
+
+def _explain_postgres(error: DBAPIError, engine: Engine) -> StoreError:
+    """Why a server cannot be reached, and whether that may pass.
+
+    The library tells no SQLSTATE of a connection that was not made, so that its words must do; of a server
+    that has too many clients (53300) and speaks another language than English, nobody waits.
+    """
+    where, reason = _shown(engine.url), str(error.orig).strip().splitlines()[0]
+    if _UNRESOLVED.search(reason):
+        host = engine.url.host or engine.url.query.get("host")
+        return UnreachableError(
+            f"the name of the database's server cannot be resolved: {host}",
+            where=where,
+            hint="correct it in `[database] url`, unless the name service is what is away",
+        )
+    full = _FULL.search(reason) is not None
+    kind = UnreachableError if full or not _takes_clients(engine) else StoreError
+    hint = "end connections, or raise `max_connections` or the role's limit"
+    hint = hint if full else _postgres_hint(reason)
+    return kind(f"the database does not answer: {reason}", where=where, hint=hint)
 
 
 def _takes_clients(engine: Engine) -> bool:

@@ -80,13 +80,18 @@ def error(what: str, *, where: str = "", hint: str = "") -> None:
     """An error in two lines: ``error: WHERE: WHAT`` and ``hint: HOW``."""
     place = f"{where}: " if where else ""
     say(f"{click.style('error:', fg='red', bold=True)} {_line(place + what)}")
+    _hint(hint)
+
+
+def warn(text: str, *, hint: str = "") -> None:
+    """A warning in one line, and what to do about it in another."""
+    say(f"{click.style('warning:', fg='yellow', bold=True)} {_line(text)}")
+    _hint(hint)
+
+
+def _hint(hint: str) -> None:
     if hint:
         say(f"{click.style('hint:', fg='cyan')} {_line(hint)}")
-
-
-def warn(text: str) -> None:
-    """A warning in one line."""
-    say(f"{click.style('warning:', fg='yellow', bold=True)} {_line(text)}")
 
 
 def plural(count: int, one: str, many: str = "") -> str:

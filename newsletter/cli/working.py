@@ -76,17 +76,19 @@ def worker(session: Session) -> None:
 def _wait_for_database(session: Session, stop: Event) -> None:
     """Open the database, as soon as its server is there; what it refuses for good is not waited for.
 
+    Why it cannot be opened is said once.
+
     Raises:
         StoreError: the password is wrong, say, or there is no such database.
     """
-    told = False
+    told: set[str] = set()
     while not stop.is_set():
         try:
             session.engine  # noqa: B018 - it is opened when it is first asked for
         except UnreachableError as error:
-            if not told:
-                output.warn(f"{error.what}; it is waited for")
-            told = True
+            if error.what not in told:
+                output.warn(f"{error.what}; it is waited for", hint=error.hint)
+            told.add(error.what)
             stop.wait(LOOK)
         else:
             return

@@ -41,6 +41,12 @@ def test_systemd_has_nothing_to_say_about_a_unit(systemd_analyze, tmp_path, name
     assert ours == []
 
 
+@pytest.mark.parametrize("name", [name for name in UNITS if name.endswith(".service")])
+def test_every_process_finds_the_password_of_its_database(name):
+    """Each of them opens the same database."""
+    assert "\nEnvironment=PGPASSFILE=/srv/newsletter/secrets/pgpass\n" in (EXAMPLES / name).read_text("utf-8")
+
+
 def test_the_service_is_well_enclosed(systemd_analyze, tmp_path):
     """By systemd's own measure of exposure, from 0 to 10: what needs no network at all has less."""
     unit = (EXAMPLES / "newsletter.service").read_text(encoding="utf-8")

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from subscribers import StoreError, SubscriberStore, Tokens, open_engine
 from subscribers.database import rehearsing, writing
 from subscribers.database_url import without_password
+from subscribers.errors import UnreachableError
 from subscribers.keys import add_key
 from subscribers.models import KeyPurpose
 
@@ -64,6 +65,16 @@ def test_a_server_that_is_not_there_is_refused_without_its_password(tmp_path: Pa
 
     assert "secret" not in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_server_whose_name_cannot_be_resolved_may_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """RFC 6761, 6.4: the name is never there; a resolver that does not answer is not waited for long."""
+    monkeypatch.setenv("RES_OPTIONS", "timeout:1 attempts:1")
+    with pytest.raises(UnreachableError, match=r"cannot be resolved: nowhere\.invalid") as caught:
+        open_engine("postgresql://ann:secret@nowhere.invalid/news")
+
+    assert "correct it" in caught.value.hint
+    assert "secret" not in str(caught.value)
 
 
 def test_a_password_that_was_not_encoded_is_told_of_and_not_shown() -> None:

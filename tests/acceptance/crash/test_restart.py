@@ -15,7 +15,7 @@ from acceptance.crash.test_faults import IN_FLIGHT, READERS, Sender, acting, arr
 from acceptance.crash.test_worker import PROGRAM, end, workers
 from fakes.dispatching import those_in
 from fakes.smtp import smtp_server
-from sqlalchemy import make_url, update
+from sqlalchemy import create_engine, make_url, text, update
 
 from newsletter import migrations
 from newsletter.delivery import status
@@ -165,7 +165,10 @@ def test_a_worker_that_begins_before_its_postgresql_waits_for_it(
                     break
             ended = end(started)
 
-    assert said[0] == "waiting for dispatches; Ctrl-C ends\n"
+    assert said[:2] == [
+        "hint: start the server, or correct `[database] url`\n",
+        "waiting for dispatches; Ctrl-C ends\n",
+    ]
     assert [code for code, _ in ended] == [0]
     assert arrived(server) == Counter(dict.fromkeys(first, 2))
 
@@ -179,6 +182,37 @@ def test_a_worker_that_waits_for_its_postgresql_can_be_stopped(sender: Sender, p
     postgres.start()
 
     assert [code for code, _ in ended] == [0]
+
+
+def test_a_worker_waits_for_a_postgresql_that_has_too_many_clients(sender: Sender) -> None:
+    """SQLSTATE 53300, here since its role may have no connection; others leave, and it goes on."""
+    write(sender.folder, "issue")
+    with writing(sender.engine) as connection:
+        connection.execute(text("CREATE ROLE crowded LOGIN CONNECTION LIMIT 0 IN ROLE CURRENT_USER"))
+    crowded = create_engine(sender.engine.url.set(username="crowded"))
+    with workers(sender.folder, crowded, 1, 1, says="too many connections") as started:
+        hint = started[0].stderr.readline()
+        with writing(sender.engine) as connection:
+            connection.execute(text("ALTER ROLE crowded CONNECTION LIMIT -1"))
+        next(line for line in started[0].stderr if line.startswith("waiting for dispatches"))
+        ended = end(started)
+
+    assert hint.startswith("hint: end connections")
+    assert [code for code, _ in ended] == [0]
+
+
+def test_a_worker_says_once_that_the_name_of_its_postgresql_cannot_be_resolved(sender: Sender) -> None:
+    """It goes on waiting, since the name may come back."""
+    write(sender.folder, "issue")
+    nowhere = create_engine(sender.engine.url.set(host="nowhere.invalid", query={}))
+    says = "the name of the database's server cannot be resolved: nowhere.invalid; it is waited for"
+    with workers(sender.folder, nowhere, 1, 1, says=says, RES_OPTIONS="timeout:1 attempts:1") as started:
+        hint = started[0].stderr.readline()
+        ((code, told),) = end(started)
+
+    assert hint.startswith("hint: correct it in `[database] url`")
+    assert (code, told.splitlines()[-1]) == (0, "stopped")
+    assert "resolved" not in told
 
 
 def test_a_worker_does_not_wait_for_a_database_that_is_not_there(sender: Sender) -> None:
