@@ -57,11 +57,18 @@ class Buckets:
         self._secret = token_bytes(16)
 
     @classmethod
-    def of(cls, text: str, turn: AbstractContextManager[object] = ALONE) -> Buckets | None:
-        """The buckets for a setting such as ``60/minute``; None for ``off``."""
+    def of(
+        cls, text: str, turn: AbstractContextManager[object] = ALONE, before: Buckets | None = None
+    ) -> Buckets | None:
+        """The buckets for a setting such as ``60/minute``; None for ``off``.
+
+        Those from *before*, as full as they are, if the rate is the same.
+        """
         if text == "off":
             return None
         rate = parse_rate(text)
+        if before is not None and before.rate == rate:
+            return before
         return cls(rate, max(rate * BURST_SECONDS, SMALLEST_BURST), turn=turn)
 
     def take(self, key: str, now: float) -> float:

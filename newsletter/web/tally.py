@@ -28,13 +28,13 @@ class Tally:
 
     @classmethod
     def of(cls, web: WebSettings, *, workers: int = 1, before: Tally | None = None) -> Tally:
-        """What *web* asks for, for so many *workers*; numbers go on from those of *before*."""
+        """What *web* asks for, for so many *workers*; numbers and unchanged rates go on from *before*."""
         turn = Turn() if workers > 1 else ALONE
         numbers = (before and before.metrics) or Metrics(workers, turn)
         return cls(
             Held(web.connections, workers, turn),
-            Buckets.of(web.rate, turn),
-            Buckets.of(web.post_rate, turn),
+            Buckets.of(web.rate, turn, before and before.every),
+            Buckets.of(web.post_rate, turn, before and before.posts),
             numbers if web.metrics else None,
         )
 

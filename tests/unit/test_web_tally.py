@@ -143,3 +143,15 @@ def test_numbers_go_on_when_settings_are_read_again():
 
     assert 'status="200"} 1\n' in after.metrics.text()
     assert Tally.of(WebSettings(), workers=2, before=after).metrics is None
+
+
+def test_who_has_asked_too_often_has_so_after_settings_were_read_again():
+    before = Tally.of(WebSettings(rate="10/minute", post_rate="5/minute"), workers=2)
+    for buckets in (before.every, before.posts):
+        while buckets.take("one", 1.0) == 0:
+            pass
+    after = Tally.of(WebSettings(rate="10/minute", post_rate="6/minute"), workers=2, before=before)
+
+    assert after.every.take("one", 1.0) > 0
+    assert after.posts.take("one", 1.0) == 0, "another rate begins anew"
+    assert Tally.of(WebSettings(rate="off"), workers=2, before=after).every is None
