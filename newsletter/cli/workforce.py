@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from newsletter.errors import NewsletterError
     from newsletter.web.supervising import Shift, Work
 
+#: For so many seconds at least who carries notices may give no sign of life, or for so many times `timeout`:
+#: connecting, a login and each line of a dialogue may take it once, and the connection may be another twice.
+SILENCE, STEPS = 600.0, 20
+
 
 def serve_by_many(
     session: Session, host: str, port: int, workers: int, on_ready: Callable[[str], None]
@@ -118,7 +122,8 @@ class Workforce:
             Work(f"worker {seat + 1}", partial(self.answer, publication, self.tally, seat))
             for seat in range(self.workers)
         ]
-        return [*answering, Work("postman", partial(self.carry, publication), answers=False)]
+        carry = partial(self.carry, publication)
+        return [*answering, Work("postman", carry, answers=False, silence=_silence(publication))]
 
     def answer(self, publication: Publication, tally: Tally, seat: int, shift: Shift) -> None:
         """Answer readers until told to stop."""
@@ -137,13 +142,19 @@ class Workforce:
         signal.signal(signal.SIGTERM, _leave)
         engine = open_database(publication)
         try:
-            with postman(Desk(publication, engine)) as call:
+            with postman(Desk(publication, engine, beat=shift.beat)) as call:
                 shift.ready()
                 while shift.lifeline not in select([self.bell.ear, shift.lifeline], [], [])[0]:
                     self.bell.hush()
                     call()
         finally:
             engine.dispose()
+
+
+def _silence(publication: Publication) -> float:
+    """For how many seconds one notice may keep who carries them: a server may be slow at each step of it."""
+    settings = publication.settings
+    return max(SILENCE, STEPS * max(settings.smtp.timeout, settings.sendgrid.timeout))
 
 
 def _leave(_: int, __: FrameType | None) -> None:

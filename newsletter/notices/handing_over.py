@@ -60,13 +60,17 @@ _ADDRESS = re.compile(r"[^\s<>]+@[^\s<>]+")
 
 @dataclass(frozen=True)
 class Desk:
-    """What it takes to hand notices over; *clock* tells the moment in UTC, *sleep* waits so many seconds."""
+    """What it takes to hand notices over; *clock* tells the moment in UTC, *sleep* waits so many seconds.
+
+    *beat* is called before each notice, as a sign of life.
+    """
 
     publication: Publication
     engine: Engine
     clock: Callable[[], datetime] = now
     provider: Provider | None = None
     sleep: Callable[[float], object] = sleep
+    beat: Callable[[], object] = lambda: None
 
     def pace(self, provider: Provider) -> Pace:
         """The rates of ``[delivery]``, out of one budget with dispatches.
@@ -146,6 +150,7 @@ def _hand_over(round_: _Round, notices: list[Claimed]) -> Counter[str]:
         if messages:
             with round_.provider.connect(DISPATCH) as connection:
                 for message in messages:
+                    desk.beat()
                     notice = open_ones[message.delivery_id]
                     if (until := round_.turn(notice.email)) is not None:
                         put_back(desk.engine, worker, open_ones.pop(notice.name), until)

@@ -33,7 +33,8 @@ def postman(desk: Desk, *, period: float = PERIOD) -> Iterator[Callable[[], None
     """A postman at work until the block ends: what is given back calls them, and returns at once.
 
     At the end what is being handed over gets its outcome; what waits is there for the next one. There may be
-    any number of them, on any number of machines: a notice is claimed by one.
+    any number of them, on any number of machines: a notice is claimed by one. Signs of life are given with
+    each round, and before each notice.
 
     Args:
         desk: what it takes.
@@ -43,6 +44,7 @@ def postman(desk: Desk, *, period: float = PERIOD) -> Iterator[Callable[[], None
 
     def work() -> None:
         while not stopped.is_set():
+            desk.beat()
             called.clear()
             _round(replace(desk, sleep=stopped.wait), stopped.is_set)
             called.wait(_rest(desk, period))

@@ -13,6 +13,7 @@ import uvicorn
 
 from newsletter.errors import NewsletterError
 from newsletter.web.patience import Patience, patient
+from newsletter.web.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,6 +50,12 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._on_ready = on_ready
         self._on_stop = on_stop
+        self.beat: Callable[[], None] = lambda: None
+
+    async def on_tick(self, counter: int) -> bool:
+        # Ten times a second, by the loop that takes connections; what requests wait for is elsewhere.
+        self.beat()
+        return await super().on_tick(counter)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -74,12 +81,6 @@ class _Worker(_Server):
     """
 
     lifeline = -1
-    beat: Callable[[], None] = staticmethod(lambda: None)
-
-    async def on_tick(self, counter: int) -> bool:
-        # Ten times a second, by the loop that takes connections; what requests wait for is elsewhere.
-        self.beat()
-        return await super().on_tick(counter)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         asyncio.get_running_loop().add_reader(self.lifeline, self._left_alone)
@@ -122,7 +123,7 @@ def serve(
     on_ready: Callable[[str], None] = lambda _: None,
     on_stop: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serve *app* until Ctrl-C or SIGTERM, then return.
+    """Serve *app* until Ctrl-C or SIGTERM, then return; if systemd watches, it is given signs of life.
 
     Args:
         app: the application.
@@ -136,9 +137,16 @@ def serve(
         NewsletterError: the port is taken or may not be used, or the host is none of this machine.
     """
     listener = listen(host, port)
-    url = url_of(listener, host)
+    url, watchdog = url_of(listener, host), Watchdog()
+
+    def ready() -> None:
+        watchdog.ready()
+        on_ready(url)
+
+    server = _Server(app, patience or Patience(), ready, on_stop)
+    server.beat = watchdog.beat
     try:
-        _Server(app, patience or Patience(), lambda: on_ready(url), on_stop).run(sockets=[listener])
+        server.run(sockets=[listener])
     finally:
         listener.close()
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from newsletter.errors import NewsletterError
 from newsletter.web.sharing import shared_memory
+from newsletter.web.watchdog import Watchdog
 from subscribers import SubscribersError
 
 if TYPE_CHECKING:
@@ -48,11 +49,15 @@ class Shift:
 
 @dataclass(frozen=True)
 class Work:
-    """What a process does until SIGTERM: its *name* for people, and whether readers wait for it."""
+    """What a process does until SIGTERM: its *name* for people, and whether readers wait for it.
+
+    ``silence`` is for how many seconds it may give no sign of life; 0: as long as the others.
+    """
 
     name: str
     run: Callable[[Shift], None]
     answers: bool = True
+    silence: float = 0.0
 
 
 @dataclass
@@ -77,7 +82,7 @@ class _Place:
     def hangs(self, silence: float) -> bool:
         """Whether it is at work, gave signs of life, and none for so many seconds."""
         at_work = self.process is not None and self.ready and not self.leaving
-        return at_work and 0 < self.beaten[0] < monotonic() - silence
+        return at_work and 0 < self.beaten[0] < monotonic() - (self.work.silence or silence)
 
 
 @dataclass
@@ -94,6 +99,7 @@ class Supervisor:
         on_stop: called as soon as it is to stop, before the processes are told.
         on_trouble: told what *plan* raised.
         silence: who gave signs of life, and none for so long, is killed, and replaced; in seconds.
+        watchdog: who looks after us.
     """
 
     plan: Callable[[], Sequence[Work]]
@@ -102,6 +108,7 @@ class Supervisor:
     on_stop: Callable[[], None] = lambda: None
     on_trouble: Callable[[NewsletterError], None] = lambda _: None
     silence: float = 60.0
+    watchdog: Watchdog = field(default_factory=Watchdog)
     _places: list[_Place] = field(default_factory=list)
     _to_renew: list[tuple[_Place, Work]] = field(default_factory=list)
     _signals: list[int] = field(default_factory=list)
@@ -129,8 +136,10 @@ class Supervisor:
                     self._renew()
                     self._kill_those_that_hang()
                     self._check()
+                    self.watchdog.beat()
                     if not told and self._end_at is None and all(place.ready for place in self._places):
                         told = True
+                        self.watchdog.ready()
                         self.on_ready()
             finally:
                 self._kill()
@@ -179,6 +188,7 @@ class Supervisor:
         moments = [place.again_at for place in self._places if not place.process and self._end_at is None]
         moments += [] if self._end_at is None else [self._end_at]
         moments += [monotonic() + self.silence / 4] if any(place.beaten[0] for place in self._places) else []
+        moments += [monotonic() + self.watchdog.period] if self.watchdog.period else []
         patience = max(0.0, min(moments) - monotonic()) if moments else None
         ready = connection.wait([self._ear, *sentinels, *telling], patience)
         if self._ear in ready:

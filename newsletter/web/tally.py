@@ -30,11 +30,12 @@ class Tally:
     def of(cls, web: WebSettings, *, workers: int = 1, before: Tally | None = None) -> Tally:
         """What *web* asks for, for so many *workers*; numbers and unchanged rates go on from *before*."""
         turn = Turn() if workers > 1 else ALONE
+        every, posts = (before.every, before.posts) if before else (None, None)
         numbers = (before and before.metrics) or Metrics(workers, turn)
         return cls(
             Held(web.connections, workers, turn),
-            Buckets.of(web.rate, turn, before and before.every),
-            Buckets.of(web.post_rate, turn, before and before.posts),
+            Buckets.of(web.rate, turn, every),
+            Buckets.of(web.post_rate, turn, posts),
             numbers if web.metrics else None,
         )
 

@@ -25,7 +25,7 @@ from newsletter.feedback.consequences import Rules
 from newsletter.feedback.sources import Letter
 from newsletter.messages.return_path import ReturnPath
 from newsletter.notices import Forgetting, handing_over
-from newsletter.notices.handing_over import Desk
+from newsletter.notices.handing_over import Desk, hand_over
 from newsletter.notices.postman import postman
 from newsletter.notices.queue import LEASE, claim, count_notices, next_due
 from newsletter.notices.tables import NOTICE
@@ -272,6 +272,29 @@ def test_a_postman_hands_over_when_called(service):
         assert provider.called.wait(30)
 
     assert (states(service), provider.handed) == (["accepted"], [ADA])
+
+
+def test_a_sign_of_life_is_given_before_each_notice(quick):
+    join(quick, ADA)
+    join(quick, BOB)
+    provider, handed = Provider(), []
+    hand_over(
+        Desk(
+            quick.publication,
+            quick.engine,
+            lambda: quick.time,
+            provider,
+            beat=lambda: handed.append(len(provider.handed)),
+        )
+    )
+
+    assert handed == [0, 1]
+
+
+def test_a_postman_without_work_gives_signs_of_life(quick):
+    beaten = Event()
+    with postman(Desk(quick.publication, quick.engine, lambda: quick.time, Provider(), beat=beaten.set)):
+        assert beaten.wait(30)
 
 
 def test_a_postman_survives_what_goes_wrong(quick, caplog):

@@ -62,6 +62,14 @@ def run(shift):
         signal.pause()
 look([Work("worker 1", run)], silence=0.5)
 """
+ONE_FALLS_SILENT = """
+def run(shift):
+    shift.beat()
+    shift.ready()
+    while True:
+        signal.pause()
+look([Work("worker 1", run), Work("postman", run, answers=False, silence=3600)], silence=0.5)
+"""
 SLOW = """
 import socket, threading, urllib.request
 from fastapi import FastAPI
@@ -119,10 +127,21 @@ def test_one_that_gives_no_sign_of_life_any_more_is_replaced(tmp_path):
     with running(tmp_path, FALLS_SILENT) as process:
         assert process.stdout.readline() == "ready\n"
         told = [process.stderr.readline(), process.stderr.readline()]
-        process.kill()
+        process.terminate()
+        process.communicate(timeout=60)
 
     assert told[0].endswith("gives no sign of life\n")
     assert "was ended by SIGKILL; another one takes its place" in told[1]
+
+
+def test_one_that_may_be_silent_for_longer_is_left_alone(tmp_path):
+    with running(tmp_path, ONE_FALLS_SILENT) as process:
+        assert process.stdout.readline() == "ready\n"
+        told = [process.stderr.readline() for _ in range(6)]
+        process.terminate()
+        process.communicate(timeout=60)
+
+    assert all("worker 1 " in line for line in told), told
 
 
 def test_one_that_takes_long_for_a_request_gives_signs_of_life(tmp_path):
