@@ -87,6 +87,29 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 
 @contextmanager
+def writing_at_one_moment(engine: Engine, table: str) -> Iterator[Connection]:
+    """As `writing` and `reading` in one: it sees the database as it was when its turn came.
+
+    SQLite's write lock does that. On PostgreSQL those take turns who name the same *table*, as by
+    `wait_for_turn`. A row that others change meanwhile must not be changed here: that would fail.
+    """
+    with writing(engine) if engine.dialect.name == "sqlite" else reading(engine) as connection:
+        wait_for_turn(connection, table)
+        yield connection
+
+
+def wait_for_turn(connection: Connection, table: str) -> None:
+    """Let nobody else in who waits for a turn with *table*, until the transaction ends; others go on.
+
+    On PostgreSQL it is a lock that only keeps off its like. It is taken before the transaction looks at
+    anything, as an advisory lock would not be: to ask for that is a question already, which fixes the moment
+    (https://www.postgresql.org/docs/current/sql-lock.html).
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f'LOCK TABLE "{table}" IN SHARE UPDATE EXCLUSIVE MODE')
+
+
+@contextmanager
 def rehearsing(engine: Engine) -> Iterator[Connection]:
     """As `writing`, but in the end everything is undone."""
     with engine.connect().execution_options(**{_WRITES: True}) as connection:
