@@ -202,8 +202,8 @@ def resend(
     ``rejected`` needs *ids*: those that `rejected.rejected` found.
 
     For ``failed`` and ``rejected`` ones nobody is mailed twice: whoever got the issue from another dispatch
-    since, or is about to, is left alone. An ``uncertain`` one may get the message a second time, with the same
-    Message-ID: that is for a person to decide, never for the program.
+    since, or is about to, is left alone. An ``uncertain`` one may get the message a second time, with the
+    same Message-ID: that is for a person to decide, never for the program.
 
     Raises:
         UsageError: another state, or somebody in *who* is not in it.

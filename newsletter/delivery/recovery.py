@@ -84,8 +84,8 @@ def recover(
 def _take_back(
     connection: Connection, row: Row[Any], now: datetime, *, is_gone: bool, idempotent: bool
 ) -> int:
-    # Read again within the transaction: since it was seen, the worker may have authorised one more window, and
-    # if it is not gone it lives after all.
+    # Read again within the transaction: since it was seen, the worker may have authorised one more window,
+    # and if it is not gone, it lives after all.
     fresh = connection.execute(
         select(BATCH)
         .where(BATCH.c.dispatch_id == row.dispatch_id, BATCH.c.number == row.number)

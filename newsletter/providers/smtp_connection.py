@@ -292,11 +292,17 @@ class _Window:
 
 
 def _answers(line: Line, letter: Letter) -> Iterator[Reply]:
-    """The replies to an envelope: that was said already with PIPELINING, else said now up to the first no."""
-    for command in letter.commands:
+    """The replies to an envelope: that was said already with PIPELINING, else said now up to the first no.
+
+    MAIL and RCPT are taken with 2xx, DATA with 3xx (RFC 5321, 4.3.2). Whoever says yes in another way answers
+    something else: what follows would be taken for the answer to the wrong message.
+    """
+    for command, yes in zip(letter.commands, (2, 2, 3), strict=True):
         reply = line.hear() if line.offers.pipelining else line.ask(command)
         if reply.final:
             raise BrokenOffError(f"the server closed the connection: {reply}")
+        if reply.positive and reply.code // 100 != yes:
+            raise BrokenOffError(f"the server answers what it was not asked: {reply}")
         yield reply
         if not reply.positive and not line.offers.pipelining:
             return
