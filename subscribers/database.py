@@ -37,6 +37,17 @@ _SQLITE_SETTINGS = (
 )
 
 
+# How soon either end notices that the network between them is gone: after two minutes, and not hours
+# in which a worker waits, and the server keeps locked what that was writing. What a URL says goes before.
+# https://www.postgresql.org/docs/current/libpq-connect.html, and runtime-config-connection.html
+_SIGNS_OF_LIFE = {
+    "keepalives_idle": 60,
+    "keepalives_interval": 10,
+    "keepalives_count": 6,
+    "tcp_user_timeout": 120_000,
+}
+
+
 def open_engine(url: str) -> Engine:
     """Open the database that *url* names, and make sure that it answers.
 
@@ -273,10 +284,12 @@ def _open_postgres(url: URL) -> Engine:
     url = url.set(drivername="postgresql+psycopg")
     # What the URL asks for is kept: a `search_path`, say.
     arguments = {"options": f"{url.query.get('options', '')} -c timezone=UTC".strip()}
-    if "connect_timeout" not in url.query:
-        arguments["connect_timeout"] = "10"
+    for name, value in {"connect_timeout": 10, **_SIGNS_OF_LIFE}.items():
+        if name not in url.query:
+            arguments[name] = str(value)
     try:
         engine = create_engine(url, pool_pre_ping=True, connect_args=arguments)
+        event.listen(engine, "connect", _ask_for_signs_of_life)
     except ModuleNotFoundError as error:
         raise StoreError(
             "PostgreSQL's driver is not installed",
@@ -295,6 +308,15 @@ def _open_postgres(url: URL) -> Engine:
             hint=_postgres_hint(reason),
         ) from error
     return engine
+
+
+def _ask_for_signs_of_life(driver: Any, _record: object) -> None:  # noqa: ANN401 - the driver has no types here
+    """Let the server, too, notice when we are gone; on the same machine its system tells it."""
+    if driver.info.host.startswith("/"):
+        return
+    names = {name: name if name.startswith("tcp_") else f"tcp_{name}" for name in _SIGNS_OF_LIFE}
+    driver.execute("; ".join(f"SET {names[name]} = {value}" for name, value in _SIGNS_OF_LIFE.items()))
+    driver.commit()
 
 
 def _takes_clients(engine: Engine) -> bool:
