@@ -42,6 +42,17 @@ _SQLITE_SETTINGS = (
 )
 
 
+# How soon either end notices that the network between them is gone: after two minutes, and not hours
+# in which a worker waits, and the server keeps locked what that was writing. What a URL says goes before.
+# https://www.postgresql.org/docs/current/libpq-connect.html, and runtime-config-connection.html
+_SIGNS_OF_LIFE = {
+    "keepalives_idle": 60,
+    "keepalives_interval": 10,
+    "keepalives_count": 6,
+    "tcp_user_timeout": 120_000,
+}
+
+
 def open_engine(url: str) -> Engine:
     """Open the database that *url* names, and make sure that it answers.
 
@@ -89,6 +100,29 @@ def reading(engine: Engine) -> Iterator[Connection]:
             connection.execution_options(isolation_level="REPEATABLE READ")
         with connection.begin():
             yield connection
+
+
+@contextmanager
+def writing_at_one_moment(engine: Engine, table: str) -> Iterator[Connection]:
+    """As `writing` and `reading` in one: it sees the database as it was when its turn came.
+
+    SQLite's write lock does that. On PostgreSQL those take turns who name the same *table*, as by
+    `wait_for_turn`. A row that others change meanwhile must not be changed here: that would fail.
+    """
+    with writing(engine) if engine.dialect.name == "sqlite" else reading(engine) as connection:
+        wait_for_turn(connection, table)
+        yield connection
+
+
+def wait_for_turn(connection: Connection, table: str) -> None:
+    """Let nobody else in who waits for a turn with *table*, until the transaction ends; others go on.
+
+    On PostgreSQL it is a lock that only keeps off its like. It is taken before the transaction looks at
+    anything, as an advisory lock would not be: to ask for that is a question already, which fixes the moment
+    (https://www.postgresql.org/docs/current/sql-lock.html).
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f'LOCK TABLE "{table}" IN SHARE UPDATE EXCLUSIVE MODE')
 
 
 @contextmanager
@@ -255,10 +289,12 @@ def _open_postgres(url: URL) -> Engine:
     url = url.set(drivername="postgresql+psycopg")
     # What the URL asks for is kept: a `search_path`, say.
     arguments = {"options": f"{url.query.get('options', '')} -c timezone=UTC".strip()}
-    if "connect_timeout" not in url.query:
-        arguments["connect_timeout"] = "10"
+    for name, value in {"connect_timeout": 10, **_SIGNS_OF_LIFE}.items():
+        if name not in url.query:
+            arguments[name] = str(value)
     try:
         engine = create_engine(url, pool_pre_ping=True, connect_args=arguments)
+        event.listen(engine, "connect", _ask_for_signs_of_life)
     except ModuleNotFoundError as error:
         raise StoreError(
             "PostgreSQL's driver is not installed",
@@ -271,6 +307,15 @@ def _open_postgres(url: URL) -> Engine:
         engine.dispose()
         raise _explain_postgres(error, engine) from error
     return engine
+
+
+def _ask_for_signs_of_life(driver: Any, _record: object) -> None:  # noqa: ANN401 - the driver has no types here
+    """Let the server, too, notice when we are gone; on the same machine its system tells it."""
+    if driver.info.host.startswith("/"):
+        return
+    names = {name: name if name.startswith("tcp_") else f"tcp_{name}" for name in _SIGNS_OF_LIFE}
+    driver.execute("; ".join(f"SET {names[name]} = {value}" for name, value in _SIGNS_OF_LIFE.items()))
+    driver.commit()
 
 
 def _explain_postgres(error: DBAPIError, engine: Engine) -> StoreError:

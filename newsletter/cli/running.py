@@ -108,7 +108,10 @@ def retry(
         finish(standing, as_json=as_json, session=session)
         return
     confirm(f"Try {output.plural(count, 'subscriber')} of {dispatch} again?", yes=yes)
-    resend(session.engine, dispatch, state, who=who or None, ids=ids, reason=reason or AGAIN)
+    back = resend(session.engine, dispatch, state, who=who or None, ids=ids, reason=reason or AGAIN)
+    if back < count:
+        left = output.plural(count - back, "subscriber")
+        output.say(f"left alone: {left} who got the issue from another dispatch since, or will")
     _go_on(session, status(session.engine, dispatch), yes=True, as_json=as_json)
 
 

@@ -76,6 +76,9 @@ def _domain(value: str) -> str:
 def _bare_address(value: str) -> str:
     if not re.fullmatch(r"[^\s<>@+]+@[^\s<>@]+", value) or not value.isascii():
         raise ValueError("is no address for bounces; write `bounce@bounces.example.com`, without a `+`")
+    # RFC 5321, 4.5.3.1.1: 64 octets before the `@`, of which `+DELIVERY.SIGNATURE` takes 42.
+    if len(value.partition("@")[0]) > 22:
+        raise ValueError("is too long an address for bounces: before the `@` it may have 22 characters")
     return value
 
 

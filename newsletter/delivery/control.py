@@ -24,12 +24,13 @@ from newsletter.delivery.models import (
 from newsletter.delivery.plan import LARGEST_BATCH
 from newsletter.delivery.proving import settle_known
 from newsletter.delivery.put_back import PUT_BACK
+from newsletter.delivery.received import received_elsewhere
 from newsletter.delivery.recovery import close_cancelled, recover
 from newsletter.delivery.report import find
 from newsletter.delivery.taking_out import take_out_by
 from newsletter.errors import DeliveryError, UsageError
 from subscribers.columns import now as right_now
-from subscribers.database import writing
+from subscribers.database import wait_for_turn, writing
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -200,8 +201,9 @@ def resend(
     Of those in the *state*, *who* names addresses or delivery ids, and *ids* subscribers. Who was
     ``rejected`` needs *ids*: those that `rejected.rejected` found.
 
-    For ``failed`` and ``rejected`` ones nobody is mailed twice. An ``uncertain`` one may get the message a
-    second time, with the same Message-ID: that is for a person to decide, never for the program.
+    For ``failed`` and ``rejected`` ones nobody is mailed twice: whoever got the issue from another dispatch
+    since, or is about to, is left alone. An ``uncertain`` one may get the message a second time, with the
+    same Message-ID: that is for a person to decide, never for the program.
 
     Raises:
         UsageError: another state, or somebody in *who* is not in it.
@@ -214,6 +216,7 @@ def resend(
         )
     now = now or right_now()
     with writing(engine) as connection:
+        wait_for_turn(connection, DISPATCH.name)  # nobody plans for them at the same moment
         dispatch = find(connection, name, lock=True)
         if dispatch.state == DispatchState.CANCELLED:
             raise DeliveryError("the dispatch was cancelled", where=name)
@@ -224,6 +227,8 @@ def resend(
         if ids is not None:
             wanted = frozenset(ids)
             rows = [row for row in rows if row.subscriber_id in wanted]
+        elsewhere = received_elsewhere(connection, dispatch, [row.subscriber_id for row in rows])
+        rows = [row for row in rows if row.subscriber_id not in elsewhere]
         _note(connection, rows, PUT_BACK, reason, now)
         for row in rows:
             connection.execute(_row_of(delete(DELIVERY), row))

@@ -25,6 +25,11 @@ _LETTERS = bytes.maketrans(b"0123456789abcdef", b"abcdefghijklmnop")
 #: Workers of this process that ended before they could give back what they held.
 _retired: set[str] = set()
 
+PROCESSES = Path("/proc")
+MACHINE = Path("/etc/machine-id")
+#: When a process began of which the system does not tell.
+UNKNOWN = "?"
+
 # Of the letters of a delivery's name, so many are the recipient's own.
 _OWN = 18
 
@@ -93,24 +98,30 @@ def is_gone(worker: str) -> bool:
         return False
     pid, began, _ = rest
     now_running = _began(int(pid))
-    return now_running is None or now_running != began
+    return now_running is None or now_running not in (began, UNKNOWN)
 
 
 def _host() -> str:
-    """The machine; within a container that shares its name, the container."""
+    """The machine, also if another has its name; within a container that shares both, the container."""
+    parts = [socket.gethostname()]
     with suppress(OSError):
-        return f"{socket.gethostname()}/{Path('/proc/self/ns/pid').readlink()}"
-    return socket.gethostname()
+        parts.append(str((PROCESSES / "self/ns/pid").readlink()))
+    with suppress(OSError):
+        # machine-id(5): it is not to be shown as it is.
+        machine = MACHINE.read_bytes().strip()
+        parts.append(blake2b(machine, key=b"newsletter worker", digest_size=4).hexdigest())
+    return "/".join(parts)
 
 
 def _began(pid: int) -> str | None:
-    """When the process began, or None if there is none; ``?`` where the system does not tell."""
-    stat = Path(f"/proc/{pid}/stat")
+    """When the process began, or None if there is none; `UNKNOWN` where the system does not tell."""
+    stat = PROCESSES / f"{pid}/stat"
     try:
         # proc(5): field 22 is the start time; field 2 is a name in brackets that may hold anything.
         state, *fields = stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
     except OSError:
-        return "?" if not Path("/proc/self").exists() and _answers(pid) else None
+        # With hidepid (proc(5)), those of other users are not shown; they can be asked for all the same.
+        return UNKNOWN if _answers(pid) else None
     return None if state in "ZX" else fields[18]
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 
 from newsletter.delivery.collecting import seldom_collecting
 from newsletter.delivery.freezing import ABOUT_TO_RECEIVE, ALREADY_RECEIVED, Freezer
@@ -20,7 +20,7 @@ from newsletter.delivery.schedule import Due, Schedule
 from newsletter.delivery.tracking import Extent, freeze_extent
 from newsletter.errors import DeliveryError
 from subscribers.columns import now as right_now
-from subscribers.database import reading, writing
+from subscribers.database import reading, writing_at_one_moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
 #: A batch has at most so many recipients, whatever the provider would take.
 LARGEST_BATCH = 1000
-# Any number will do, as long as every machine asks PostgreSQL for the same one.
-_PLANNING_LOCK = 6_273_782
 
 
 @dataclass(frozen=True)
@@ -97,11 +95,10 @@ def plan_dispatch(
         DeliveryError: nobody is left to mail; or the same audience has a dispatch of the issue with other
             content or over another provider.
     """
-    # A dry run looks at one moment: else another process might plan the dispatch after it was looked for.
-    with reading(engine) if dry_run else writing(engine) as connection:
-        if not dry_run and connection.dialect.name == "postgresql":
-            # Two processes that plan at once must not both find that there is no dispatch yet.
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _PLANNING_LOCK})
+    # All is looked at as of one moment: else whoever another dispatch mails meanwhile would be seen neither
+    # in its batches nor among its outcomes. And one plans at a time: two that plan at once must not both find
+    # that there is no dispatch yet.
+    with reading(engine) if dry_run else writing_at_one_moment(engine, DISPATCH.name) as connection:
         since = asked if again else None
         if (not again or since) and (
             existing := _existing(connection, edition, audience, provider, since, newcomers=newcomers)

@@ -9,15 +9,46 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from newsletter.delivery.models import BATCH, DELIVERY, DISPATCH, DeliveryState
+from subscribers.tables import among
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Collection, Generator, Sequence
+    from typing import Any
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Row
 
 _ROWS_AT_A_TIME = 5_000
 _BATCHES_AT_A_TIME = 4
 _MAILED = (DeliveryState.ACCEPTED, DeliveryState.UNCERTAIN)
+
+
+def received_elsewhere(connection: Connection, dispatch: Row[Any], people: Collection[int]) -> set[int]:
+    """Those of *people*, once planned for a dispatch, who will get its issue from another, or did since.
+
+    What came before it was planned does not count: then it was asked for that they get the issue again.
+
+    Args:
+        connection: a transaction in which nobody plans.
+        dispatch: its row.
+        people: subscribers.
+    """
+    others = (DISPATCH.c.slug == dispatch.slug, DISPATCH.c.id != dispatch.id)
+    ids = connection.scalars(select(DISPATCH.c.id).where(*others)).all() if people else ()
+    if not ids:
+        return set()
+    # Batches before outcomes: whoever goes from the ones to the others meanwhile is seen.
+    waiting = select(BATCH.c.ids).where(BATCH.c.dispatch_id.in_(ids), BATCH.c.pending > 0)
+    found: set[int] = set()
+    with connection.execute(waiting.execution_options(yield_per=10)) as rows:
+        for text in rows.scalars():
+            found.update(set(json.loads(text)).intersection(people))
+    had = select(DELIVERY.c.subscriber_id).where(
+        DELIVERY.c.dispatch_id.in_(ids),
+        among(connection, DELIVERY.c.subscriber_id, list(people)),
+        DELIVERY.c.state.in_(_MAILED),
+        DELIVERY.c.at >= dispatch.created_at,
+    )
+    return found.union(connection.scalars(had))
 
 
 class _Rising:

@@ -72,22 +72,28 @@ def recover(
     leased = select(BATCH).where(BATCH.c.dispatch_id == dispatch_id, BATCH.c.state == BatchState.LEASED)
     with engine.connect() as connection:
         held = connection.execute(leased).all()
-    lost = [row for row in held if row.lease_until < now or gone(row.worker)]
     doubtful = 0
-    for row in lost:
-        with writing(engine) as connection:
-            doubtful += _take_back(connection, row, now, idempotent=idempotent)
+    for row in held:
+        is_gone = gone(row.worker)
+        if is_gone or row.lease_until < now:
+            with writing(engine) as connection:
+                doubtful += _take_back(connection, row, now, is_gone=is_gone, idempotent=idempotent)
     return doubtful
 
 
-def _take_back(connection: Connection, row: Row[Any], now: datetime, *, idempotent: bool) -> int:
-    # Read again within the transaction: since it was seen, the worker may have authorised one more window.
+def _take_back(
+    connection: Connection, row: Row[Any], now: datetime, *, is_gone: bool, idempotent: bool
+) -> int:
+    # Read again within the transaction: since it was seen, the worker may have authorised one more window,
+    # and if it is not gone, it lives after all.
     fresh = connection.execute(
         select(BATCH)
         .where(BATCH.c.dispatch_id == row.dispatch_id, BATCH.c.number == row.number)
         .with_for_update()
     ).one()
     if (fresh.state, fresh.attempt, fresh.worker) != (BatchState.LEASED, row.attempt, row.worker):
+        return 0
+    if not is_gone and fresh.lease_until >= now:
         return 0
     ids = tuple(json.loads(fresh.ids))
     doubtful = () if idempotent else ids[: fresh.called]

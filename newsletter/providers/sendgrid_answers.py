@@ -32,7 +32,10 @@ class Then(StrEnum):
     PARK = "whom it names is `rejected`, the others go into a new request; if it names nobody, held"
     KEY = "held: the key is refused"
     HALVE = "two requests of half the size; `rejected` if it is for one recipient"
-    WAIT = "wait until `X-RateLimit-Reset` or `Retry-After`, then again; held after five times in vain"
+    WAIT = (
+        "wait until `X-RateLimit-Reset` or `Retry-After`, a minute at most, then again;"
+        " held after five times in vain"
+    )
     DEFER = "deferred"
     DOUBT = "uncertain"
     UNAVAILABLE = "uncertain; once more first, if `unavailable` says `retry`"

@@ -139,8 +139,8 @@ class Wire:
         try:
             answer = self._send(connection, method, path, headers, body)
             if answer is None:
-                whole = True
                 connection.send(body[-1:])
+                whole = True
                 answer = self._read(connection.getresponse())
         except (OSError, HTTPException) as error:
             self.close()
@@ -176,8 +176,13 @@ class Wire:
         return None
 
     def _read(self, response: HTTPResponse) -> Answer:
-        body = response.read(_LONGEST_ANSWER)
-        if response.will_close or not response.isclosed():
+        """The answer: its status counts, also if what explains it is lost on the way."""
+        try:
+            body = response.read(_LONGEST_ANSWER)
+        except (OSError, HTTPException):
+            body = b""
+        # After 1xx another answer comes (RFC 9110, 15.2), not to be taken for that to the next request.
+        if response.will_close or not response.isclosed() or response.status < 200:
             self.close()
         return Answer(response.status, response.reason, response.headers, body)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from time import sleep
+from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 from newsletter.messages.message import UnmailableError
@@ -33,6 +33,9 @@ BEGINNINGS = 2
 #: How long, in seconds, a connection waits until a domain lets somebody in, and how often it looks meanwhile.
 PATIENCE = 1.0
 TURNS = 20
+#: After so many seconds no further message of a window is begun, so that the ledger hears of those before it
+#: while it still believes that this worker lives.
+LONGEST_WINDOW = 300.0
 #: A message larger than the server takes (RFC 1870, section 6.1).
 _TOO_LARGE = 552
 
@@ -52,11 +55,13 @@ class Terms:
 class SmtpConnection:
     """A worker's way to the server: a connection of the pool while it hands over, another when that ends."""
 
-    def __init__(self, terms: Terms, pause: Callable[[float], object] = sleep) -> None:
+    def __init__(self, terms: Terms) -> None:
         self._terms = terms
         self._line: Line | None = None
         #: Waits for so many seconds.
-        self.pause = pause
+        self.pause: Callable[[float], object] = sleep
+        #: Seconds since whenever.
+        self.clock: Callable[[], float] = monotonic
 
     def open(self) -> Line:
         """The line in use, another one if there is none or if it is worn out.
@@ -84,7 +89,7 @@ class SmtpConnection:
                 handed over.
         """
         try:
-            yield from _Window(self, self._terms, messages, self.pause).run()
+            yield from _Window(self, self._terms, messages).run()
         finally:
             self.close()
 
@@ -111,12 +116,11 @@ class _Window:
         connection: SmtpConnection,
         terms: Terms,
         messages: Sequence[Message],
-        pause: Callable[[float], object],
     ) -> None:
         self._connection = connection
         self._terms = terms
         self._domains = terms.domains
-        self._pause = pause
+        self._until = connection.clock() + LONGEST_WINDOW
         self._queue = deque(Letter(message) for message in messages)
         #: Outcomes of those whose turn came and who were not tried.
         self._told: list[Outcome] = []
@@ -162,13 +166,16 @@ class _Window:
 
     def _next(self, line: Line, *, waits: bool) -> Letter | None:
         """The first message whose domain lets it in, written; whoever cannot be tried is told of."""
+        told = "waits until its domain's connections are free"
         for _ in range(TURNS):
+            if self._connection.clock() > self._until:
+                told = "waits for the next window: the server is slow"
+                break
             letter = self._admit(line)
             if letter is not None or not self._queue or not waits:
                 return letter
-            self._pause(PATIENCE / TURNS)
+            self._connection.pause(PATIENCE / TURNS)
         while self._queue:
-            told = "waits until its domain's connections are free"
             self._told.append(self._queue.popleft().outcome(Verdict.POSTPONED, told, wait=PATIENCE))
         return None
 
@@ -292,11 +299,17 @@ class _Window:
 
 
 def _answers(line: Line, letter: Letter) -> Iterator[Reply]:
-    """The replies to an envelope: that was said already with PIPELINING, else said now up to the first no."""
-    for command in letter.commands:
+    """The replies to an envelope: that was said already with PIPELINING, else said now up to the first no.
+
+    MAIL and RCPT are taken with 2xx, DATA with 3xx (RFC 5321, 4.3.2). Whoever says yes in another way answers
+    something else: what follows would be taken for the answer to the wrong message.
+    """
+    for command, yes in zip(letter.commands, (2, 2, 3), strict=True):
         reply = line.hear() if line.offers.pipelining else line.ask(command)
         if reply.final:
             raise BrokenOffError(f"the server closed the connection: {reply}")
+        if reply.positive and reply.code // 100 != yes:
+            raise BrokenOffError(f"the server answers what it was not asked: {reply}")
         yield reply
         if not reply.positive and not line.offers.pipelining:
             return

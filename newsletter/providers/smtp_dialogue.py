@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 #: A reply with more bytes is no reply (RFC 5321, 4.5.3.1.5, has lines of 512; some servers write novels).
 _LONGEST_REPLY = 65_536
+_MOST_LINES = 1_000
 _CODES = {f"{code}".encode(): code for code in range(200, 600)}
 
 
@@ -72,7 +73,10 @@ class Line:
         Raises:
             BrokenOffError: the connection was lost before the last byte of the first part was out of our
                 hands. Once it was, nothing is raised: whether the rest was lost, the replies will tell.
+                Or the server said more than it was asked: nobody could tell what it answers next.
         """
+        if self._unread:
+            raise BrokenOffError("the server answers what it was not asked")
         first = len(parts[0])
         said = 0
         try:
@@ -115,7 +119,10 @@ class Line:
             text = one_line(line[4:])
             code, _, rest = text.partition(" ")
             texts.append(rest if texts and texts[0].startswith(f"{code} ") and code[1:2] == "." else text)
-            if line[3:4] != b"-" or len(texts) > 100:
+            if len(texts) > _MOST_LINES:
+                # To stop in the middle would take the rest for answers to what is asked next.
+                raise BrokenOffError("the server speaks no SMTP")
+            if line[3:4] != b"-":
                 return Reply(_CODES.get(line[:3], -1), one_line(" ".join(texts)))
 
     def _receive(self) -> None:

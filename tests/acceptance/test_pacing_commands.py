@@ -211,6 +211,23 @@ def test_failed_recipients_are_tried_again_and_a_report_is_kept(
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\+00:00", moment) for moment in moments)
 
 
+def test_who_got_the_issue_from_another_dispatch_meanwhile_is_told_of(
+    letter: Letter, smtp: tuple[int, list[EmailMessage]]
+) -> None:
+    """Taken for lost, they were in the next audience; to try them again now would mail them twice."""
+    with smtp_server(lambda step, _: "hang up" if step == "." else None) as server:
+        letter.environment["NEWSLETTER_SMTP__PORT"] = str(server.port)
+        letter.run("send", "plain", "--all", "--provider", "smtp", "--yes")
+    letter.ok("reconcile", "plain-1", "--failed", "all", "--reason", "not in the log")
+    letter.environment["NEWSLETTER_SMTP__PORT"] = str(smtp[0])
+    letter.ok("send", "plain", "--where", 'email != "ann@example.com"', "--provider", "smtp", "--yes")
+
+    retried = letter.run("retry", "plain-1", "--yes")
+
+    assert "left alone: 3 subscribers who got the issue from another dispatch since, or will" in retried.err
+    assert len({message["To"] for message in smtp[1]}) == len(smtp[1]) == 4
+
+
 def test_each_dispatch_leaves_a_report_where_the_settings_say(letter: Letter) -> None:
     """As `newsletter report` tells it; a folder that cannot be made does not spoil the run."""
     letter.environment["NEWSLETTER_DELIVERY__REPORTS"] = "kept/reports"

@@ -35,6 +35,14 @@ class Slowly:
 
 
 @dataclass(frozen=True)
+class Exactly:
+    """Instead of a status: take the request, answer with these very bytes, and perhaps close the connection."""
+
+    answer: bytes
+    closes: bool = True
+
+
+@dataclass(frozen=True)
 class Refusal:
     """Instead of a status: a status with headers, and errors as pairs of message and field.
 
@@ -189,7 +197,12 @@ class _Answer(BaseHTTPRequestHandler):
             state.posted.append(body)
         if isinstance(fault, Slowly):
             state.closing.wait(fault.seconds)
-        if fault in (HANG_UP, SILENCE):
+        if isinstance(fault, Exactly):
+            self._keep(body)
+            self.wfile.write(fault.answer)
+            self.wfile.flush()
+            self.close_connection = fault.closes
+        elif fault in (HANG_UP, SILENCE):
             self._keep(body)
             if fault == SILENCE:
                 state.closing.wait()

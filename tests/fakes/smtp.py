@@ -152,7 +152,7 @@ class _Dialogue(socketserver.StreamRequestHandler):
                 lines = ["fake", *offers] if verb == "EHLO" else ["fake"]
                 self._say("\r\n".join([*(f"250-{each}" for each in lines[:-1]), f"250 {lines[-1]}"]))
             elif verb == "STARTTLS" and state.tls:
-                self._say("220 go on")
+                self._say(state.script(verb, command) or "220 go on")
                 self._encrypt(state.tls)
                 offers = state.offers_encrypted
             elif verb == "QUIT":

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from fakes.dispatching import fill, names, plan, run, those_in
+from fakes.dispatching import Clock, fill, names, plan, run, those_in, where
 from fakes.providers import ScriptedProvider
 from sqlalchemy import event, insert, select
 
@@ -101,6 +101,30 @@ def test_failed_recipients_can_be_tried_again(ended: Engine) -> None:
     assert set(provider.taken) == names(3)
     assert (done.state, done.accepted) == (DispatchState.FINISHED, 3)
     assert notes(ended) == [("failed", "pending", "to be tried again, by the operator")]
+
+
+def test_who_gets_the_issue_from_another_dispatch_is_not_tried_again(ended: Engine) -> None:
+    """They had failed, so the next audience had them in it, and both mailed them."""
+    provider = ScriptedProvider()
+    assert plan(ended, provider, where('email != "reader5@example.com"')).planned == 1
+    about_to = resend(ended, "issue-1", DeliveryState.FAILED)
+    run(ended, provider, "issue-2")
+
+    since = resend(ended, "issue-1", DeliveryState.FAILED)
+
+    assert (about_to, since) == (0, 0)
+    assert provider.taken == {"reader3@example.com": 1}
+    assert those_in(ended, "failed") == names(3)
+    assert status(ended, "issue-1").state is DispatchState.FINISHED
+
+
+def test_who_is_mailed_anew_on_purpose_and_failed_is_tried_again(ended: Engine) -> None:
+    """That an earlier dispatch of the issue had reached them was known when it was asked for."""
+    failing = ScriptedProvider(lambda _: Verdict.DEFERRED)
+    plan(ended, failing, again=True, clock=lambda: now() + timedelta(hours=2))  # the first was run in an hour
+    run(ended, failing, "issue-2", clock=Clock(now() + timedelta(hours=2)))
+
+    assert resend(ended, "issue-2", DeliveryState.FAILED) == 5
 
 
 def test_who_is_in_doubt_is_mailed_again_only_by_name_of_a_person(ended: Engine) -> None:

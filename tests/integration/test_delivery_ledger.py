@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -126,6 +127,20 @@ def test_a_worker_that_is_silent_for_too_long_loses_its_batch(engine: Engine, di
     with pytest.raises(LeaseLostError):
         ledger.record(engine, lease, accepted(*lease.untried[:3]), [], LATER)
     assert those_in(engine, "accepted") == set()
+
+
+def test_a_worker_that_writes_at_the_last_moment_keeps_its_batch(engine: Engine, dispatch_id: int) -> None:
+    """Between being seen as silent and being taken for dead it told what came of its messages."""
+    lease = authorised(engine, dispatch_id, 3, "slow")
+
+    def looked_for(_: str) -> bool:
+        ledger.record(engine, lease, accepted(*lease.untried[:3]), [], LATER)
+        return False
+
+    assert recovery.recover(engine, dispatch_id, LATER, idempotent=False, gone=looked_for) == 0
+    kept = ledger.authorise(engine, replace(lease, untried=lease.untried[3:]), lease.untried[3:], [], LATER)
+    assert kept is not None
+    assert status(engine, "issue-1").accepted == 3
 
 
 @pytest.mark.parametrize("write", ["authorise", "record", "release"])

@@ -1,4 +1,7 @@
-"""Those who settle the same doubt at one moment: on PostgreSQL neither stops the other, nor overwrites it."""
+"""Those who do something to one dispatch, or one issue, at one moment, on PostgreSQL.
+
+Who settles the same doubt neither stops the other nor overwrites it; who plans sees one moment.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,16 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 import pytest
-from fakes.dispatching import leave_in_doubt, states
+from fakes.dispatching import fill, leave_in_doubt, names, plan, run, states, those_in, where
 from fakes.feedback import ids
+from fakes.providers import ScriptedProvider
 from sqlalchemy import select, text, update
 
 from newsletter.delivery.control import settle_by
 from newsletter.delivery.models import DELIVERY, DeliveryState
 from newsletter.delivery.proving import Proof, settle_proved
 from newsletter.delivery.report import find
-from subscribers import now
+from subscribers import SubscriberStore, now
 from subscribers.database import writing
 
 if TYPE_CHECKING:
@@ -70,3 +74,26 @@ def test_evidence_does_not_overwrite_what_a_person_settles_meanwhile(doubtful: E
         assert settled.result().doubtful == 0
 
     assert states(doubtful)[FIRST] == DeliveryState.FAILED
+
+
+def test_who_is_mailed_while_another_audience_is_planned_is_not_planned_again(
+    postgres_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They left their batch after its dispatch was looked through, and were on record only after that, too."""
+    fill(postgres_engine, 12)
+    provider = ScriptedProvider(batch_size=1)
+    plan(postgres_engine, provider, where('email != "reader12@example.com"'))
+    candidates = SubscriberStore.candidates
+
+    def slowly(*what: object, **options: object) -> object:
+        monkeypatch.undo()
+        run(postgres_engine, provider)
+        return candidates(*what, **options)
+
+    monkeypatch.setattr(SubscriberStore, "candidates", slowly)
+    made = plan(postgres_engine, provider)
+    run(postgres_engine, provider, "issue-2")
+
+    assert those_in(postgres_engine, "accepted", "issue-2") == names(12)
+    assert (made.planned, made.excluded) == (1, {"about to receive it": 11})
+    assert max(provider.taken.values()) == 1

@@ -7,6 +7,7 @@ import ssl
 import time
 from contextlib import closing, nullcontext
 from email.utils import formatdate
+from http.client import HTTPConnection
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ import pytest
 from fakes.certificates import self_signed
 from fakes.editions import message, messages
 from fakes.proxy import tunnelling_proxy
-from fakes.sendgrid import DEAF, HANG_UP, KEY, RESET, SILENCE, Refusal, Slowly, sendgrid
+from fakes.sendgrid import DEAF, HANG_UP, KEY, RESET, SILENCE, Exactly, Refusal, Slowly, sendgrid
 from pydantic import SecretStr
 
 from newsletter.config import SendgridSettings
@@ -288,6 +289,53 @@ def test_a_failure_before_the_end_is_no_doubt() -> None:
     refusal = Refusal(502, {"Connection": "close"}, unread=True)
     with sendgrid(lambda _: refusal) as fake, pytest.raises(UnsentError, match="502"):
         wire(fake.url).exchange("POST", "/v3/mail/send", {}, LARGE)
+
+
+def test_a_last_byte_that_could_not_leave_is_no_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when the other end closed the connection while the rest was on its way."""
+    leave = HTTPConnection.send
+
+    def send_all_but_the_last(connection: HTTPConnection, piece: bytes) -> None:
+        if bytes(piece) == b"}":
+            raise BrokenPipeError
+        leave(connection, piece)
+
+    monkeypatch.setattr(HTTPConnection, "send", send_all_but_the_last)
+    with sendgrid() as fake:
+        with pytest.raises(UnsentError):
+            wire(fake.url).exchange("POST", "/v3/mail/send", {}, b"{}")
+
+        assert fake.posted == []
+
+
+BROKEN_OFF = (b"Content-Length: 10\r\n\r\nabc", b"Transfer-Encoding: chunked\r\n\r\n5\r\nab")
+
+
+@pytest.mark.parametrize("rest", BROKEN_OFF)
+def test_the_status_counts_also_if_its_body_is_lost(rest: bytes) -> None:
+    """All recipients of the request were left in doubt, though it was told that they were accepted."""
+    with sendgrid(lambda _: Exactly(b"HTTP/1.1 202 Accepted\r\nX-Message-Id: m1\r\n" + rest)) as fake:
+        outcomes = send(provider(fake.url), messages(2))
+
+    assert [(each.verdict, each.provider_id) for each in outcomes.values()] == [(Verdict.ACCEPTED, "m1")] * 2
+
+
+def test_a_refusal_whose_reason_is_lost_holds_the_dispatch() -> None:
+    with (
+        sendgrid(lambda _: Exactly(b"HTTP/1.1 400 Bad Request\r\n" + BROKEN_OFF[1])) as fake,
+        pytest.raises(RefusedError, match="400 Bad Request; nothing of it was sent"),
+    ):
+        send(provider(fake.url), messages(2))
+
+
+def test_an_answer_on_the_way_to_an_answer_is_none_to_the_next_request() -> None:
+    """After 103 the true one comes: over the same connection it would be taken for that to what is asked next."""
+    hint = Exactly(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n", closes=False)
+    with sendgrid(lambda number: hint if number == 1 else None) as fake, closing(wire(fake.url)) as over:
+        answers = [over.exchange("POST", "/v3/mail/send", {}, b"{}").status for _ in range(2)]
+
+        assert (answers, fake.connections) == ([103, 401], 2)
+    assert rule(103).then is Then.DOUBT
 
 
 def test_a_slow_answer_is_waited_for() -> None:

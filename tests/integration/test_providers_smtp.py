@@ -185,6 +185,21 @@ def test_a_domain_is_written_to_over_so_many_connections_only(limit: dict[str, i
     assert [outcome.verdict for outcome in again] == [Verdict.ACCEPTED]
 
 
+@pytest.mark.parametrize("pipelining", [True, False])
+def test_a_window_over_a_slow_server_ends_while_its_worker_is_believed_to_live(pipelining: bool) -> None:
+    """Else another takes the worker for dead, and all of the window are in doubt; nobody's tries are counted."""
+    seconds = iter(range(0, 10_000, 140))
+    with smtp_server(pipelining=pipelining) as server, provider(server.port).connect() as connection:
+        connection.clock = lambda: float(next(seconds))
+        first = list(connection.send(messages(6)))
+        later = [each for each, outcome in zip(messages(6), first, strict=True) if outcome.wait]
+        second = list(connection.send(later))
+
+    assert [outcome.verdict for outcome in first] == [Verdict.ACCEPTED] * 2 + [Verdict.POSTPONED] * 4
+    assert "the server is slow" in first[-1].reason
+    assert Verdict.ACCEPTED in {outcome.verdict for outcome in second}
+
+
 def test_each_delivery_has_a_return_path_of_its_own() -> None:
     """Only where the publication asks for it; the bounce then names the delivery."""
     bounces = ReturnPath("bounce@bounces.example.com", [b"key"])

@@ -67,6 +67,37 @@ def test_a_connection_lost_before_the_dot_is_opened_again(step: str, fault: str,
     assert server.connections == 2
 
 
+@pytest.mark.parametrize("pipelining", [True, False])
+@pytest.mark.parametrize(
+    ("step", "reply"),
+    [
+        ("DATA", "354 go on\r\n250 queued as Q0"),  # taken before it was there
+        ("DATA", "250 queued as Q0"),
+        ("RCPT", "250 ok\r\n250 ok"),
+        ("RCPT", "354 go on"),
+    ],
+)
+def test_a_server_that_answers_out_of_step_is_left_before_the_message(
+    step: str, reply: str, pipelining: bool
+) -> None:
+    """One reply too many, and each message would get the answer to the one before it."""
+    with smtp_server(once(step, reply), pipelining=pipelining) as server:
+        outcomes = send(provider(server.port), messages(3))
+
+    assert verdicts(outcomes) == [Verdict.ACCEPTED] * 3
+    assert {outcome.provider_id for outcome in outcomes.values()} == {"Q1"}
+    assert server.taken == {f"reader{number}@example.com": 1 for number in (1, 2, 3)}
+    assert server.connections == 2
+
+
+def test_a_server_that_is_always_out_of_step_takes_nothing() -> None:
+    with smtp_server(lambda step, _: "250 queued as Q0" if step == "DATA" else None) as server:
+        outcomes = send(provider(server.port), messages(2))
+
+    assert verdicts(outcomes) == [Verdict.DEFERRED] * 2
+    assert not server.messages
+
+
 def test_a_message_that_always_loses_the_connection_is_deferred() -> None:
     with smtp_server(
         lambda step, argument: HANG_UP if "reader1@" in argument and step == "RCPT" else None

@@ -9,7 +9,7 @@ from aiosmtpd.smtp import AuthResult, LoginPassword
 from fakes.certificates import self_signed
 from fakes.editions import messages
 from fakes.smtp import Mailbox, real_smtp_server, smtp_server
-from fakes.smtp_client import provider, send, verdicts
+from fakes.smtp_client import once, provider, send, verdicts
 from pydantic import SecretStr
 
 from newsletter.errors import ConfigError, CredentialsError, ProviderError
@@ -130,6 +130,16 @@ def test_what_was_offered_in_the_clear_is_forgotten_once_encrypted(tmp_path: Pat
 
     assert verdicts(outcomes) == [Verdict.REJECTED]
     assert "DATA" not in server.commands
+
+
+def test_what_somebody_says_in_the_clear_behind_starttls_counts_for_nothing(tmp_path: Path) -> None:
+    """Said by whoever sits in between, it would be taken for what the server says encrypted (CVE-2011-0411)."""
+    certificate, trust = self_signed(tmp_path)
+    injected = "220 go on\r\n250-evil\r\n250-PIPELINING\r\n250 SIZE 10"
+    with smtp_server(once("STARTTLS", injected), tls=certificate, offers_encrypted=["8BITMIME"]) as server:
+        outcomes = send(provider(server.port, tls="starttls", trust=trust), messages(2))
+
+    assert verdicts(outcomes) == [Verdict.ACCEPTED] * 2
 
 
 def test_pipelining_works_encrypted(tmp_path: Path) -> None:

@@ -66,6 +66,11 @@ def test_flags_beat_environment_beats_file(tmp_path: Path, monkeypatch: pytest.M
         (LEAST + '[delivery]\nwarm_up = "500"\n', "`delivery.warm_up` is no list", "correct"),
         (LEAST + 'language = "english"\n', "`publication.language` is no language tag", "correct"),
         (LEAST + '[smtp]\nport = "abc"\n', "`smtp.port` is no whole number", "correct"),
+        (
+            LEAST + '[smtp]\nreturn_path = "newsletter-and-its-bounces@example.com"\n',
+            "`smtp.return_path` is too long an address for bounces",
+            "correct",
+        ),
     ],
 )
 def test_a_wrong_setting_is_named_with_a_hint(tmp_path: Path, text: str, what: str, hint: str) -> None:

@@ -122,6 +122,31 @@ def test_a_server_that_never_ends_its_line_is_left() -> None:
         talking.result()
 
 
+def test_a_reply_without_an_end_is_left_as_a_whole() -> None:
+    """Its rest was taken for the answers to what was asked next, and so a message for taken that was not."""
+    with line() as (near, far), ThreadPoolExecutor(1) as server:
+        talking = server.submit(lambda: far.sendall(b"250-and\r\n" * 1_500 + b"250 so on\r\n"))
+        with pytest.raises(BrokenOffError, match="speaks no SMTP"):
+            near.hear()
+        talking.result()
+
+
+def test_a_long_reply_is_heard_to_its_end() -> None:
+    with line() as (near, far):
+        far.sendall(b"220-and\r\n" * 150 + b"220 ready\r\n" + b"250 next\r\n")
+
+        assert (near.hear().code, str(near.hear())) == (220, "250 next")
+
+
+def test_nothing_is_said_to_a_server_that_answers_what_it_was_not_asked() -> None:
+    with line() as (near, far):
+        far.sendall(b"354 go on\r\n250 queued\r\n")
+        near.hear()
+
+        with pytest.raises(BrokenOffError, match="not asked"):
+            near.say(b"the message\r\n.\r\n")
+
+
 @pytest.mark.parametrize(("told", "limit"), [("", 0), ("0", 0), ("1000000", 1_000_000), ("nonsense", 0)])
 def test_the_largest_message_is_as_the_server_tells(told: str, limit: int) -> None:
     with line(size=told) as (near, _):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import subprocess
 import warnings
 from collections import Counter
@@ -53,8 +54,17 @@ class Server:
 
     def start(self) -> None:
         """Start it where it was before."""
-        socket = make_url(self.url).query["host"]
-        self.control("-o", f'-h "" -k {socket}', "start")
+        path = make_url(self.url).query["host"]
+        self.control("-o", f'-h "" -k {path}', "start")
+
+    def over_the_network(self) -> str:
+        """Start it again, so that it listens on this machine's loopback too; its URL there."""
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        path = make_url(self.url).query["host"]
+        self.control("-o", f"-h 127.0.0.1 -p {port} -k {path}", "restart")
+        there = make_url(self.url).set(host="127.0.0.1", port=port, query={})
+        return there.render_as_string(hide_password=False)
 
     def close(self) -> None:
         """Stop it, and remove what it kept."""
@@ -242,3 +252,17 @@ def check_told(seen: str) -> None:
     assert hint.startswith("hint: "), seen
     assert "newsletter resume issue-1" in hint, seen
     assert "Traceback" not in seen
+
+
+def test_both_ends_notice_when_the_network_between_them_is_gone(postgres: Server) -> None:
+    """In two minutes, not in hours, in which the server kept locked what a worker that is gone was writing."""
+    engine = open_engine(f"{postgres.over_the_network()}?keepalives_interval=20")
+    with engine.connect() as connection:
+        asked = ("tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count", "tcp_user_timeout")
+        there = [connection.exec_driver_sql(f"SHOW {name}").scalar_one() for name in asked]
+        here = connection.connection.driver_connection.info.get_parameters()
+    engine.dispose()
+
+    assert there == ["60", "10", "6", "120000"]
+    assert (here["keepalives_idle"], here["keepalives_interval"]) == ("60", "20")
+    assert here["tcp_user_timeout"] == "120000"
