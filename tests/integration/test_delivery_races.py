@@ -11,7 +11,7 @@ from fakes.dispatching import leave_in_doubt, states
 from fakes.feedback import ids
 from sqlalchemy import select, text, update
 
-from newsletter.delivery.control import settle_by
+from newsletter.delivery import settle_by
 from newsletter.delivery.models import DELIVERY, DeliveryState
 from newsletter.delivery.proving import Proof, settle_proved
 from newsletter.delivery.report import find
