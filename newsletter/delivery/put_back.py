@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 #: What a settlement is called that puts somebody back.
 PUT_BACK = WAITING
-#: What the ids of events begin with that are refusals in our own dialogue with a server; the delivery comes
-#: after it. They prove nothing: the message was not taken.
+#: What the ids of events begin with that are refusals in our own dialogue with a server; the delivery and the
+#: moment come after it, since who is tried again may be refused again. They prove nothing: nothing was taken.
 REFUSED = "refused "
 #: Asked for each batch: made once.
 _PUT_BACK = Prepared(
