@@ -16,7 +16,7 @@ from newsletter.delivery.forgetting import nameless
 from newsletter.delivery.models import DELIVERY, DISPATCH, SETTLEMENT, DeliveryState
 from newsletter.delivery.put_back import proved, take_out
 from newsletter.providers.sendgrid_payload import request_name
-from subscribers.database import writing
+from subscribers.deadlocks import write_anew
 from subscribers.tables import among
 
 if TYPE_CHECKING:
@@ -84,9 +84,11 @@ def settle_known(connection: Connection, dispatch_id: int, delivery_ids: Sequenc
 
 def settle_all_known(engine: Engine, dispatch_id: int, now: datetime) -> int:
     """As `settle_known`, for everybody in doubt: a process may have died between recording and looking."""
-    with writing(engine) as connection:
-        doubtful = select(DELIVERY.c.delivery_id).where(DELIVERY.c.dispatch_id == dispatch_id, _IN_DOUBT)
-        return settle_known(connection, dispatch_id, connection.scalars(doubtful).all(), now)
+    doubtful = select(DELIVERY.c.delivery_id).where(DELIVERY.c.dispatch_id == dispatch_id, _IN_DOUBT)
+    return write_anew(
+        engine,
+        lambda connection: settle_known(connection, dispatch_id, connection.scalars(doubtful).all(), now),
+    )
 
 
 def _in_doubt(connection: Connection, dispatch_id: int, batch: int) -> Sequence[Row[Any]]:
