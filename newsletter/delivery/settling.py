@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import delete, insert, select, update
@@ -184,7 +185,7 @@ def resend_within(
     _note(connection, rows, PUT_BACK, reason, now)
     for row in rows:
         connection.execute(_row_of(delete(DELIVERY), row))
-    _put_back(connection, dispatch.id, [row.subscriber_id for row in rows], now)
+    _put_back(connection, dispatch.id, rows, now)
     if rows and dispatch.state == DispatchState.FINISHED:
         set_state(connection, dispatch.id, DispatchState.PAUSED)
     return len(rows)
@@ -195,10 +196,18 @@ def _doubtful(connection: Connection, dispatch_id: int) -> list[str]:
     return list(connection.scalars(select(DELIVERY.c.delivery_id).where(*mine)))
 
 
-def _put_back(connection: Connection, dispatch_id: int, ids: list[int], now: datetime) -> None:
-    """New batches, after the last one, for recipients who are pending again."""
-    for start in range(0, len(ids), LARGEST_BATCH):
-        append_batch(connection, dispatch_id, ids[start : start + LARGEST_BATCH], now)
+def _put_back(connection: Connection, dispatch_id: int, rows: list[Row[Any]], now: datetime) -> None:
+    """New batches, after the last one, for recipients who are pending again.
+
+    Those of one batch who were in doubt stay together: they may have gone in one request, which is known by
+    all who were in it.
+    """
+    groups: defaultdict[int, list[int]] = defaultdict(list)
+    for row in rows:
+        groups[row.batch if row.state == DeliveryState.UNCERTAIN else 0].append(row.subscriber_id)
+    for ids in groups.values():
+        for start in range(0, len(ids), LARGEST_BATCH):
+            append_batch(connection, dispatch_id, ids[start : start + LARGEST_BATCH], now)
 
 
 def _note(connection: Connection, rows: list[Row[Any]], after: str, reason: str, now: datetime) -> None:

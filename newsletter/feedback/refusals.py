@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +45,8 @@ def take_refusals(engine: Engine, dispatch: str, rules: Rules, clock: Callable[[
     told = _refused(engine, dispatch)
     new = 0
     while some := list(islice(told, _AT_A_TIME)):
-        new += write_anew(engine, lambda connection, some=some: take_in(connection, some, rules, clock())).new
+        take = partial(take_in, occurrences=some, rules=rules, now=clock())
+        new += write_anew(engine, take).new
     return new
 
 
