@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
 from subscribers.database import writing
+from subscribers.deadlocks import write_anew
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,15 +30,14 @@ def write_together(engine: Engine, write: Callable[[Connection], T]) -> T:
 
     Args:
         engine: the database.
-        write: gets a transaction as of `writing`. It may be called by another thread, and a second time if
-            another's write made the first transaction fail.
+        write: gets a transaction as of `writing`. It may be called by another thread, and again if another's
+            write made the first transaction fail.
 
     Raises:
         Exception: what *write* raised; then nothing that it wrote was committed.
     """
     if engine.dialect.name != "sqlite":  # PostgreSQL gathers the commits of its connections by itself
-        with writing(engine) as connection:
-            return write(connection)
+        return write_anew(engine, write)
     with _LOCK:
         group = _GROUPS.setdefault(engine, _Group())
     return group.take(engine, _Write(write))

@@ -6,17 +6,19 @@ from pathlib import Path
 
 import click
 
-from newsletter.cli import output
+from newsletter.cli import output, reconciled
 from newsletter.cli.dispatches import report_document
-from newsletter.cli.session import Session, json_option, pass_session
-from newsletter.delivery import DeliveryState, Settled, log, resend, settle, settle_by, status
+from newsletter.cli.session import Session, confirm, json_option, pass_session
+from newsletter.delivery import DeliveryState, log, status
 from newsletter.delivery.evidence import from_list, from_postfix, from_sendgrid
+from newsletter.delivery.reconciling import Decisions, bearings, reconcile
+from newsletter.delivery.settling import BY_HAND
 from newsletter.errors import UsageError
 
 _FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 
 
-@click.command()
+@click.command(name="reconcile")
 @click.argument("dispatch")
 @click.option(
     "--accepted",
@@ -47,10 +49,12 @@ _FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 )
 @click.option("--postfix-log", type=_FILE, help="A log of the Postfix that took the messages; may be a .gz.")
 @click.option("--sendgrid-events", type=_FILE, help="Events of SendGrid's webhook, as JSON.")
-@click.option("--reason", default="settled by the operator", show_default=True, help="How it is known.")
+@click.option("--reason", default=BY_HAND, show_default=True, help="How it is known.")
+@click.option("-n", "--dry-run", is_flag=True, help="Show what would come of it, and write nothing.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @json_option
 @pass_session
-def reconcile(
+def reconcile_(
     session: Session,
     dispatch: str,
     accepted: tuple[str, ...],
@@ -62,86 +66,80 @@ def reconcile(
     reason: str,
     *,
     retry_failed: bool,
+    dry_run: bool,
+    yes: bool,
     as_json: bool,
 ) -> None:
     """Settle recipients in doubt, by evidence or by what you know; without options, name them.
 
     Evidence comes first, and only ever says that a message was taken; whoever there is none of stays in doubt
     until you decide. Who is pending, as after a backup was restored, is taken out by it and not mailed again.
+    What would come of it is shown first; all of it is done, or nothing.
 
     \b
     Examples:
       newsletter reconcile 2026-04-11-1
       newsletter reconcile 2026-04-11-1 --accepted ann@example.com --reason "in the relay's log"
-      newsletter reconcile 2026-04-11-1 --postfix-log /var/log/mail.log
+      newsletter reconcile 2026-04-11-1 --postfix-log /var/log/mail.log --dry-run
+      newsletter reconcile 2026-04-11-1 --delivered got-it.txt --yes
       newsletter reconcile 2026-04-11-1 --retry-failed
     """
     files = ((delivered, from_list), (postfix_log, from_postfix), (sendgrid_events, from_sendgrid))
-    evidence = [read(session.path(path)) for path, read in files if path is not None]
+    given = [(path, read(session.path(path))) for path, read in files if path is not None]
+    evidence = [each for _, each in given]
     if not (accepted or failed or again or retry_failed or evidence):
-        for line in log(session.engine, dispatch, DeliveryState.UNCERTAIN):
-            output.data(f"{line.email}\t{line.message_id}")
-        if not status(session.engine, dispatch).uncertain:
-            output.say("nobody is in doubt")
+        _name_the_doubtful(session, dispatch, as_json=as_json)
         return
-    if (
-        sum(choice == ("all",) for choice in (accepted, failed, again))
-        and sum(map(bool, (accepted, failed, again))) > 1
-    ):
+    _check_names(accepted, failed, again)
+    decisions = Decisions(
+        evidence, _names(accepted), _names(failed), _names(again), retry_failed=retry_failed, reason=reason
+    )
+    found, settled = bearings(session.engine, dispatch, evidence)
+    named = [(reconciled.shown(path), each) for (path, _), each in zip(given, found, strict=True)]
+    foreseen = done = reconcile(session.engine, dispatch, decisions, dry_run=True)
+    reconciled.show_foreseen(status(session.engine, dispatch), foreseen, named, settled)
+    if foreseen.changes and not dry_run:
+        confirm(reconciled.question(dispatch, foreseen), yes=yes)
+        done = reconcile(session.engine, dispatch, decisions)
+    if as_json:
+        told = {"reconciled": reconciled.document(done, found, settled), "dry_run": dry_run}
+        output.document({**report_document(status(session.engine, dispatch)), **told})
+    if dry_run:
+        output.say("dry run; nothing was written")
+    elif foreseen.changes:
+        reconciled.show_done(dispatch, done)
+
+
+def _check_names(*choices: tuple[str, ...]) -> None:
+    """Refuse `all` beside another choice, and options that were taken for names.
+
+    Raises:
+        UsageError: there are such.
+    """
+    if ("all",) in choices and sum(map(bool, choices)) > 1:
         raise UsageError(
             "`all` leaves nobody for another option", hint="give one option with `all`, or name everybody"
         )
-    for name in (*accepted, *failed, *again):
+    for name in (name for choice in choices for name in choice):
         if name.startswith("-"):
             raise UsageError(f"`{name}` names nobody", hint="name an address or a delivery id, or say `all`")
-    before = status(session.engine, dispatch)
-    by_evidence = [settle_by(session.engine, dispatch, each) for each in evidence]
-    settled = sum(found.doubtful for found in by_evidence)
-    for state, who in ((DeliveryState.ACCEPTED, accepted), (DeliveryState.FAILED, failed)):
-        if who:
-            settled += settle(session.engine, dispatch, state, who=_names(who), reason=reason)
-    tried_again = 0
-    if again:
-        tried_again = resend(
-            session.engine, dispatch, DeliveryState.UNCERTAIN, who=_names(again), reason=reason
-        )
-    if retry_failed:
-        tried_again += resend(session.engine, dispatch, DeliveryState.FAILED, reason=reason)
+
+
+def _name_the_doubtful(session: Session, dispatch: str, *, as_json: bool) -> None:
+    lines = log(session.engine, dispatch, DeliveryState.UNCERTAIN)
     if as_json:
-        output.document(report_document(status(session.engine, dispatch)))
+        doubtful = [{"email": line.email, "message_id": line.message_id} for line in lines]
+        standing = report_document(status(session.engine, dispatch))
+        output.document({**standing, "in_doubt": doubtful})
         return
-    pending = sum(found.pending for found in by_evidence)
-    if retry_failed and not before.failed:
-        output.say("nobody has failed")
-    if settled or before.uncertain or tried_again:
-        output.say(f"settled: {settled}, to be tried again: {tried_again}")
-    elif not pending and (evidence or accepted or failed or again):
-        output.say("nobody is in doubt; there is nothing to settle")
-    if evidence:
-        _say_what_is_left(session, dispatch, by_evidence, pending)
-    if tried_again:
-        output.say(f"next: {output.resuming(dispatch)}")
-
-
-def _say_what_is_left(session: Session, dispatch: str, found: list[Settled], pending: int) -> None:
-    """Tell who was pending and proved, who is in a worker's hands, and who is still in doubt."""
-    if pending:
-        output.say(
-            f"{output.plural(pending, 'recipient')} who were pending have it, and are not mailed again"
-        )
-    if held := max(each.held for each in found):
-        output.warn(
-            f"{held:,} more of whom there is evidence are in the hands of a process: `newsletter pause"
-            f" {dispatch}`, then once more; if it is gone, 15 minutes after its end"
-        )
-    if left := status(session.engine, dispatch).uncertain:
-        output.say(
-            f"{output.plural(left, 'recipient')} still in doubt: `--accepted`, `--failed` or `--resend`"
-        )
+    for line in lines:
+        output.data(f"{line.email}\t{line.message_id}")
+    if not status(session.engine, dispatch).uncertain:
+        output.say("nobody is in doubt")
 
 
 def _names(who: tuple[str, ...]) -> tuple[str, ...] | None:
     return None if who == ("all",) else who
 
 
-COMMANDS = (reconcile,)
+COMMANDS = (reconcile_,)

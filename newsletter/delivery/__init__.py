@@ -1,7 +1,7 @@
 """Dispatches: planned once, worked through batch by batch, every recipient with one recorded outcome."""
 
 from newsletter.delivery.audience import Audience
-from newsletter.delivery.control import AGAIN, Settled, cancel, pause, resend, settle, settle_by
+from newsletter.delivery.control import cancel, pause
 from newsletter.delivery.deliveries import STATES, LogFilter, LogLine, deliveries_of, log
 from newsletter.delivery.due import due_dispatches, next_due
 from newsletter.delivery.engagement import Engagement, LinkClicks, Reach, clicks_by_link, engagement
@@ -17,6 +17,7 @@ from newsletter.delivery.rejected import Rejected, rejected
 from newsletter.delivery.report import Status, status, statuses, unfinished
 from newsletter.delivery.retry import Backoff
 from newsletter.delivery.schedule import Schedule, parse_since
+from newsletter.delivery.settling import AGAIN, Settled, resend, settle, settle_by
 from newsletter.delivery.tally import Progress
 from newsletter.delivery.tracking import Extent, Tracker, extent_of
 

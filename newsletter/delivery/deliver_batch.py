@@ -23,7 +23,7 @@ from newsletter.messages import Recipient, UnmailableError
 from newsletter.providers import Outcome, Verdict
 from newsletter.providers.base import Parting
 from subscribers.columns import now as right_now
-from subscribers.database import writing
+from subscribers.deadlocks import write_anew
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -289,8 +289,7 @@ def record(
         busy=job.pace.busy_lanes() if claims else (),
     )
     if doubtful := [entry.delivery_id for entry in entries if entry.state is DeliveryState.UNCERTAIN]:
-        with writing(job.engine) as connection:
-            settle_known(connection, job.dispatch_id, doubtful, now)
+        write_anew(job.engine, lambda connection: settle_known(connection, job.dispatch_id, doubtful, now))
     return left
 
 

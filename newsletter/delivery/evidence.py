@@ -33,8 +33,9 @@ _POSTFIX = re.compile(
 _MESSAGE_ID = re.compile(r"(?:resent-)?message-id=<([^<>@\s]+)@")
 _STATUS = re.compile(r"\bstatus=(\w+) (\(.*\))")
 _TAKEN = re.compile(r"\bstatus=|\(queue active\)")
+_DELIVERY = re.compile(r"[a-z2-7]{24}")
 # A line of a list: a delivery id, or something with an @.
-_NAME = re.compile(r"[a-z2-7]{24}|[^\s@]+@[^\s@]+", re.IGNORECASE)
+_NAME = re.compile(rf"{_DELIVERY.pattern}|[^\s@]+@[^\s@]+", re.IGNORECASE)
 #: By so many of its first lines a file is known.
 _LOOKED_AT = 1000
 
@@ -98,7 +99,7 @@ def _read_postfix(lines: Iterable[str], path: Path) -> Evidence:
         raise UsageError(
             "no line of it is Postfix's", where=str(path), hint="as `/var/log/mail.log`; or use `--delivered`"
         )
-    return taken
+    return {name: how for name, how in taken.items() if is_delivery(name)}  # the others are no mail of ours
 
 
 def from_sendgrid(path: Path) -> Evidence:
@@ -132,15 +133,25 @@ def settled_by(evidence: Evidence, names: Iterable[tuple[str, str]]) -> dict[str
     return {
         delivery_id: how
         for email, delivery_id in names
-        if (how := evidence.get(delivery_id) or evidence.get(_name(email)))
+        if (how := next((evidence[key] for key in keys_of(email, delivery_id) if key in evidence), None))
     }
+
+
+def keys_of(email: str, delivery_id: str) -> tuple[str, str]:
+    """By what evidence may name one recipient of a dispatch."""
+    return delivery_id, _name(email)
+
+
+def is_delivery(name: str) -> bool:
+    """Whether something that evidence names has the form of a delivery id; else it is an address."""
+    return _DELIVERY.fullmatch(name) is not None
 
 
 def _name(text: str) -> str:
     """A delivery id out of a Message-ID, or an address, in the form by which they are compared."""
     text = text.strip().strip("<>").casefold()
     local = text.partition("@")[0]
-    return local if re.fullmatch(r"[a-z2-7]{24}", local) else text
+    return local if is_delivery(local) else text
 
 
 @contextmanager

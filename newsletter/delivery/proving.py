@@ -6,7 +6,6 @@ events (`settle_known`), and whoever records events looks for doubt (`settle_pro
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,13 +13,14 @@ from sqlalchemy import insert, select, update
 
 from newsletter.delivery.forgetting import nameless
 from newsletter.delivery.models import DELIVERY, DISPATCH, SETTLEMENT, DeliveryState
-from newsletter.delivery.put_back import proved, take_out
+from newsletter.delivery.put_back import names_put_back, proved, take_out, with_put_back
+from newsletter.delivery.requests import doubted, of_another, put_back_together
 from newsletter.providers.sendgrid_payload import request_name
-from subscribers.database import writing
+from subscribers.deadlocks import write_anew
 from subscribers.tables import among
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from datetime import datetime
     from typing import Any
 
@@ -31,39 +31,48 @@ _IN_DOUBT = DELIVERY.c.state == DeliveryState.UNCERTAIN
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What proves that a delivery's message was handed over; ``request`` names those that went with it."""
+    """What proves that a delivery's message was handed over.
+
+    ``request`` names those that went with it, and ``batch`` is the one that they were of then.
+    """
 
     delivery_id: str
     how: str
     request: str = ""
+    batch: int = 0
 
 
 def settle_proved(connection: Connection, proofs: Collection[Proof], now: datetime) -> int:
     """Settle as accepted whoever is in doubt and proved, or went in one request with who is; how many.
 
-    Whoever is proved while they wait to be tried again is not tried again.
-
-    A provider takes a request as a whole or not at all. Who was in it is not remembered, since a process may
-    die at any moment, but can be checked: the name of a request is made of all its deliveries.
+    Whoever is proved while they wait to be tried again is not tried again, and nor is who went with them.
     """
     by_id = {proof.delivery_id: proof for proof in proofs}
     doubtful = connection.execute(
         select(DELIVERY).where(among(connection, DELIVERY.c.delivery_id, list(by_id)), _IN_DOUBT)
     ).all()
-    requests: defaultdict[tuple[int, int], dict[str, str]] = defaultdict(dict)
-    for row in doubtful:
-        proof = by_id[row.delivery_id]
-        if proof.request:
-            requests[row.dispatch_id, row.batch][proof.request] = proof.how
     known = {row.delivery_id: (row, by_id[row.delivery_id].how) for row in doubtful}
-    for (dispatch_id, batch), named in requests.items():
-        peers = _in_doubt(connection, dispatch_id, batch)
-        how = next((named[name] for name in _names(connection, peers) if name in named), None)
-        if how is not None:
-            together = f"{how} (of another recipient of the same request)"
-            known.update({row.delivery_id: (row, together) for row in peers if row.delivery_id not in known})
+    taken = {proof.request: (proof.batch, proof.how) for proof in proofs if proof.request}
+    for row, how in _fellows(connection, doubtful, taken) if taken else ():
+        known.setdefault(row.delivery_id, (row, how))
     _settle(connection, list(known.values()), now)
-    return len(known) + take_out(connection, {name: proof.how for name, proof in by_id.items()}, now)
+    waiting = take_out(connection, {name: proof.how for name, proof in by_id.items()}, now, taken)
+    return len(known) + waiting
+
+
+def _fellows(
+    connection: Connection, doubtful: Sequence[Row[Any]], taken: Mapping[str, tuple[int, str]]
+) -> Iterator[tuple[Row[Any], str]]:
+    """Who is in doubt and went in one of the requests that were *taken*, and how that is known.
+
+    They are in the batches of the *doubtful*, of whom that is known; or of those who are put back since.
+    """
+    batches = {(row.dispatch_id, row.batch) for row in doubtful}
+    batches |= {(dispatch, batch) for dispatch in with_put_back(connection) for batch, _ in taken.values()}
+    for dispatch_id, batch in sorted(batches):
+        if peers := _in_doubt(connection, dispatch_id, batch):
+            name = next((name for name in _names(connection, peers) if name in taken), None)
+            yield from ((row, of_another(taken[name][1])) for row in peers if name)
 
 
 def settle_known(connection: Connection, dispatch_id: int, delivery_ids: Sequence[str], now: datetime) -> int:
@@ -84,9 +93,11 @@ def settle_known(connection: Connection, dispatch_id: int, delivery_ids: Sequenc
 
 def settle_all_known(engine: Engine, dispatch_id: int, now: datetime) -> int:
     """As `settle_known`, for everybody in doubt: a process may have died between recording and looking."""
-    with writing(engine) as connection:
-        doubtful = select(DELIVERY.c.delivery_id).where(DELIVERY.c.dispatch_id == dispatch_id, _IN_DOUBT)
-        return settle_known(connection, dispatch_id, connection.scalars(doubtful).all(), now)
+    doubtful = select(DELIVERY.c.delivery_id).where(DELIVERY.c.dispatch_id == dispatch_id, _IN_DOUBT)
+    return write_anew(
+        engine,
+        lambda connection: settle_known(connection, dispatch_id, connection.scalars(doubtful).all(), now),
+    )
 
 
 def _in_doubt(connection: Connection, dispatch_id: int, batch: int) -> Sequence[Row[Any]]:
@@ -94,25 +105,17 @@ def _in_doubt(connection: Connection, dispatch_id: int, batch: int) -> Sequence[
     return connection.execute(select(DELIVERY).where(*batches, _IN_DOUBT)).all()
 
 
-def _names(connection: Connection, peers: Sequence[Row[Any]]) -> list[str]:
-    """What a request of these deliveries is called: of those in doubt, or of those who ever were, too."""
-    ids = {row.delivery_id for row in peers}
+def _names(connection: Connection, peers: Sequence[Row[Any]]) -> Iterator[str]:
+    """What a request of these deliveries is called: of those in doubt, or of those who ever were, too.
+
+    Or of those as well who were in doubt with them, and are put back to be tried again.
+    """
     dispatch_id, batch = peers[0].dispatch_id, peers[0].batch
-    were = (
-        select(DELIVERY.c.delivery_id)
-        .join(
-            SETTLEMENT,
-            (SETTLEMENT.c.dispatch_id == DELIVERY.c.dispatch_id)
-            & (SETTLEMENT.c.subscriber_id == DELIVERY.c.subscriber_id),
-        )
-        .where(
-            DELIVERY.c.dispatch_id == dispatch_id,
-            DELIVERY.c.batch == batch,
-            SETTLEMENT.c.before == DeliveryState.UNCERTAIN,
-            SETTLEMENT.c.after == DeliveryState.ACCEPTED,
-        )
-    )
-    return [request_name(ids), request_name(ids.union(connection.scalars(were)))]
+    yield request_name(row.delivery_id for row in peers)
+    yield request_name(ever := doubted(connection, dispatch_id, batch))
+    names = names_put_back(connection, dispatch_id)
+    for _, together in put_back_together(connection, dispatch_id, names) if names else ():
+        yield request_name(ever | together)
 
 
 def _settle(connection: Connection, found: Sequence[tuple[Row[Any], str]], now: datetime) -> None:

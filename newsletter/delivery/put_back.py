@@ -13,6 +13,7 @@ from sqlalchemy import bindparam, literal_column, select
 
 from newsletter.delivery.identity import delivery_ids
 from newsletter.delivery.models import DISPATCH, SETTLEMENT, DispatchState
+from newsletter.delivery.requests import waiting_with
 from newsletter.delivery.taking_out import WAITING, leave
 from subscribers.columns import RowId
 from subscribers.engagement import EVENT
@@ -20,15 +21,15 @@ from subscribers.prepared import Prepared
 from subscribers.tables import among
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection, Engine
 
 #: What a settlement is called that puts somebody back.
 PUT_BACK = WAITING
-#: What the ids of events begin with that are refusals in our own dialogue with a server; the delivery comes
-#: after it. They prove nothing: the message was not taken.
+#: What the ids of events begin with that are refusals in our own dialogue with a server; the delivery and the
+#: moment come after it, since who is tried again may be refused again. They prove nothing: nothing was taken.
 REFUSED = "refused "
 #: Asked for each batch: made once.
 _PUT_BACK = Prepared(
@@ -52,6 +53,22 @@ def put_back(engine: Engine, dispatch_id: int, ids: Collection[int]) -> frozense
     return frozenset(row[0] for row in rows).intersection(ids) if rows else frozenset()
 
 
+def with_put_back(connection: Connection) -> Sequence[int]:
+    """The dispatches into which somebody was ever put back."""
+    query = select(SETTLEMENT.c.dispatch_id).where(SETTLEMENT.c.after == PUT_BACK).distinct()
+    return connection.scalars(query).all()
+
+
+def names_put_back(connection: Connection, dispatch_id: int) -> dict[int, str]:
+    """Everybody who was ever put back into the dispatch, and the names of their deliveries."""
+    mine = (SETTLEMENT.c.dispatch_id == dispatch_id, SETTLEMENT.c.after == PUT_BACK)
+    people = connection.scalars(select(SETTLEMENT.c.subscriber_id).where(*mine).distinct()).all()
+    if not people:
+        return {}
+    secret = connection.scalar(select(DISPATCH.c.secret).where(DISPATCH.c.id == dispatch_id)) or b""
+    return dict(zip(people, delivery_ids(bytes(secret), people), strict=True))
+
+
 def proved(connection: Connection, delivery_ids: Collection[str]) -> dict[str, str]:
     """Those of the deliveries of which there is an event, and how it proves that they were handed over."""
     columns = (EVENT.c.delivery_id, EVENT.c.provider, EVENT.c.kind, EVENT.c.reason)
@@ -61,17 +78,23 @@ def proved(connection: Connection, delivery_ids: Collection[str]) -> dict[str, s
     return {row.delivery_id: f"{row.provider}: {row.kind} {row.reason}".strip()[:300] for row in rows}
 
 
-def take_out(connection: Connection, proofs: Mapping[str, str], now: datetime) -> int:
+def take_out(
+    connection: Connection,
+    proofs: Mapping[str, str],
+    now: datetime,
+    requests: Mapping[str, tuple[int, str]] | None = None,
+) -> int:
     """Take those who wait to be tried again out of free batches, if they are proved; how many were.
 
     Args:
         connection: a transaction that writes.
         proofs: how it is known that a delivery was handed over, by delivery id.
         now: the present moment.
+        requests: of requests that were taken, by name, the batch that each was of, and how it is known; who
+            went with one is proved, too.
     """
     # Asked alone at first: there is seldom anybody, and to look through dispatches is to read their editions.
-    put_back_in = select(SETTLEMENT.c.dispatch_id).where(SETTLEMENT.c.after == PUT_BACK).distinct()
-    dispatches = connection.scalars(put_back_in).all() if proofs else ()
+    dispatches = with_put_back(connection) if proofs else ()
     if not dispatches:
         return 0
     again = connection.execute(
@@ -85,6 +108,8 @@ def take_out(connection: Connection, proofs: Mapping[str, str], now: datetime) -
         group = list(rows)
         people = [row.subscriber_id for row in group]
         names = dict(zip(people, delivery_ids(bytes(group[0].secret), people), strict=True))
-        found = {who: (name, proofs[name]) for who, name in names.items() if name in proofs}
+        known = waiting_with(connection, dispatch_id, names, requests or {})
+        known |= {who: proofs[name] for who, name in names.items() if name in proofs}
+        found = {who: (names[who], how) for who, how in known.items()}
         count += leave(connection, dispatch_id, found, now) if found else 0
     return count

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, update
@@ -14,7 +15,7 @@ from newsletter.delivery.identity import delivery_id
 from newsletter.delivery.leases import Lease, free, parse_tries, rewrite
 from newsletter.delivery.models import BATCH, DISPATCH, BatchState, DeliveryState, DispatchState
 from newsletter.delivery.proving import settle_known
-from subscribers.database import writing
+from subscribers.deadlocks import write_anew
 from subscribers.group_commit import write_together
 
 if TYPE_CHECKING:
@@ -69,16 +70,31 @@ def recover(
     Those who may have been handed over become ``uncertain``, unless the provider is *idempotent*; everybody
     else in the batch goes back to be tried.
     """
-    leased = select(BATCH).where(BATCH.c.dispatch_id == dispatch_id, BATCH.c.state == BatchState.LEASED)
     with engine.connect() as connection:
-        held = connection.execute(leased).all()
-    doubtful = 0
-    for row in held:
-        is_gone = gone(row.worker)
-        if is_gone or row.lease_until < now:
-            with writing(engine) as connection:
-                doubtful += _take_back(connection, row, now, is_gone=is_gone, idempotent=idempotent)
-    return doubtful
+        lost = _lost(connection, dispatch_id, now, gone)
+    return sum(
+        write_anew(engine, partial(_take_back, row=row, now=now, is_gone=is_gone, idempotent=idempotent))
+        for row, is_gone in lost
+    )
+
+
+def recover_within(
+    connection: Connection, dispatch_id: int, now: datetime, *, idempotent: bool, gone: Callable[[str], bool]
+) -> int:
+    """As `recover`, in the caller's transaction."""
+    lost = _lost(connection, dispatch_id, now, gone)
+    return sum(
+        _take_back(connection, row, now, is_gone=is_gone, idempotent=idempotent) for row, is_gone in lost
+    )
+
+
+def _lost(
+    connection: Connection, dispatch_id: int, now: datetime, gone: Callable[[str], bool]
+) -> list[tuple[Row[Any], bool]]:
+    """The batches of lost workers, and whether each worker is gone, or only its lease ran out."""
+    leased = select(BATCH).where(BATCH.c.dispatch_id == dispatch_id, BATCH.c.state == BatchState.LEASED)
+    held = [(row, gone(row.worker)) for row in connection.execute(leased).all()]
+    return [(row, is_gone) for row, is_gone in held if is_gone or row.lease_until < now]
 
 
 def _take_back(

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from newsletter.feedback.occurrences import Occurrence
 from newsletter.feedback.returned import Returned, What, read_returned
 from newsletter.feedback.taking_in import take_in
-from subscribers import AddressError, Bounce, EventKind, normalise, now, writing
+from subscribers import AddressError, Bounce, EventKind, normalise, now
+from subscribers.deadlocks import write_anew
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -86,8 +87,9 @@ class Reader:
         occurrence = self._occurrence(returned, raw)
         if occurrence is None:
             return
-        with writing(self.engine) as connection:
-            taken = take_in(connection, [occurrence], self.rules, self.clock())
+        taken = write_anew(
+            self.engine, lambda connection: take_in(connection, [occurrence], self.rules, self.clock())
+        )
         tally.known += taken.known if occurrence.kind else 0
         tally.unknown += taken.unknown
         tally.settled += taken.settled

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import exists, literal, select
+from sqlalchemy import exists, literal_column, select
 
 from newsletter.delivery.models import DELIVERY, DISPATCH, DeliveryState
 from newsletter.delivery.put_back import REFUSED
 from newsletter.feedback.occurrences import Occurrence, bounce_of
 from newsletter.feedback.taking_in import take_in
 from newsletter.providers.codes import read_refusal
-from subscribers import Bounce, EventKind, now, writing
+from subscribers import Bounce, EventKind, now
+from subscribers.deadlocks import write_anew
 from subscribers.engagement import EVENT
 
 if TYPE_CHECKING:
@@ -37,19 +39,23 @@ def take_refusals(engine: Engine, dispatch: str, rules: Rules, clock: Callable[[
 
     The server that we authenticated said it in our own dialogue with it, so it is proved. A refusal of us is
     left to the circuit, and one without a reply is our own, such as of an address that cannot be written.
-    Whoever was taken in before is passed over: call it again after a crash.
+    A refusal that was taken in before is passed over: call it again after a crash. If somebody is tried again
+    and refused again, that is another: its outcome is of another moment.
     """
     told = _refused(engine, dispatch)
     new = 0
     while some := list(islice(told, _AT_A_TIME)):
-        with writing(engine) as connection:
-            new += take_in(connection, some, rules, clock()).new
+        take = partial(take_in, occurrences=some, rules=rules, now=clock())
+        new += write_anew(engine, take).new
     return new
 
 
 def _refused(engine: Engine, dispatch: str) -> Iterator[Occurrence]:
     known = exists().where(
-        EVENT.c.provider == PROVIDER, EVENT.c.event_id == literal(REFUSED).concat(DELIVERY.c.delivery_id)
+        EVENT.c.delivery_id == DELIVERY.c.delivery_id,
+        EVENT.c.delivery_id != literal_column("''"),  # written out, for the index of events with a delivery
+        EVENT.c.kind == EventKind.BOUNCED,
+        EVENT.c.at == DELIVERY.c.at,
     )
     query = (
         select(DELIVERY.c.delivery_id, DELIVERY.c.reason, DELIVERY.c.at)
@@ -76,7 +82,7 @@ def _occurrence(row: Row[Any, Any, Any]) -> Occurrence | None:
     name = row.delivery_id
     return Occurrence(
         PROVIDER,
-        REFUSED + name,
+        f"{REFUSED}{name} {row.at:%Y-%m-%dT%H:%M:%S.%fZ}",
         EventKind.BOUNCED,
         name,
         row.at,

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from newsletter.feedback.occurrences import of_sendgrid
 from newsletter.feedback.taking_in import Taken, take_in
 from newsletter.providers.sendgrid_events import UnreadableError, read_event
-from subscribers import Bounce, now, writing
+from subscribers import Bounce, now
+from subscribers.deadlocks import write_anew
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -82,8 +83,7 @@ def take_body(engine: Engine, body: bytes, rules: Rules, clock: Callable[[], dat
         NoEventsError: it is no JSON array.
     """
     found = read_body(body)
-    with writing(engine) as connection:
-        taken = take_in(connection, found.occurrences, rules, clock())
+    taken = write_anew(engine, lambda connection: take_in(connection, found.occurrences, rules, clock()))
     tell(taken, found)
     return taken
 

@@ -77,7 +77,7 @@ def take_in(connection: Connection, occurrences: Sequence[Occurrence], rules: Ru
     ours = [(each, who) for each in occurrences if (who := _of(whom, each)) is not None]
     new = record_events(connection, (_event(each, who) for each, who in ours if each.kind is not None))
     taken = [each for each, _ in ours if each.delivery_id and not each.event_id.startswith(REFUSED)]
-    proofs = [Proof(each.delivery_id, each.how, each.request) for each in taken]
+    proofs = [Proof(each.delivery_id, each.how, each.request, each.batch) for each in taken]
     return Taken(
         new=len(new),
         known=len(ours) - len(new),

@@ -16,7 +16,8 @@ from newsletter.delivery.models import DELIVERY, DISPATCH
 from newsletter.delivery.proving import Proof, settle_proved
 from newsletter.delivery.tracking import COUNT
 from newsletter.feedback.machines import ALL_LINKS, MANY_LINKS, TOO_SOON, machine, timing
-from subscribers import Event, EventKind, record_events, writing
+from subscribers import Event, EventKind, record_events
+from subscribers.deadlocks import write_anew
 from subscribers.engagement import EVENT
 from subscribers.models import Status
 from subscribers.tables import SUBSCRIBER, insert
@@ -61,23 +62,31 @@ def note(
     if not extent.name or not (now.clicks if mark.place else now.opens):
         return False
     rule = machine(kind, asked)
-    with writing(engine) as connection:
-        if mark.subscriber == 0:
-            count(connection, mark, kind, by_machine=bool(rule))
-            return True
-        if not _willing(connection, mark.subscriber, opt_out=now.consent == "opt-out"):
+
+    def write(connection: Connection) -> bool:
+        anybody = mark.subscriber == 0
+        if not (anybody or _willing(connection, mark.subscriber, opt_out=now.consent == "opt-out")):
             return False
-        if now.anonymous:
+        if anybody or now.anonymous:
             count(connection, mark, kind, by_machine=bool(rule))
             return True
-        rule = rule or _too_soon(connection, mark, kind, at)
-        secret = connection.scalar(select(DISPATCH.c.secret).where(DISPATCH.c.id == mark.dispatch))
-        name = delivery_id(bytes(secret), mark.subscriber) if secret else ""
-        recorded = record_events(connection, [_event(extent, mark, kind, rule, at, name)])
-        if recorded and name:
-            settle_proved(connection, [Proof(name, f"{OURS}: {kind}")], at)
-        if kind is EventKind.CLICKED and recorded:
-            _look_back(connection, extent, mark, at)
+        return _record(connection, extent, mark, kind, rule, at)
+
+    return write_anew(engine, write)
+
+
+def _record(
+    connection: Connection, extent: Extent, mark: Mark, kind: EventKind, rule: str, at: datetime
+) -> bool:
+    """Record what somebody did who may be tracked; False if that is recorded already."""
+    rule = rule or _too_soon(connection, mark, kind, at)
+    secret = connection.scalar(select(DISPATCH.c.secret).where(DISPATCH.c.id == mark.dispatch))
+    name = delivery_id(bytes(secret), mark.subscriber) if secret else ""
+    recorded = record_events(connection, [_event(extent, mark, kind, rule, at, name)])
+    if recorded and name:
+        settle_proved(connection, [Proof(name, f"{OURS}: {kind}")], at)
+    if kind is EventKind.CLICKED and recorded:
+        _look_back(connection, extent, mark, at)
     return bool(recorded)
 
 

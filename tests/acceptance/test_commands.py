@@ -499,14 +499,21 @@ def test_recipients_in_doubt_are_named_and_settled_by_hand(letter: Letter) -> No
     assert (done.code, done.json["uncertain"], done.json["state"]) == (5, 2, "finished")
     assert {"ann@example.com", "cho@example.net"} <= set(named)
     after = letter.ok(
-        "reconcile", "plain-1", "--accepted", "ann@example.com", "--failed", "cho@example.net", "--json"
+        "reconcile",
+        "plain-1",
+        "--accepted",
+        "ann@example.com",
+        "--failed",
+        "cho@example.net",
+        "--yes",
+        "--json",
     ).json
     assert (after["accepted"], after["failed"], after["uncertain"]) == (1, 1, 0)
     assert len(server.messages) == 2
     slipped = letter.run("reconcile", "plain-1", "--accepted", "--json")
     assert (slipped.code, "`--json` names nobody" in slipped.err) == (2, True)
     assert "newsletter reconcile --help" in letter.run("reconcile", "plain-1", "--accepted").err
-    again = letter.ok("reconcile", "plain-1", "--retry-failed", "--json").json
+    again = letter.ok("reconcile", "plain-1", "--retry-failed", "--yes", "--json").json
     assert (again["accepted"], again["failed"], again["pending"]) == (1, 0, 1)
 
 

@@ -174,10 +174,10 @@ def test_failed_recipients_are_tried_again_and_a_report_is_kept(
         letter.run("send", "plain", "--all", "--provider", "smtp", "--yes")
     assert letter.ok("status", "plain-1", "--json").json["uncertain"] == 4
     (letter.root / "got-it.txt").write_text("ann@example.com\n", encoding="utf-8")
-    settled = letter.ok("reconcile", "plain-1", "--delivered", "got-it.txt")
+    settled = letter.ok("reconcile", "plain-1", "--delivered", "got-it.txt", "--yes")
     assert "settled: 1" in settled.err
     assert "3 recipients still in doubt" in settled.err
-    letter.ok("reconcile", "plain-1", "--failed", "all", "--reason", "not in the log")
+    letter.ok("reconcile", "plain-1", "--failed", "all", "--reason", "not in the log", "--yes")
     for more in (["--delivered", "got-it.txt"], ["--accepted", "all"]):
         done = letter.ok("reconcile", "plain-1", *more)
         assert "nobody is in doubt; there is nothing to settle" in done.err

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from fakes.dispatching import fill, plan, run, states
+from fakes.dispatching import fill, names, plan, run, states, those_in
 from fakes.feedback import events, ids
 from fakes.providers import ScriptedProvider
 from sqlalchemy import select
@@ -17,6 +17,7 @@ from newsletter.delivery.models import BATCH, DISPATCH, SETTLEMENT, DeliveryStat
 from newsletter.feedback.consequences import Rules
 from newsletter.feedback.sendgrid import take_body
 from newsletter.providers import Verdict
+from newsletter.providers.sendgrid_payload import request_name
 from subscribers import now
 
 if TYPE_CHECKING:
@@ -142,6 +143,65 @@ def test_a_held_batch_is_left_to_its_holder(engine: Engine, doubtful: list[dict[
     assert take(engine, doubtful) == 0
     with engine.connect() as connection:
         assert connection.scalar(select(BATCH.c.pending).where(BATCH.c.state == "leased")) == 2
+
+
+def in_doubt(engine: Engine, count: int, batch_size: int = 100) -> None:
+    """Everybody is in doubt: each batch went in one request, whose answer was lost."""
+    fill(engine, count)
+    provider = ScriptedProvider(lambda _: Verdict.UNCERTAIN, batch_size=batch_size)
+    plan(engine, provider)
+    run(engine, provider)
+
+
+def test_who_went_in_the_same_request_is_taken_out_too(engine: Engine) -> None:
+    """SendGrid took it as a whole. Another request of the dispatch, put back with it, is another matter."""
+    in_doubt(engine, 4, batch_size=2)
+    told = events(engine, ["delivered"])
+    resend(engine, "issue-1", DeliveryState.UNCERTAIN)
+
+    assert take(engine, told) == 2
+
+    assert those_in(engine, "accepted") == names(1, 2)
+    reasons = {line.email: line.reason for line in log(engine, "issue-1", "accepted")}
+    assert reasons[SECOND].endswith("(of another recipient of the same request)")
+    again = ScriptedProvider()
+    standing = run(engine, again)
+    assert set(again.taken) == names(3, 4)
+    assert (standing.state, standing.accepted) == (DispatchState.FINISHED, 4)
+
+
+@pytest.mark.parametrize("named", [FIRST, SECOND])
+@pytest.mark.parametrize("back", [FIRST, SECOND])
+def test_of_one_request_some_may_be_put_back_and_some_in_doubt_still(
+    engine: Engine, named: str, back: str
+) -> None:
+    """Whichever of them the event names."""
+    in_doubt(engine, 3)
+    told = events(engine, ["processed"], named)
+    resend(engine, "issue-1", DeliveryState.UNCERTAIN, who=[back])
+
+    assert take(engine, told) == 3
+    assert those_in(engine, "accepted") == names(1, 2, 3)
+
+
+def test_of_one_request_some_may_be_settled_by_hand_before_the_others_are_put_back(engine: Engine) -> None:
+    in_doubt(engine, 3)
+    told = events(engine, ["processed"])
+    settle(engine, "issue-1", DeliveryState.ACCEPTED, who=[FIRST])
+    resend(engine, "issue-1", DeliveryState.UNCERTAIN)
+
+    assert take(engine, told) == 2
+    assert those_in(engine, "accepted") == names(1, 2, 3)
+
+
+def test_an_event_of_one_request_proves_nobody_of_another(engine: Engine) -> None:
+    """A name that is not made of exactly those who were put back is another request's."""
+    in_doubt(engine, 3)
+    told = events(engine, ["delivered"], newsletter_request=request_name(list(ids(engine).values())[:2]))
+    resend(engine, "issue-1", DeliveryState.UNCERTAIN)
+
+    assert take(engine, told) == 1
+    assert those_in(engine, "pending") == names(2, 3)
 
 
 def _second(engine: Engine) -> str:

@@ -5,27 +5,38 @@ Who settles the same doubt neither stops the other nor overwrites it; who plans 
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
 from typing import TYPE_CHECKING
 
 import pytest
 from fakes.dispatching import fill, leave_in_doubt, names, plan, run, states, those_in, where
-from fakes.feedback import ids
+from fakes.feedback import events, ids
 from fakes.providers import ScriptedProvider
 from sqlalchemy import select, text, update
+from sqlalchemy.exc import DBAPIError
 
-from newsletter.delivery.control import settle_by
+from newsletter.config import TrackingSettings
+from newsletter.delivery import resend, settle_by
 from newsletter.delivery.models import DELIVERY, DeliveryState
 from newsletter.delivery.proving import Proof, settle_proved
 from newsletter.delivery.report import find
+from newsletter.delivery.tracking import Extent
+from newsletter.feedback.consequences import Rules
+from newsletter.feedback.machines import Asked
+from newsletter.feedback.sendgrid import take_body
+from newsletter.feedback.tracking import note
+from newsletter.messages.marks import Mark
+from newsletter.providers.sendgrid_payload import request_name
 from subscribers import SubscriberStore, now
 from subscribers.database import writing
+from subscribers.deadlocks import write_anew
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
 
-FIRST = "reader1@example.com"
+FIRST, SECOND, FOURTH = "reader1@example.com", "reader2@example.com", "reader4@example.com"
 
 
 @pytest.fixture
@@ -35,11 +46,11 @@ def doubtful(postgres_engine: Engine) -> Engine:
     return postgres_engine
 
 
-def wait_for_who_waits(engine: Engine) -> None:
-    """Until somebody waits for a lock of another."""
-    until = monotonic() + 30
+def wait_for_who_waits(engine: Engine, count: int = 1) -> None:
+    """Until so many wait for a lock of another."""
+    until = monotonic() + 60
     with engine.connect() as connection:
-        while not connection.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")):
+        while connection.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")) < count:
             assert monotonic() < until, "nobody waits"
 
 
@@ -97,3 +108,43 @@ def test_who_is_mailed_while_another_audience_is_planned_is_not_planned_again(
     assert those_in(postgres_engine, "accepted", "issue-2") == names(12)
     assert (made.planned, made.excluded) == (1, {"about to receive it": 11})
     assert max(provider.taken.values()) == 1
+
+
+def test_an_event_and_a_click_that_would_wait_for_each_other_both_hold(doubtful: Engine) -> None:
+    """The event has the first reader's delivery, as one of its request, and wants the dispatch to itself, to take
+    out who was put back; the click shares the dispatch, and wants that delivery. PostgreSQL ends one of them.
+    """
+    together = request_name(list(ids(doubtful).values())[:3])
+    told = events(doubtful, ["delivered"], SECOND, newsletter_request=together)
+    told += events(doubtful, ["delivered"], FOURTH, newsletter_request="")
+    resend(doubtful, "issue-1", DeliveryState.UNCERTAIN, who=[FOURTH])
+    extent = Extent(opens=True, clicks=False, anonymous=False, links=(), name="issue-1", issue="issue")
+    tracking = TrackingSettings(opens=True, consent="opt-out")
+    asked = Asked(
+        "GET", {"user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
+    )
+
+    with ThreadPoolExecutor(2) as pool:
+        with doubtful.begin() as gate:
+            # The event stops at its first note: it has the delivery by then, and not yet the dispatch.
+            gate.execute(text("LOCK TABLE settlement IN SHARE MODE"))
+            event = pool.submit(take_body, doubtful, json.dumps(told).encode(), Rules())
+            wait_for_who_waits(doubtful)
+            click = pool.submit(note, doubtful, tracking, extent, Mark(1, 1, 0), asked, now())
+            wait_for_who_waits(doubtful, 2)
+        assert click.result(60)
+        assert event.result(60).new == 2
+
+    assert set(states(doubtful).values()) == {DeliveryState.ACCEPTED}
+
+
+def test_what_is_no_deadlock_is_not_done_again(postgres_engine: Engine) -> None:
+    tries: list[Connection] = []
+
+    def write(connection: Connection) -> None:
+        tries.append(connection)
+        connection.execute(text("SELECT 1 / 0"))
+
+    with pytest.raises(DBAPIError, match="division by zero"):
+        write_anew(postgres_engine, write)
+    assert len(tries) == 1

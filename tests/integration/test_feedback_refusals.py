@@ -9,8 +9,8 @@ from fakes.dispatching import fill, plan, run
 from fakes.providers import ScriptedProvider
 from sqlalchemy import select
 
-from newsletter.delivery import status
-from newsletter.delivery.models import DELIVERY
+from newsletter.delivery import resend, status
+from newsletter.delivery.models import DELIVERY, DeliveryState
 from newsletter.feedback.consequences import Rules
 from newsletter.feedback.refusals import take_refusals
 from newsletter.providers import Outcome, Verdict
@@ -128,3 +128,53 @@ def test_what_sendgrid_says_of_its_requests_is_no_bounce(engine: Engine) -> None
     with engine.connect() as connection:
         assert connection.execute(select(EVENT)).all() == []
     assert standing(engine) == Status.ACTIVE
+
+
+def refused_again(engine: Engine, said: str) -> Refusing:
+    """The first reader was refused for what was no fault of theirs, put back, and refused again."""
+    fill(engine, 2)
+    send(engine, Refusing("554 5.3.0 relay not configured"))
+    everybody = SubscriberStore(engine).list()
+    resend(
+        engine, "issue-1", DeliveryState.REJECTED, ids=[profile.id for profile in everybody], reason="mended"
+    )
+    again = Refusing(said)
+    run(engine, again, learn=learning(engine))
+    return again
+
+
+def told(engine: Engine) -> list[tuple[str, str]]:
+    columns = (EVENT.c.code, EVENT.c.reason)
+    with engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(select(*columns).order_by(EVENT.c.at))]
+
+
+def test_a_second_refusal_of_who_was_tried_again_is_known_and_has_its_consequences(engine: Engine) -> None:
+    """The first was not about the address, and nothing followed from it; the second is."""
+    refused_again(engine, NOBODY)
+
+    assert [reason for _, reason in told(engine)] == ["554 5.3.0 relay not configured", NOBODY]
+    assert standing(engine) == Status.BOUNCED
+    assert status(engine, "issue-1").events == {"bounced": 1}, "of one delivery"
+
+
+def test_each_refusal_is_one_however_often_it_is_looked_at(engine: Engine) -> None:
+    """Whoever looks at the dispatch again, after a crash say, finds nothing new, also in the same words."""
+    again = refused_again(engine, "554 5.3.0 relay not configured")
+
+    for _ in range(2):
+        run(engine, again, learn=learning(engine))
+
+    assert len(told(engine)) == 2
+    assert take_refusals(engine, "issue-1", Rules()) == 0
+
+
+def test_a_refusal_that_an_earlier_version_took_in_stays_one(engine: Engine) -> None:
+    """Its event has no moment in its name."""
+    fill(engine, 2)
+    send(engine, Refusing(NOBODY))
+    with engine.begin() as connection:
+        connection.execute(EVENT.update().values(event_id="refused " + EVENT.c.delivery_id))
+
+    assert take_refusals(engine, "issue-1", Rules()) == 0
+    assert len(told(engine)) == 1
