@@ -25,6 +25,7 @@ from subscribers.transfer.cells import (
 )
 from subscribers.transfer.dates import read_moment
 from subscribers.transfer.inspecting import fitted
+from subscribers.transfer.restraints import read_restraints
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from subscribers.attributes import Value
     from subscribers.transfer.fields import Column
     from subscribers.transfer.reading import Row
+    from subscribers.transfer.restraints import Restraints
 
     #: Takes the line of a row, why it is refused, and its cells.
     Refuse = Callable[[int, str, Sequence[str]], None]
@@ -53,6 +55,7 @@ class Record(NamedTuple):
     status: Status | None
     joined: datetime | None
     gone: datetime | None
+    restraints: Restraints | None
 
 
 @dataclass(slots=True)
@@ -69,6 +72,7 @@ class Records:
     joined: list[datetime | None]
     #: When somebody left, or the address took no more mail, where the file says so.
     gone: list[datetime | None]
+    restraints: list[Restraints | None]
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -85,6 +89,7 @@ class Records:
             self.statuses[row],
             self.joined[row],
             self.gone[row],
+            self.restraints[row],
         )
 
     def keep(self, wanted: Sequence[bool]) -> None:
@@ -192,6 +197,7 @@ class RecordReader:
             self._statuses(cells, count, fail),
             _moments(of_field.get("joined"), count, undated.__setitem__),
             _moments_of_leaving(cells, count),
+            read_restraints(of_field, count, fail),
         )
 
     def _addresses(
