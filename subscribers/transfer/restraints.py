@@ -61,6 +61,14 @@ def read_restraints(
     return [Restraints(*told) if any(told) else None for told in zip(*columns, strict=True)]
 
 
+def restrained(told: Restraints | None, left: tuple[str, ...], pending: tuple[str, ...]) -> Restraints | None:
+    """What a row says, and more topics that were left or are pending."""
+    if not left and not pending:
+        return told
+    known = told or Restraints()
+    return known._replace(left=known.left + left, pending=known.pending + pending)
+
+
 def suppression_word(reason: str, scope: str) -> str:
     """A suppression as a word of a file: ``manual``, or ``manual:web`` if it is about one topic."""
     return reason + scope.removeprefix("topic") if scope.startswith("topic:") else reason
