@@ -10,17 +10,19 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import create_engine, event
+from sqlalchemy import NullPool, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
 from subscribers.database_url import URL_HINT, parse_url, without_password
-from subscribers.errors import StoreError, UnreachableError
+from subscribers.errors import DamagedError, StoreError, UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from sqlalchemy import URL, Connection, Engine
+
+    from subscribers.untouched import Untouched
 
 _log = logging.getLogger(__name__)
 
@@ -76,6 +78,17 @@ def open_engine(url: str) -> Engine:
         where=_shown(parsed),
         hint=URL_HINT,
     )
+
+
+def open_untouched(file: Untouched) -> Engine:
+    """Open a SQLite file to be read only, without changing it.
+
+    Raises:
+        StoreError: it cannot be read so.
+    """
+    engine = create_engine("sqlite://", creator=file.connect, poolclass=NullPool)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
 
 
 @contextmanager
@@ -183,11 +196,23 @@ def altering(engine: Engine) -> Iterator[Connection]:
 
 
 def copy_file(engine: Engine, path: Path) -> None:
-    """Copy a SQLite database into the new or empty file *path*, as of one moment, while others go on."""
+    """Copy a SQLite database into the new or empty file *path*, as of one moment, while others go on.
+
+    Raises:
+        DamagedError: the database cannot be read as a whole.
+        StoreError: there is no room for the copy.
+    """
     with closing(engine.raw_connection()) as connection:
         # VACUUM refuses to run in a transaction, and an engine's own connection always has one.
         driver: Any = connection.driver_connection
-        driver.execute("VACUUM INTO ?", (str(path),)).close()
+        try:
+            driver.execute("VACUUM INTO ?", (str(path),)).close()
+        except sqlite3.OperationalError as error:
+            raise StoreError(
+                f"cannot be written: {error}", where=str(path), hint="make room for it"
+            ) from error
+        except sqlite3.DatabaseError as error:
+            raise _explain_sqlite(str(error), Path(str(engine.url.database))) from error
 
 
 def vacate(engine: Engine) -> bool:
@@ -227,7 +252,7 @@ def _open_sqlite(url: URL) -> Engine:
             connection.exec_driver_sql("SELECT count(*) FROM sqlite_master")
     except DBAPIError as error:
         engine.dispose()
-        raise _explain_sqlite(error, path) from error
+        raise _explain_sqlite(str(error.orig), path) from error
     return engine
 
 
@@ -271,9 +296,8 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _explain_sqlite(error: DBAPIError, path: Path | None) -> StoreError:
+def _explain_sqlite(reason: str, path: Path | None) -> StoreError:
     where = str(path or "")
-    reason = str(error.orig)
     if "not a database" in reason:
         return StoreError(
             "this file is no SQLite database",
@@ -282,7 +306,11 @@ def _explain_sqlite(error: DBAPIError, path: Path | None) -> StoreError:
         )
     if "readonly" in reason or "unable to open" in reason:
         return StoreError("the database cannot be written", where=where, hint="look at who may write it")
-    return StoreError(f"it cannot be opened: {reason}", where=where, hint="restore it from a backup")
+    return DamagedError(
+        f"it cannot be read: {reason}",
+        where=where,
+        hint="put a backup in its place by `newsletter db restore`",
+    )
 
 
 def _open_postgres(url: URL) -> Engine:

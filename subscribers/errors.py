@@ -7,6 +7,7 @@ SubscribersError                exit 1
 ├── ConsentError                exit 1   someone who left would be brought back without asking
 ├── TransferError               exit 1   a file that cannot be imported or written
 └── StoreError                  exit 3   the database cannot be opened
+    ├── DamagedError            exit 3   its file is not whole any more
     └── UnreachableError        exit 3   its server is not there, or takes nobody yet
 """
 
@@ -75,6 +76,10 @@ class StoreError(SubscribersError):
     """The database cannot be opened."""
 
     exit_code = 3
+
+
+class DamagedError(StoreError):
+    """The database's file is not whole any more; only a backup helps."""
 
 
 class UnreachableError(StoreError):

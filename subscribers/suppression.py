@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select
 
 from subscribers.models import SuppressionReason
 from subscribers.tables import SUPPRESSION, insert
@@ -45,14 +45,28 @@ def suppress(
     Of several reasons the gravest is kept, in whatever order they are learned: what the publication itself
     forbade, then an erasure, a complaint, a bounce.
     """
-    statement = insert(connection, SUPPRESSION).values(key=key, scope=scope, reason=reason, at=at)
+    suppress_many(connection, [(key, scope)], reason, at)
+
+
+def suppress_many(
+    connection: Connection, those: Collection[tuple[bytes, str]], reason: SuppressionReason, at: datetime
+) -> None:
+    """As `suppress`, for many addresses, each with the scope."""
+    statement = insert(connection, SUPPRESSION)
     connection.execute(
         statement.on_conflict_do_update(
             index_elements=["key", "scope"],
             set_={"reason": statement.excluded.reason, "at": statement.excluded.at},
-            where=SUPPRESSION.c.reason.in_(_GRAVITY[: _GRAVITY.index(reason) + 1]),
-        )
+            # One by one: a list of values cannot be in a statement that runs for many rows at once.
+            where=or_(*(SUPPRESSION.c.reason == each for each in _GRAVITY[: _GRAVITY.index(reason) + 1])),
+        ),
+        [{"key": key, "scope": scope, "reason": reason, "at": at} for key, scope in those],
     )
+
+
+def is_graver(reason: SuppressionReason, known: SuppressionReason | None) -> bool:
+    """Whether a reason says more than the one that is *known*, if there is one."""
+    return known is None or _GRAVITY.index(reason) > _GRAVITY.index(known)
 
 
 def lift(connection: Connection, key: bytes, *, scope: str = ALL) -> None:

@@ -13,6 +13,7 @@ from newsletter.cli import output
 from subscribers.transfer import FIELDS
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Callable, Iterator
 
     from subscribers import ImportReport
@@ -61,6 +62,8 @@ def as_document(report: ImportReport) -> dict[str, object]:
             "line": report.odd_dates.line or None,
             "reason": report.odd_dates.reason or None,
         },
+        "guessed_dates": {"count": report.guessed_dates.rows, "line": report.guessed_dates.line or None},
+        "lists": {"topics": dict(report.lists.topics), "tags": dict(report.lists.tags)},
         "preset": report.preset or None,
         "columns": dict(report.columns),
         "types": dict(report.kinds),
@@ -112,6 +115,11 @@ def _tell_doubts(report: ImportReport) -> None:
     if dates := report.odd_dates.rows:
         first = f"line {report.odd_dates.line:,}: {report.odd_dates.reason}"
         output.warn(f"{_people(dates)} imported without the date of joining; {first}")
+    if guessed := report.guessed_dates.rows:
+        first = f"line {report.guessed_dates.line:,}: `{report.guessed_dates.reason[:40]}`"
+        output.warn(f"{output.plural(guessed, 'date')} of leaving read with the day first; {first}")
+        output.say("nothing in the file tells whether that is so; if it is not: `--dates month-first`")
+    _tell_lists(report)
     if doubts.roles:
         output.say(
             f"{_addresses(doubts.roles)} of an office such as info@; offices complain more than people"
@@ -125,6 +133,24 @@ def _tell_doubts(report: ImportReport) -> None:
         output.say(f"{output.plural(len(typos) - _TYPOS, 'more domain')} like that; all with `--json`")
 
 
+def _tell_lists(report: ImportReport) -> None:
+    if topics := report.lists.topics:
+        output.say(f"lists that are topics here: {_counted(topics)}")
+    if tags := report.lists.tags:
+        output.say(
+            f"lists that are no topic here, and became tags: {_counted(tags)}; "
+            "to have topics of them, first `newsletter topics add NAME`"
+        )
+
+
+def _counted(names: Counter[str]) -> str:
+    shown = ", ".join(
+        f"`{name}` ({output.plural(count, 'row')})" for name, count in names.most_common(_LISTS)
+    )
+    return shown + (f" and {len(names) - _LISTS:,} more" if len(names) > _LISTS else "")
+
+
+_LISTS = 8
 _TYPOS = 5
 _REASONS = 5
 

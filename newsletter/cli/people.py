@@ -10,6 +10,7 @@ import click
 from newsletter.cli import keeping, output, transferring
 from newsletter.cli.helping import Group
 from newsletter.cli.patience import looking
+from newsletter.cli.remaining import tell_remaining
 from newsletter.cli.session import Session, confirm, json_option, pass_session
 from newsletter.cli.showing import brief, show
 from newsletter.cli.transferring import pair
@@ -192,7 +193,9 @@ def tag(session: Session, email: str, add: tuple[str, ...], remove: tuple[str, .
 def erase(session: Session, email: str, *, yes: bool) -> None:
     """Forget a person (GDPR article 17); a keyed hash remains, so that they are never mailed again.
 
-    That goes for the list, the ledger and the outbox. Backups keep what they have: make them anew.
+    That goes for the list, the ledger, saved segments and the outbox. Where else in the publication's folder
+    the address stands is told by file and line, and is yours to change: issues, themes, exports, copies of
+    the database. Backups elsewhere keep what they have: make them anew.
 
     \b
     Example:
@@ -202,6 +205,7 @@ def erase(session: Session, email: str, *, yes: bool) -> None:
     confirm(f"Erase all that is known of {profile.email}? This cannot be undone.", yes=yes)
     keeping.erase_everywhere(session, profile.email, "command line")
     output.say("erased")
+    tell_remaining(session.publication, profile.email)
 
 
 def _consent(text: str, asked: str | None) -> Consent:

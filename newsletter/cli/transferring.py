@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -12,6 +13,9 @@ from newsletter.cli.session import Session, json_option, pass_session
 from newsletter.delivery import deliveries_of
 from newsletter.errors import UsageError
 from subscribers.transfer import export_csv, export_person, import_file, presets
+
+if TYPE_CHECKING:
+    from subscribers.transfer.dates import Order
 
 
 @click.command(name="import")
@@ -31,6 +35,11 @@ from subscribers.transfer import export_csv, export_person, import_file, presets
     default="",
     help="Why these people may be written to; kept in the consent log of each. Needed, but for `--dry-run`.",
 )
+@click.option(
+    "--dates",
+    type=click.Choice(["day-first", "month-first"]),
+    help="What comes first in dates such as 03/04/2024; by default what the others of their column show.",
+)
 @click.option("--rejects", type=click.Path(path_type=Path), help="Where to write the rows that were refused.")
 @click.option("-n", "--dry-run", is_flag=True, help="Read and count, write nothing.")
 @json_option
@@ -43,6 +52,7 @@ def import_(
     tags: tuple[str, ...],
     topics: tuple[str, ...],
     consent: str,
+    dates: Literal["day-first", "month-first"] | None,
     rejects: Path | None,
     *,
     dry_run: bool,
@@ -53,7 +63,8 @@ def import_(
     FILE may be `-` for standard input. All of it is looked at before anything is written, and with
     `--dry-run` that is all: the report says which column became what, and of which type. A column such as
     `subscribed` or `opted out` with yes and no is believed: who says no is taken as unsubscribed. To keep it
-    as a mere attribute, map it to one. An import that was broken off goes on when the same command is run
+    as a mere attribute, map it to one. A column of `lists` gives those topics that are called so, and tags
+    where there is no such topic. An import that was broken off goes on when the same command is run
     again.
 
     \b
@@ -62,6 +73,7 @@ def import_(
       newsletter subscribers import people.csv --map email="E-post" --dry-run
       newsletter subscribers import people.csv --map opted_out_of_calls="Opted out" --dry-run
       newsletter subscribers import audience.csv --topic product --consent "Chose product news in our shop"
+      newsletter subscribers import lists.csv --map lists="Groups" --dry-run
       newsletter subscribers import members.csv --preset ghost --consent "Members of our site since 2021"
     """
     if not dry_run and not consent.strip():
@@ -78,6 +90,7 @@ def import_(
             topics=topics,
             consent_text=consent.strip(),
             preset=preset,
+            dates=_ORDERS[dates] if dates else "",
             rejects=rejects,
             dry_run=dry_run,
             progress=progress,
@@ -128,6 +141,8 @@ def pair(text: str) -> tuple[str, str]:
         raise click.BadParameter(f"`{text}` is not of the form NAME=VALUE")
     return name.strip(), value.strip()
 
+
+_ORDERS: dict[str, Order] = {"day-first": "day", "month-first": "month"}
 
 #: What stands under `newsletter subscribers` beside the commands about people.
 BELOW_SUBSCRIBERS = (import_, export)

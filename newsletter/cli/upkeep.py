@@ -32,6 +32,7 @@ from newsletter.migrations.restoring import restore as restore_backup
 from newsletter.migrations.undone import returned, write_returned
 from newsletter.providers import make_provider
 from subscribers import SubscribersError, open_engine
+from subscribers.database_url import without_password
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,22 +117,25 @@ def restore(session: Session, file: Path, *, yes: bool) -> None:
       newsletter db restore newsletter-2026-04-11.db
     """
     revision = check_backup(file)
-    engine = open_engine(session.publication.database_url)
-    try:
-        confirm(f"Replace {engine.url.database} by {file} (revision {revision})?", yes=yes)
-        kept = restore_backup(engine, file)
-    finally:
-        engine.dispose()
+    url = session.publication.database_url
+    database = without_password(url).removeprefix("sqlite:///")
+    confirm(f"Replace {database} by {file} (revision {revision})?", yes=yes)
+    kept = restore_backup(url, file)
     if kept is None:
         output.say("restored; there was nothing to be replaced")
         return
     output.say(f"restored; what was there is in {kept}")
-    _tell_returned(Path(str(engine.url.database)), kept)
+    _tell_returned(Path(database), kept)
 
 
 def _tell_returned(database: Path, kept: Path) -> None:
     """Say who left since the backup and is on the list again, and how to take them off."""
     people = returned(database, kept)
+    if people is None:
+        output.warn(
+            f"{kept} has no list that can be read: who left since the backup may be on the list again"
+        )
+        return
     if not people:
         output.say("nobody left between the backup and now")
         return
@@ -153,8 +157,8 @@ def copy_(session: Session, source: str) -> None:
     """Copy all that SOURCE holds into the database of `[database] url`, which must be empty.
 
     So a publication goes from SQLite to PostgreSQL, or back: people, consent, links, dispatches and
-    outcomes. SOURCE is a SQLite file or a database URL, and keeps what it holds. Stop first what uses it:
-    `serve`, workers, cron.
+    outcomes. SOURCE is a SQLite file or a database URL; a file stays byte for byte as it is, and may be one
+    that you may only read. Stop first what uses it: `serve`, workers, cron.
 
     \b
     Example:
@@ -162,9 +166,9 @@ def copy_(session: Session, source: str) -> None:
     """
     target = open_engine(session.publication.database_url)
     try:
-        with source_database(source) as engine:
+        with source_database(source) as opened:
             output.say("copying; for a million people, that takes some minutes")
-            copied = copy(engine, target)
+            copied = copy(opened, target)
     finally:
         target.dispose()
     output.facts([(table, f"{count:,}") for table, count in copied.items() if count])

@@ -6,7 +6,7 @@ SQLite is upgraded by itself, after a copy of the file was put beside it; Postgr
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,8 @@ from sqlalchemy import inspect, text
 from newsletter.errors import ConfigError
 from subscribers.database import altering, copy_file, open_engine
 from subscribers.database_url import without_password
+from subscribers.errors import StoreError
+from subscribers.untouched import Untouched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +42,7 @@ def open_database(publication: Publication) -> Engine:
         StoreError: the database cannot be opened.
         ConfigError: it belongs to another program or a newer version, or PostgreSQL awaits ``db upgrade``.
     """
+    refuse_others(publication.database_url)
     engine = open_engine(publication.database_url)
     try:
         _bring_up_to_date(engine)
@@ -66,7 +69,7 @@ def upgrade(engine: Engine) -> None:
     Raises:
         ConfigError: the database belongs to another program or a newer version of this one.
     """
-    _check_known(engine, current(engine))
+    check_known(engine)
     with _altering(engine) as connection:
         if _revision(connection) != head():
             from alembic import command
@@ -110,7 +113,7 @@ def backup(engine: Engine, path: Path, *, force: bool = False) -> None:
 
 def backup_beside(engine: Engine, suffix: str) -> Path:
     """Write a copy of a SQLite database beside it, as ``FILE.SUFFIX`` or ``FILE.SUFFIX-2`` …: its path."""
-    path = _unused(Path(f"{engine.url.database}.{suffix}"))
+    path = unused(Path(f"{engine.url.database}.{suffix}"))
     backup(engine, path)
     return path
 
@@ -143,7 +146,7 @@ def _bring_up_to_date(engine: Engine) -> None:
     revision = current(engine)
     if revision == head():
         return
-    _check_known(engine, revision)
+    check_known(engine)
     if engine.dialect.name != "sqlite":
         what = f"the database is at revision {revision}" if revision else "the database is empty"
         raise ConfigError(
@@ -156,8 +159,18 @@ def _bring_up_to_date(engine: Engine) -> None:
     upgrade(engine)
 
 
-def _check_known(engine: Engine, revision: str | None) -> None:
-    if revision is not None and revision not in revisions():
+def check_known(engine: Engine, *, newer: bool = False) -> None:
+    """Make sure that the database is one of ours, or may become one.
+
+    Args:
+        engine: the database.
+        newer: whether it may be of a version that is newer than this one.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    revision = current(engine)
+    if revision is not None and revision not in revisions() and not newer:
         raise ConfigError(
             f"the database was written by a newer version (revision {revision})",
             where=_place(engine),
@@ -166,11 +179,34 @@ def _check_known(engine: Engine, revision: str | None) -> None:
     # A SQLite file is ours alone, so tables without our mark belong to someone else. A PostgreSQL database
     # may be shared.
     if revision is None and engine.dialect.name == "sqlite" and _has_other_tables(engine):
-        raise ConfigError(
-            "this database belongs to another program",
-            where=_place(engine),
-            hint="name another file in `[database] url`",
-        )
+        raise _anothers(_place(engine))
+
+
+def refuse_others(url: str) -> None:
+    """Make sure that a SQLite file is no other program's, before opening it changes its header.
+
+    Raises:
+        ConfigError: it is one.
+    """
+    path = Path(url.removeprefix("sqlite:///"))
+    if not url.startswith("sqlite:///") or not path.is_file():
+        return
+    try:
+        file = Untouched.at(path)
+        if file.has_log:
+            return  # as ours have; the header stays as it is
+        with closing(file.connect()) as connection:
+            rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    except StoreError:
+        return  # opening it says better what is wrong
+    if rows and (VERSION_TABLE,) not in rows:
+        raise _anothers(str(path))
+
+
+def _anothers(where: str) -> ConfigError:
+    return ConfigError(
+        "this database belongs to another program", where=where, hint="name another file in `[database] url`"
+    )
 
 
 def _has_other_tables(engine: Engine) -> bool:
@@ -200,7 +236,7 @@ def _altering(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def _unused(path: Path) -> Path:
+def unused(path: Path) -> Path:
     """*path*, or the first of ``path-2``, ``path-3`` … that is not there yet."""
     candidates = (path, *(path.with_name(f"{path.name}-{number}") for number in range(2, 1000)))
     return next(candidate for candidate in candidates if not candidate.exists())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,9 @@ from newsletter.delivery.models import DISPATCH, DispatchState
 from newsletter.errors import ConfigError
 from newsletter.migrations.restoring import check_backup
 from newsletter.migrations.tables import tables
-from subscribers.database import open_engine, reading, writing
+from subscribers.database import open_engine, open_untouched, reading, writing
 from subscribers.database_url import without_password
+from subscribers.untouched import Untouched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,22 +27,31 @@ if TYPE_CHECKING:
 _CHUNK = 2_000
 
 
+@dataclass(frozen=True)
+class Source:
+    """What is copied: a database, and the file that it is if it is one."""
+
+    engine: Engine
+    file: Untouched | None = None
+
+
 @contextmanager
-def source_database(name: str) -> Iterator[Engine]:
-    """Open the database to be copied; what it holds is never changed.
+def source_database(name: str) -> Iterator[Source]:
+    """Open the database to be copied; it is never changed, and a file gets none beside it.
 
     Args:
         name: the path of a SQLite file, or a database's URL.
 
     Raises:
         ConfigError: it is no database of ours, or its revision is not the one that this program needs.
-        StoreError: the server does not answer.
+        StoreError: the server does not answer, or the file was never closed and cannot be read as it is.
     """
-    path = Path(name.removeprefix("sqlite:///"))
+    path, file = Path(name.removeprefix("sqlite:///")), None
     if "://" not in name or name.startswith("sqlite:///"):
         check_backup(path)
+        file = Untouched.at(path)
         name = f"sqlite:///{path.resolve()}"
-    engine = open_engine(name)
+    engine = open_untouched(file) if file else open_engine(name)
     try:
         if (revision := migrations.current(engine)) != migrations.head():
             shown = without_password(name)
@@ -49,12 +60,12 @@ def source_database(name: str) -> Iterator[Engine]:
                 where=shown,
                 hint=f"first run `newsletter db upgrade` with NEWSLETTER_DATABASE__URL={shown}",
             )
-        yield engine
+        yield Source(engine, file)
     finally:
         engine.dispose()
 
 
-def copy(source: Engine, target: Engine) -> dict[str, int]:
+def copy(source: Source, target: Engine) -> dict[str, int]:
     """Copy every row, as of one moment and in one transaction; the target gets its tables if it has none.
 
     Args:
@@ -67,13 +78,17 @@ def copy(source: Engine, target: Engine) -> dict[str, int]:
     Raises:
         ConfigError: the target is not empty, or is the source; or something might still be handed over
             from the source, which would then happen twice.
+        StoreError: the source was written to meanwhile.
     """
     if migrations.current(target) is None:
         migrations.upgrade(target)
-    with reading(source) as rows, writing(target) as into:
+    with reading(source.engine) as rows, writing(target) as into:
         _check_empty(into, target)
         _check_at_rest(rows)
-        return {table.name: _copy_table(rows, into, table) for table in tables()}
+        copied = {table.name: _copy_table(rows, into, table) for table in tables()}
+        if source.file:
+            source.file.check()
+        return copied
 
 
 def _check_empty(into: Connection, target: Engine) -> None:

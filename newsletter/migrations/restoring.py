@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sqlalchemy import inspect
 
 from newsletter import migrations
 from newsletter.errors import ConfigError
-from subscribers.database_url import without_password
-
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
+from subscribers.database import open_engine
+from subscribers.database_url import parse_url, without_password
+from subscribers.errors import DamagedError
+from subscribers.untouched import Untouched
 
 #: How long others may go on writing before restoring gives up, in seconds.
 PATIENCE = 30.0
@@ -33,7 +33,7 @@ def check_backup(path: Path) -> str:
     if path.stat().st_size == 0:
         raise ConfigError("the file is empty", where=str(path), hint=_HINT)
     try:
-        with closing(_open(path)) as backup:
+        with closing(Untouched.at(path).connect()) as backup:
             if (verdict := backup.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
                 raise ConfigError(
                     f"the backup is damaged: {verdict}", where=str(path), hint="take another one"
@@ -52,42 +52,90 @@ def check_backup(path: Path) -> str:
     return revision
 
 
-def restore(engine: Engine, path: Path) -> Path | None:
+def restore(url: str, path: Path) -> Path | None:
     """Put a backup in the place of a SQLite database, in one transaction, which others wait for.
 
+    Who has the database open goes on with what was restored. Only a database that is damaged cannot be
+    written any more: its file is moved away, and a new one takes its name.
+
     Args:
-        engine: the database; who has it open goes on with what was restored.
+        url: the database's.
         path: what `check_backup` approved.
 
     Returns:
-        The copy of what was replaced, beside the database; None if there was nothing.
+        What was replaced, beside the database: its copy, or the damaged file itself; None if there was
+        nothing.
 
     Raises:
-        ConfigError: the database is no SQLite file, the copy cannot be written, or somebody else writes on
-            and on, or *path* is the database itself; nothing was changed then.
+        ConfigError: the database is no SQLite file or another program's, the copy cannot be written, or
+            somebody else writes on and on, or *path* is the database itself; nothing was changed then.
+        StoreError: there is something else of that name, or no room for the copy; nothing was changed.
     """
-    if engine.dialect.name != "sqlite":
+    if (parsed := parse_url(url)).get_backend_name() != "sqlite":
         raise ConfigError(
             "only a SQLite database is restored by this command",
-            where=without_password(engine.url.render_as_string()),
+            where=without_password(url),
             hint="use `pg_restore` for PostgreSQL",
         )
-    database = str(engine.url.database)
-    if path.resolve() == Path(database).resolve():
+    database = Path(str(parsed.database))
+    if path.resolve() == database.resolve():
         raise ConfigError("this is the database itself", where=str(path), hint=_HINT)
-    kept = migrations.backup_beside(engine, "replaced") if inspect(engine).get_table_names() else None
-    engine.dispose()  # our own connections must not keep the file busy
     try:
-        with closing(_open(path)) as source, closing(sqlite3.connect(database, timeout=_PAUSE)) as target:
+        kept = _copied(url)
+    except DamagedError:
+        return _restore_anew(database, path)
+    _write(database, path)
+    return kept
+
+
+def _copied(url: str) -> Path | None:
+    """Copy what is to be replaced beside it, and leave no connection that would keep the file busy."""
+    migrations.refuse_others(url)
+    engine = open_engine(url)
+    try:
+        migrations.check_known(engine, newer=True)
+        return migrations.backup_beside(engine, "replaced") if inspect(engine).get_table_names() else None
+    finally:
+        engine.dispose()
+
+
+def _restore_anew(database: Path, path: Path) -> Path:
+    """Move the damaged database away with all that SQLite keeps beside it, or nothing if that fails."""
+    kept = migrations.unused(Path(f"{database}.damaged"))
+    _move(database, kept)
+    try:
+        os.close(os.open(database, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        _write(database, path)
+    except BaseException:
+        _move(kept, database)
+        raise
+    return kept
+
+
+def _move(database: Path, to: Path) -> None:
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        if (file := Path(f"{database}{suffix}")).exists():
+            file.replace(f"{to}{suffix}")
+        else:
+            Path(f"{to}{suffix}").unlink(missing_ok=True)
+
+
+def _write(database: Path, path: Path) -> None:
+    try:
+        with (
+            closing(Untouched.at(path).connect()) as source,
+            closing(sqlite3.connect(database, timeout=_PAUSE)) as target,
+        ):
             target.execute("PRAGMA secure_delete = ON").close()
             source.backup(target, progress=_Patience(), sleep=_PAUSE)
             target.execute("PRAGMA journal_mode = WAL").close()
             target.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
     except sqlite3.Error as error:
         raise ConfigError(
-            f"cannot be restored: {error}", where=database, hint="stop what uses the database, and try again"
+            f"cannot be restored: {error}",
+            where=str(database),
+            hint="stop what uses the database, and try again",
         ) from error
-    return kept
 
 
 class _Patience:
@@ -101,11 +149,6 @@ class _Patience:
             self._waited += _PAUSE
             if self._waited >= PATIENCE:
                 raise sqlite3.OperationalError("somebody else writes")
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    """A connection that only reads."""
-    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
 
 
 def _revision(backup: sqlite3.Connection) -> str | None:

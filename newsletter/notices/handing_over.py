@@ -22,9 +22,7 @@ from newsletter.notices.tables import NoticeKind, NoticeState
 from newsletter.notices.writing import Matter, notice_envelope, write_notice
 from newsletter.providers import Outcome, Verdict, make_provider
 from subscribers import Tokens, now
-from subscribers.joining import asked_topics
-from subscribers.models import SubscriptionState
-from subscribers.topics import list_topics, states_of
+from subscribers.topics import list_topics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -195,7 +193,7 @@ def _messages(
 
 
 def _matter(desk: Desk, tokens: Tokens, notice: Claimed) -> Matter:
-    page, slugs = _PAGES[notice.kind], _topics(desk, notice)
+    page, slugs = _PAGES[notice.kind], notice.topics
     # Who is on the list confirms what the mail names; who signs up confirms all that they chose until then.
     about = "\n".join(slugs) if notice.kind is NoticeKind.TOPICS else ""
     token = tokens.sign(page, notice.public_id, about, until=notice.until)
@@ -203,17 +201,6 @@ def _matter(desk: Desk, tokens: Tokens, notice: Claimed) -> Matter:
     url = desk.publication.settings.publication.url
     topics = [titles.get(slug, slug) for slug in slugs]
     return Matter(notice.kind, notice.language, f"{url}/{page}/{token}", notice.until, topics)
-
-
-def _topics(desk: Desk, notice: Claimed) -> list[str]:
-    """The topics that a notice is about."""
-    if notice.kind not in (NoticeKind.CONFIRM, NoticeKind.TOPICS):
-        return []
-    with desk.engine.connect() as connection:
-        if notice.kind is NoticeKind.TOPICS:
-            return asked_topics(connection, notice.subscriber_id, notice.created_at)
-        states = states_of(connection, [notice.subscriber_id]).get(notice.subscriber_id, {})
-    return [slug for slug, state in states.items() if state is SubscriptionState.PENDING]
 
 
 def _record(desk: Desk, worker: str, notice: Claimed, outcome: Outcome) -> NoticeState:

@@ -12,8 +12,11 @@ from newsletter.delivery.identity import is_gone
 from newsletter.notices.tables import NOTICE, NoticeKind, NoticeState, new_name
 from subscribers import Status, SuppressionReason
 from subscribers.database import writing
+from subscribers.joining import asked_topics
+from subscribers.models import SubscriptionState
 from subscribers.suppression import reasons
 from subscribers.tables import SUBSCRIBER
+from subscribers.topics import states_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +44,8 @@ class Claimed:
     subscriber_id: int
     public_id: str
     email: str
-    created_at: datetime
+    #: What it is about: those that a sign-up chose, or that somebody on the list asked for and does not have.
+    topics: tuple[str, ...] = ()
 
 
 def enqueue(
@@ -123,7 +127,8 @@ def settle_lost(engine: Engine, at: datetime, *, idempotent: bool) -> int:
 def claim(engine: Engine, worker: str, at: datetime, most: int) -> tuple[list[Claimed], int]:
     """Take up to *most* notices that are due, and record durably that the provider is being called.
 
-    Whether each may still be mailed is looked at here: who confirmed, left or was erased meanwhile gets none.
+    Whether each may still be mailed is looked at here: who confirmed, left or was erased meanwhile gets none,
+    nor does who has by now what they asked for, or asked for topics that are no more.
 
     Returns:
         Those to hand over, and how many were skipped.
@@ -143,11 +148,14 @@ def claim(engine: Engine, worker: str, at: datetime, most: int) -> tuple[list[Cl
         forbidden = reasons(connection, keys) if keys else {}
         taken = []
         for row in rows:
+            topics = _topics(connection, row)
             barrier = _barrier(row, forbidden.get(bytes(row.suppression_key)), at)
+            if not barrier and row.kind == NoticeKind.TOPICS and not topics:
+                barrier = "no topic is left to confirm"
             if barrier:
                 _change(connection, [row.id], state=NoticeState.SKIPPED, reason=barrier)
             else:
-                taken.append(_claimed(row))
+                taken.append(_claimed(row, topics))
         calling = {"state": NoticeState.CALLING, "worker": worker, "called_at": at}
         if taken:
             _change(connection, [each.id for each in taken], attempts=NOTICE.c.attempts + 1, **calling)
@@ -217,7 +225,17 @@ def count_notices(engine: Engine) -> dict[str, dict[str, int]]:
     return found
 
 
-def _claimed(row: Row[Any]) -> Claimed:
+def _topics(connection: Connection, row: Row[Any]) -> tuple[str, ...]:
+    """The topics that a notice is about, by their slugs."""
+    if row.kind == NoticeKind.TOPICS:
+        return tuple(asked_topics(connection, row.subscriber_id, row.created_at))
+    if row.kind == NoticeKind.CONFIRM:
+        states = states_of(connection, [row.subscriber_id]).get(row.subscriber_id, {})
+        return tuple(slug for slug, state in states.items() if state is SubscriptionState.PENDING)
+    return ()
+
+
+def _claimed(row: Row[Any], topics: tuple[str, ...]) -> Claimed:
     return Claimed(
         row.id,
         row.name,
@@ -228,7 +246,7 @@ def _claimed(row: Row[Any]) -> Claimed:
         row.subscriber_id,
         row.public_id,
         row.email,
-        row.created_at,
+        topics,
     )
 
 

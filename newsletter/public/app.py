@@ -141,7 +141,8 @@ def _doors(app: FastAPI, desk: Desk, tally: Tally, hosts: Collection[str]) -> No
     app.add_middleware(Proxies, trusted=web.trusted_proxies)
     log = Log(web.log, web.log_clients).write if web.log != "off" else None
     app.add_middleware(Watch, log=log, metrics=tally.metrics)
-    app.add_middleware(Refusals, page=Door(desk).page, headers={**HEADERS, **tls}, machines=is_one_click)
+    door, all_say = Door(desk), {**HEADERS, **tls}
+    app.add_middleware(Refusals, page=door.page, word=door.word, headers=all_say, machines=is_one_click)
     app.add_middleware(Languages)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from functools import lru_cache
 from http import HTTPStatus
@@ -13,9 +14,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from newsletter.catalogues import phrase
+from newsletter.public.joining import OPEN
 from newsletter.web.language import browsers_language
+from newsletter.web.refusals import reads_pages
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fastapi import FastAPI
 
     from newsletter.public.desk import Desk
@@ -77,21 +82,51 @@ _NO_WORDS = _WORDS[HTTPStatus.BAD_REQUEST]
 def troubles(app: FastAPI, desk: Desk) -> None:
     """Have *app* answer with a page when a route refuses, or the database does not answer."""
 
-    def page(status: int, headers: dict[str, str] | None = None) -> Response:
+    def page(request: Request, status: int, headers: dict[str, str] | None = None) -> Response:
+        body, said = (None, {}) if reads_pages(request.scope) else word(desk, request.scope, status)
+        if body is not None:
+            return Response(body, status, {**said, **(headers or {})})
         title, words = _WORDS.get(HTTPStatus(status), _NO_WORDS)
         response = desk.pages.page("message", status=status, title=title, text=words)
-        response.headers.update(headers or {})
+        response.headers.update({**said, **(headers or {})})
         return response
 
     @app.exception_handler(HTTPException)
-    def refused(_: Request, error: Exception) -> Response:
-        return page(getattr(error, "status_code", 400), dict(getattr(error, "headers", None) or {}))
+    def refused(request: Request, error: Exception) -> Response:
+        return page(request, getattr(error, "status_code", 400), dict(getattr(error, "headers", None) or {}))
 
     @app.exception_handler(SQLAlchemyError)
-    def unavailable(_: Request, error: Exception) -> Response:
+    def unavailable(request: Request, error: Exception) -> Response:
         # The text of a database error holds addresses and tokens; its name does not.
         _log.error("the database did not answer: %s", type(error).__name__)
-        return page(HTTPStatus.SERVICE_UNAVAILABLE, {"retry-after": "60"})
+        return page(request, HTTPStatus.SERVICE_UNAVAILABLE, {"retry-after": "60"})
+
+
+def word(desk: Desk, scope: Scope, status: int) -> tuple[bytes | None, Mapping[str, str]]:
+    """What a program is told that was refused with *status*: the body, None for a line of text, and headers.
+
+    A form on somebody else's page asks by our script, which shows the answer there: so that one may be read
+    from any page, and says in JSON what a page would say.
+    """
+    if scope["path"] not in _OPEN_PATHS:
+        return None, {}
+    if not any(
+        name == b"accept" and b"application/json" in value.lower() for name, value in scope["headers"]
+    ):
+        return None, OPEN
+    _, words = _WORDS.get(HTTPStatus(status), _NO_WORDS)
+    body = json.dumps({"done": False, "message": desk.say(words)}, ensure_ascii=False).encode()
+    about = {"content-type": "application/json", "content-length": str(len(body))}
+    return body, {
+        **about,
+        "content-language": desk.pages.language(),
+        "vary": "Accept, Accept-Language",
+        **OPEN,
+    }
+
+
+#: What forms on other pages ask for (`newsletter.public.joining`).
+_OPEN_PATHS = frozenset({"/subscribe", "/subscribe/challenge", "/subscribe.js"})
 
 
 class Door:
@@ -114,6 +149,10 @@ class Door:
             "content-language": language,
             "vary": "Accept, Accept-Language",
         }
+
+    def word(self, scope: Scope, status: int) -> tuple[bytes | None, Mapping[str, str]]:
+        """As `word`, for the present request."""
+        return word(self._desk, scope, status)
 
     def _made(self, status: int, language: str, _: str | None) -> bytes:
         # The links in it depend on the language of the browser, too.

@@ -1,4 +1,4 @@
-"""Who is turned away at the door: a page in their language for a person, a line of text for a machine."""
+"""Who is turned away at the door: a page in their language for a person, text or JSON for a machine."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     #: The body of the page for a status, and its headers.
     Page = Callable[[int], tuple[bytes, Mapping[str, str]]]
+    #: The body for a program that made this request, None for the line of text, and headers.
+    Word = Callable[[Scope, int], tuple[bytes | None, Mapping[str, str]]]
 
 
 class Refusals:
@@ -23,6 +25,7 @@ class Refusals:
     Args:
         app: the application behind it.
         page: makes the page, in the language of the present request.
+        word: says it to a program, which may be a script of ours on somebody else's page.
         headers: added to each such answer, also in plain text, that does not set them itself.
         machines: whether a request is one of a machine, whatever it says that it accepts.
     """
@@ -34,9 +37,11 @@ class Refusals:
         page: Page,
         headers: Mapping[str, str],
         machines: Callable[[Scope], bool] = lambda _: False,
+        word: Word = lambda _scope, _status: (None, {}),
     ) -> None:
         self._app = app
         self._page = page
+        self._word = word
         self._headers = headers
         self._machines = machines
 
@@ -50,9 +55,10 @@ class Refusals:
         async def sending(event: Event) -> None:
             nonlocal body
             if event.pop(PLAIN, False):
-                said: Mapping[str, str] = {}
                 if reads_pages(scope) and not self._machines(scope):
                     body, said = self._page(event["status"])
+                else:
+                    body, said = self._word(scope, event["status"])
                 event["headers"] = _merged(event["headers"], said, self._headers)
             elif body is not None and event["type"] == "http.response.body":
                 event["body"] = body

@@ -70,6 +70,12 @@ def read_moment(text: str, order: Order = "") -> datetime:
     raise FieldError(f"`{text[:40]}` is no date such as 2026-04-11")
 
 
+def might_be_two(text: str) -> bool:
+    """Whether the text is a date such as 03/04/2024, of which nothing tells what comes first."""
+    match = _NUMBERS.fullmatch(text)
+    return match is not None and not _own_order(match)
+
+
 def _only_order(match: re.Match[str]) -> Order:
     """The order that a date must have, because one of its numbers is no month."""
     first, second = int(match["first"]), int(match["second"])
@@ -78,11 +84,17 @@ def _only_order(match: re.Match[str]) -> Order:
     return "month" if second > _MONTHS >= first else ""
 
 
+def _own_order(match: re.Match[str]) -> Order:
+    """As `_only_order`, or that of days with dots, or any if both numbers are the same."""
+    alike = match["sign"] == "." or int(match["first"]) == int(match["second"])
+    return _only_order(match) or ("day" if alike else "")
+
+
 def _of_numbers(match: re.Match[str], order: Order) -> datetime:
     first, second, year = int(match["first"]), int(match["second"]), match["year"]
-    order = _only_order(match) or order or ("day" if match["sign"] == "." or first == second else "")
+    order = _only_order(match) or order or _own_order(match)
     if not order:
-        raise FieldError(f"`{match[0][:40]}` might be two dates; write it as 2026-04-11")
+        raise FieldError(f"`{match[0][:40]}` might be two dates; write it as 2026-04-11, or add `--dates`")
     day, month = (first, second) if order == "day" else (second, first)
     # POSIX: two digits of a year from 69 on are those of the last century.
     whole = int(year) if len(year) == 4 else int(year) + (1900 if int(year) >= 69 else 2000)

@@ -9,6 +9,7 @@ import re
 import shutil
 from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import cached_property
 from operator import itemgetter
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Literal
@@ -19,10 +20,11 @@ from sqlalchemy.types import NullType
 
 from subscribers.attributes import Value, infer_value
 from subscribers.database import reading
-from subscribers.models import Status
+from subscribers.models import Status, SubscriptionState
 from subscribers.tables import SUBSCRIBER, TAGS, TOPICS, pages
 from subscribers.transfer.collecting import uncollected
 from subscribers.transfer.fields import Reading, header_of
+from subscribers.transfer.held import Held, moments
 from subscribers.transfer.inspecting import unguarded
 
 if TYPE_CHECKING:
@@ -40,7 +42,8 @@ if TYPE_CHECKING:
 _PAGE = 5_000
 _BLOCK = 1 << 20
 _TEXTS = ("email", "first_name", "last_name", "locale", "time_zone", "tracking_consent", "status")
-_FIELDS = (*_TEXTS, "tags", "topics", "joined")
+_RESTRAINTS = ("left_at", "left_topics", "pending_topics", "paused_until", "suppressed")
+_FIELDS = (*_TEXTS, "tags", "topics", "joined", *_RESTRAINTS)
 
 # What a spreadsheet would run as a formula (OWASP, CSV injection), behind any quotes that are there already.
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
@@ -90,17 +93,19 @@ class _Page:
     ids: Sequence[int]
     texts: Sequence[Sequence[str]]
     joined: Sequence[str | datetime]
+    paused: Sequence[str | datetime | None]
     attributes: Sequence[Mapping[str, Value]]
 
 
-_NOBODY = _Page((), ((),) * len(_TEXTS), (), ())
+_NOBODY = _Page((), ((),) * len(_TEXTS), (), (), ())
 
 
 def _write(
     connection: Connection, where: ColumnElement[bool], readings: Mapping[str, Reading], out: IO[str]
 ) -> int | None:
     """Write all under the header that *readings* make; None as soon as somebody's attributes need another."""
-    words = _Words(connection, TAGS), _Words(connection, TOPICS)
+    words = [_Words(connection, TAGS), *(_Words(connection, TOPICS, state) for state in SubscriptionState)]
+    held = Held(connection)
     csv.writer(out).writerow([*_FIELDS, *(_header(name, reading) for name, reading in readings.items())])
     kinds: defaultdict[str, set[Kind]] = defaultdict(set)
     written, pages = 0, _pages(connection, where)
@@ -112,7 +117,7 @@ def _write(
             if {name: _reading(name, kinds[name]) for name in kinds}.items() - readings.items():
                 return None
             block = io.StringIO(newline="")
-            csv.writer(block).writerows(zip(*_columns(page, words, readings), strict=True))
+            csv.writer(block).writerows(zip(*_columns(page, words, held, readings), strict=True))
             out.write(block.getvalue())
         written += len(page.ids)
 
@@ -125,45 +130,59 @@ def _pages(connection: Connection, where: ColumnElement[bool]) -> Iterator[_Page
         columns.id,
         *(columns[name] for name in _TEXTS),
         type_coerce(columns.created_at, NullType),
+        type_coerce(columns.paused_until, NullType),
         cast(columns.attributes, Text),
     )
     query, last = query.where(where).order_by(columns.id).limit(_PAGE), 0
     while rows := next(pages(connection, query.where(columns.id > last), _PAGE), None):
-        ids, *texts, joined, attributes = zip(*rows, strict=True)
-        yield _Page(ids, texts, joined, json.loads(f"[{','.join(attributes)}]"))
+        ids, *texts, joined, paused, attributes = zip(*rows, strict=True)
+        yield _Page(ids, texts, joined, paused, json.loads(f"[{','.join(attributes)}]"))
         last = ids[-1]
 
 
 def _columns(
-    page: _Page, words: Sequence[_Words], readings: Mapping[str, Reading]
+    page: _Page, words: Sequence[_Words], held: Held, readings: Mapping[str, Reading]
 ) -> Iterator[Sequence[str]]:
     """The cells of a page, column by column, as a file may have them."""
+    tags, topics, pending, left = words
     yield from (_guarded(column) for column in page.texts)
-    yield from (_guarded(some.of(page.ids)) for some in words)
-    shown = {moment: _moment(moment) for moment in set(page.joined)}
-    yield [shown[moment] for moment in page.joined]
+    yield from (_guarded(some.of(page.ids)) for some in (tags, topics))
+    yield moments(page.joined)
+    yield moments(held.left_at(page.ids, page.texts[-1]))
+    yield from (_guarded(some.of(page.ids)) for some in (left, pending))
+    yield moments(page.paused)
+    yield _guarded(held.suppressions(page.ids))
     for name, how in readings.items():
         yield _guarded(_cells([known.get(name, "") for known in page.attributes], how))
 
 
-def _moment(moment: str | datetime) -> str:
-    """A moment as the driver gives it, in ISO 8601: SQLite keeps it as text, in UTC."""
-    if isinstance(moment, str):
-        return moment.replace(" ", "T", 1).removesuffix(".000000") + "+00:00"
-    return moment.isoformat()
-
-
 @dataclass
 class _Words:
-    """The tags or topics of people, as one cell for each: who has the same ones has the same cell."""
+    """The tags or topics of people, as one cell for each: who has the same ones has the same cell.
+
+    Of topics, those to which somebody stands so: who left one does not have it.
+    """
 
     connection: Connection
     vocabulary: Vocabulary
+    state: SubscriptionState | None = None
     texts: dict[int, str] = field(default_factory=dict)
     cells: dict[str, str] = field(default_factory=dict)
 
+    @cached_property
+    def _are_some(self) -> bool:
+        """Whether anybody has any: hardly anybody left a topic, and each page would look for them."""
+        query = select(self.vocabulary.pairs.c.subscriber_id).where(self._held).limit(1)
+        return self.connection.execute(query).first() is not None
+
+    @property
+    def _held(self) -> ColumnElement[bool]:
+        return true() if self.state is None else self.vocabulary.pairs.c.state == self.state.value
+
     def of(self, ids: Sequence[int]) -> Sequence[str]:
         """The cells of these people, whose ids are in order."""
+        if not self._are_some:
+            return [""] * len(ids)
         if not self.texts:
             table = self.vocabulary.words
             words = self.connection.execute(select(table.c.id, table.c[self.vocabulary.word]))
@@ -171,8 +190,7 @@ class _Words:
         pairs = self.vocabulary.pairs.c
         numbers = cast(pairs[self.vocabulary.reference], Text)
         query = select(pairs.subscriber_id, aggregate_strings(numbers, ",")).group_by(pairs.subscriber_id)
-        # A topic that somebody left is none of theirs.
-        query = query.where(pairs.subscriber_id.between(ids[0], ids[-1]), self.vocabulary.held)
+        query = query.where(pairs.subscriber_id.between(ids[0], ids[-1]), self._held)
         rows = self.connection.execute(query).all()
         found = {row[0]: row[1] for row in rows}
         for numbers_of_some in set(found.values()) - self.cells.keys():

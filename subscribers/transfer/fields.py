@@ -37,6 +37,7 @@ _NAMES = {
     "tracking_consent": "tracking consent|consent to tracking|tracking einwilligung",
     "tags": "tags|tag|labels|schlagworte",
     "topics": "topics|topic|themen",
+    "lists": "lists|list names|mailing lists|newsletters",
     "status": "status|subscription status|member rating status",
     "joined": "joined|joined at|created|created at|date added|signup date|sign up date|subscribed at|"
     "subscribed on|subscription date|member since|optin time|date joined|join date|joined on|joined date|"
@@ -44,6 +45,12 @@ _NAMES = {
     "registered on|registration date|date registered|created on|date created|creation date|added at|"
     "added on|opt in date|optin date|opt in time|signed up at|signed up on|date signed up|"
     "subscriber since",
+    # As our own exports write them.
+    "left_at": "left at|left on",
+    "left_topics": "left topics",
+    "pending_topics": "pending topics",
+    "paused_until": "paused until",
+    "suppressed": "suppressed",
 }
 # In these languages the day stands first.
 _NAMES_OF_JOINED = (
@@ -82,7 +89,8 @@ FIELDS = frozenset(_NAMES) | {"attributes"}
 class Column:
     """A column of the file, counted from 0: the field or attribute it fills, and how its cells are read.
 
-    A column about ``consent`` fills an attribute, too; ``order`` says what comes first in its dates.
+    A column about ``consent`` fills an attribute, too, unless it is our own ``left_at``; ``order`` says what
+    comes first in its dates.
     """
 
     index: int
@@ -175,7 +183,8 @@ def _mapped(
         if index is None:
             hint = nearest(name, (known for known in header if known))
             raise TransferError(f"there is no column `{name}`", where=where, hint=hint)
-        chosen[index] = Column(index, header[index], field)
+        consent: Consenting = "leaving" if field == "left_at" else ""
+        chosen[index] = Column(index, header[index], field, consent=consent)
     return chosen
 
 
@@ -203,7 +212,8 @@ def _add_fields(header: Sequence[str], chosen: dict[int, Column]) -> None:
         field = _FIELD_OF_NAME.get(_plain(header[index]))
         if field is not None and field not in taken and index not in chosen:
             order: Order = "day" if _plain(header[index]) in _DAY_FIRST else ""
-            chosen[index] = Column(index, header[index], field, order=order)
+            consent: Consenting = "leaving" if field == "left_at" else ""
+            chosen[index] = Column(index, header[index], field, consent=consent, order=order)
             taken.add(field)
 
 

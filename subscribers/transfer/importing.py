@@ -10,12 +10,13 @@ from subscribers.consent import Consent
 from subscribers.database import rehearsing, writing_repeatedly
 from subscribers.errors import TransferError
 from subscribers.models import ConsentKind
-from subscribers.topics import topic_id
+from subscribers.topics import list_topics, topic_id
 from subscribers.transfer.checkpoints import Checkpoint
 from subscribers.transfer.collecting import uncollected
 from subscribers.transfer.failures import explained, is_database_error, is_overtaken
 from subscribers.transfer.fields import assign
 from subscribers.transfer.inspecting import inspect
+from subscribers.transfer.lists import Lists
 from subscribers.transfer.merging import Merger
 from subscribers.transfer.presets import preset_for, preset_named
 from subscribers.transfer.reading import Sheet
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from subscribers.store import SubscriberStore
-    from subscribers.transfer.inspecting import Inspection
+    from subscribers.transfer.dates import Order
+    from subscribers.transfer.fields import Column
     from subscribers.transfer.presets import Preset
     from subscribers.transfer.reading import Row
     from subscribers.transfer.records import Records
@@ -60,6 +62,7 @@ def import_file(
     topics: Collection[str] = (),
     consent_text: str = "",
     preset: str | None = None,
+    dates: Order = "",
     rejects: Path | None = None,
     dry_run: bool = False,
     progress: Progress | None = None,
@@ -78,6 +81,7 @@ def import_file(
         topics: topics that there are, given to everybody in the file but those who left them.
         consent_text: why these people may be mailed; goes into the log of those who are new or changed.
         preset: the service that the file is an export of; by default found out by its columns.
+        dates: what comes first in dates such as 03/04/2024; by default what their column shows.
         rejects: where to write rows that are invalid; by default beside the file, ``NAME.rejects.csv``.
         dry_run: read, check and count all, and write nothing.
         progress: is told, after each chunk, how many rows are done and how many there are.
@@ -89,10 +93,16 @@ def import_file(
     extra, chosen_topics = tuple(clean_words(tags)), _known_topics(store, topics)
     with Sheet(source) as sheet:
         chosen = preset_named(preset) if preset else preset_for(sheet.header)
-        inspection = _inspect(sheet, chosen, mapping or {}, store.attribute_names() if mapping else ())
+        columns = _assign(sheet, chosen, mapping or {}, store.attribute_names() if mapping else ())
+        inspection = inspect(sheet, columns, dates)
         if not inspection.rows:
             raise TransferError("the file has a header but no rows", where=sheet.name)
-        report = ImportReport(preset=chosen.name, odd_lines=sheet.odd_lines, odd_line=sheet.odd_line)
+        report = ImportReport(
+            preset=chosen.name,
+            odd_lines=sheet.odd_lines,
+            odd_line=sheet.odd_line,
+            lists=Lists.among(list_topics(store.engine)),
+        )
         report.describe(sheet.header, inspection.columns)
         everyone = chosen.status_of(sheet.name)
         width = len(sheet.header)
@@ -105,8 +115,11 @@ def import_file(
             everyone,
             report.odd_zones,
             report.odd_dates,
+            report.guessed_dates,
+            report.lists,
         )
         options = [sorted((mapping or {}).items()), extra, chosen_topics, consent_text, chosen.name, everyone]
+        options += [dates] if dates else []
         consent = Consent(ConsentKind.IMPORTED, source="import", text=consent_text)
         merger = Merger(store.secret, consent, store.clock())
         with Rejects.beside(source, rejects, sheet.header, dry_run=dry_run) as refused:
@@ -129,11 +142,11 @@ def _known_topics(store: SubscriberStore, topics: Collection[str]) -> tuple[str,
     return tuple(topics)
 
 
-def _inspect(
+def _assign(
     sheet: Sheet, preset: Preset, mapping: Mapping[str, str], attributes: Collection[str]
-) -> Inspection:
+) -> tuple[Column, ...]:
     known = {**preset.mapping(sheet.header), **mapping}
-    columns = assign(
+    return assign(
         sheet.header,
         known,
         sheet.name,
@@ -141,7 +154,6 @@ def _inspect(
         ignored=preset.ignored,
         attributes=attributes,
     )
-    return inspect(sheet, columns)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from subscribers.transfer.dates import Evidence
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from subscribers.transfer.dates import Order
     from subscribers.transfer.fields import Column, Reading
     from subscribers.transfer.reading import Sheet
 
@@ -26,19 +27,19 @@ class Inspection:
     columns: tuple[Column, ...]
 
 
-def inspect(sheet: Sheet, columns: Sequence[Column]) -> Inspection:
+def inspect(sheet: Sheet, columns: Sequence[Column], dates: Order = "") -> Inspection:
     """Give every attribute one type for the whole file, and find a file that breaks off before it is used.
 
     A column is of numbers, or of yes and no, only if each of its cells is; else it is text: a column of
     postcodes with a single ``007`` keeps the ``5`` beside it as text, too. Dates of one column have one
-    order: a single 31/12/2023 tells what 03/04/2023 is. Rows that are no rows of the table, and a header
-    that is repeated, have no say.
+    order: a single 31/12/2023 tells what 03/04/2023 is, unless *dates* does. Rows that are no rows of the
+    table, and a header that is repeated, have no say.
 
     Raises:
         TransferError: a quote is opened and never closed.
     """
     open_columns = {column.index: _Typing() for column in columns if _is_open(column, sheet)}
-    dates = {column.index: Evidence() for column in columns if _has_dates(column)}
+    orders = {column.index: Evidence() for column in columns if _has_dates(column)}
     count, rows, width = 0, sheet.rows(), len(sheet.header)
     email = next(column for column in columns if column.field == "email")
     while chunk := [cells for _, cells in islice(rows, _ROWS_AT_A_TIME)]:
@@ -48,11 +49,11 @@ def inspect(sheet: Sheet, columns: Sequence[Column]) -> Inspection:
         for index, typing in open_columns.items():
             if typing.reading != "text":
                 typing.see({cells[index] for cells in (whole + odd if odd else whole)})
-        for index, evidence in dates.items():
+        for index, evidence in orders.items():
             evidence.see({cells[index] for cells in (whole + odd if odd else whole)})
     types = {index: typing.reading for index, typing in open_columns.items()}
     typed = (_typed(column, types, sheet) for column in columns)
-    return Inspection(count, tuple(_ordered(column, dates) for column in typed))
+    return Inspection(count, tuple(_ordered(column, orders, dates) for column in typed))
 
 
 def fitted(cells: list[str], width: int) -> list[str] | None:
@@ -95,13 +96,13 @@ def _is_open(column: Column, sheet: Sheet) -> bool:
 
 
 def _has_dates(column: Column) -> bool:
-    return column.field == "joined" or column.consent in ("leaving", "bouncing")
+    return column.field in ("joined", "paused_until") or column.consent in ("leaving", "bouncing")
 
 
-def _ordered(column: Column, dates: Mapping[int, Evidence]) -> Column:
-    """The column with the order that its dates show."""
-    evidence = dates.get(column.index)
-    return replace(column, order=evidence.order(column.order)) if evidence else column
+def _ordered(column: Column, orders: Mapping[int, Evidence], told: Order) -> Column:
+    """The column with the order that was *told* or else that its dates show."""
+    evidence = orders.get(column.index)
+    return replace(column, order=told or evidence.order(column.order)) if evidence else column
 
 
 def _typed(column: Column, types: dict[int, Reading], sheet: Sheet) -> Column:

@@ -14,6 +14,7 @@ from subscribers.models import Status, TrackingConsent
 from subscribers.suppression import reasons, suppression_key
 from subscribers.tables import SUBSCRIBER, SUPPRESSION, TAGS, TOPICS, among
 from subscribers.transfer.records import TEXTS
+from subscribers.transfer.restraints import Restrainer
 from subscribers.transfer.writing import Change, Writer
 from subscribers.words import words_of
 
@@ -81,6 +82,12 @@ class Merger:
         if connection.dialect.name == "postgresql":
             # Two imports that insert the same people in another order would wait for each other for ever.
             connection.execute(select(func.pg_advisory_xact_lock(_IMPORT_LOCK)))
+        results = self._merge(connection, records)
+        if any(records.restraints):
+            self._restrain(connection, records, results)
+        return results
+
+    def _merge(self, connection: Connection, records: Records) -> list[Result]:
         hashes = [suppression_key(self.secret, key) for key in records.keys]
         known = _read(connection, records.keys)
         suppressed = self._suppressed(connection, hashes)
@@ -100,6 +107,18 @@ class Merger:
         writer.insert(records, hashes, sorted(new))
         writer.update([_change(person) for person in known.values() if person.changed])
         return results
+
+    def _restrain(self, connection: Connection, records: Records, results: list[Result]) -> None:
+        """Write what holds mail back from those who were not skipped, and count whom that alone changed."""
+        told = [
+            (key, restraints)
+            for key, restraints, result in zip(records.keys, records.restraints, results, strict=True)
+            if restraints is not None and result is not Result.SKIPPED
+        ]
+        changed = Restrainer(connection, self.consent, self.at).write(told)
+        for row, (key, result) in enumerate(zip(records.keys, results, strict=True)):
+            if result is Result.UNCHANGED and key in changed and records.restraints[row] is not None:
+                results[row] = Result.UPDATED
 
     def _suppressed(self, connection: Connection, hashes: Collection[bytes]) -> Collection[bytes]:
         if not connection.execute(select(SUPPRESSION.c.key).limit(1)).first():

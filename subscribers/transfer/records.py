@@ -23,8 +23,10 @@ from subscribers.transfer.cells import (
     status_reader,
     stripped,
 )
-from subscribers.transfer.dates import read_moment
+from subscribers.transfer.dates import might_be_two, read_moment
 from subscribers.transfer.inspecting import fitted
+from subscribers.transfer.lists import Listed, Lists
+from subscribers.transfer.restraints import read_restraints, restrained
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from subscribers.attributes import Value
     from subscribers.transfer.fields import Column
     from subscribers.transfer.reading import Row
+    from subscribers.transfer.restraints import Restraints
 
     #: Takes the line of a row, why it is refused, and its cells.
     Refuse = Callable[[int, str, Sequence[str]], None]
@@ -53,6 +56,7 @@ class Record(NamedTuple):
     status: Status | None
     joined: datetime | None
     gone: datetime | None
+    restraints: Restraints | None
 
 
 @dataclass(slots=True)
@@ -69,6 +73,7 @@ class Records:
     joined: list[datetime | None]
     #: When somebody left, or the address took no more mail, where the file says so.
     gone: list[datetime | None]
+    restraints: list[Restraints | None]
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -85,6 +90,7 @@ class Records:
             self.statuses[row],
             self.joined[row],
             self.gone[row],
+            self.restraints[row],
         )
 
     def keep(self, wanted: Sequence[bool]) -> None:
@@ -99,7 +105,7 @@ class Records:
 
 @dataclass(slots=True)
 class OddDates:
-    """Dates that cannot be read: of how many rows, the line of the first, and what is wrong with that one."""
+    """Dates that are doubtful: of how many rows, the line of the first, and what is wrong with that one."""
 
     rows: int = 0
     line: int = 0
@@ -130,6 +136,10 @@ class RecordReader:
     odd_zones: Counter[str] = field(default_factory=Counter)
     #: Dates of joining that cannot be read: these people are imported without one.
     odd_dates: OddDates = field(default_factory=OddDates)
+    #: Dates of leaving that might be two, and are read with the day first.
+    guessed_dates: OddDates = field(default_factory=OddDates)
+    #: What the lists of another service become.
+    lists: Lists = field(default_factory=lambda: Lists({}))
 
     def read(self, rows: Sequence[Row], refuse: Refuse) -> Records:
         """Read a chunk of rows; *refuse* is told of those that cannot be what their columns say."""
@@ -143,6 +153,9 @@ class RecordReader:
         for row, reason in undated.items():
             if row not in failed:
                 self.odd_dates.count(rows[row][0], reason)
+        for row, text in _guessed(cells).items():
+            if row not in failed:
+                self.guessed_dates.count(rows[row][0], text)
         if failed:
             refused += [(rows[row][0], reason, rows[row][1]) for row, reason in failed.items()]
             records.keep([row not in failed for row in range(len(rows))])
@@ -182,16 +195,26 @@ class RecordReader:
             texts["tracking_consent"] = read_each(texts["tracking_consent"], read_tracking, "", fail)
         if "name" in of_field:
             self._split_names(read_texts(of_field["name"][1], "name", fail), texts)
+        tags, topics = (self._words(name, of_field, count, fail) for name in ("tags", "topics"))
+        restraints = read_restraints(of_field, count, fail)
+        if "lists" in of_field:
+            listed = read_each(of_field["lists"][1], self.lists.read, Listed(), fail)
+            tags = [words + each.tags for words, each in zip(tags, listed, strict=True)]
+            topics = [words + each.topics for words, each in zip(topics, listed, strict=True)]
+            restraints = [
+                restrained(each, on.left, on.pending) for each, on in zip(restraints, listed, strict=True)
+            ]
         return Records(
             emails,
             keys,
             {name: texts.get(name) or [""] * count for name in TEXTS},
-            [words + self.tags for words in self._words("tags", of_field, count, fail)],
-            [words + self.topics for words in self._words("topics", of_field, count, fail)],
+            [words + self.tags for words in tags],
+            [words + self.topics for words in topics],
             _attributes(cells, count, fail),
             self._statuses(cells, count, fail),
             _moments(of_field.get("joined"), count, undated.__setitem__),
             _moments_of_leaving(cells, count),
+            restraints,
         )
 
     def _addresses(
@@ -273,6 +296,17 @@ def _moments_of_leaving(cells: Mapping[Column, list[str]], count: int) -> list[d
             told = {text: moment_in(text, column.order) for text in set(texts)}
             gone = [moment or told[text] for moment, text in zip(gone, texts, strict=True)]
     return gone
+
+
+def _guessed(cells: Mapping[Column, list[str]]) -> dict[int, str]:
+    """The dates of leaving whose order nothing tells, by their row."""
+    return {
+        row: text
+        for column, texts in cells.items()
+        if column.consent in ("leaving", "bouncing") and not column.order
+        for row, text in enumerate(texts)
+        if text and might_be_two(text)
+    }
 
 
 def _attributes(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from subscribers.consent import GONE
 from subscribers.mailboxes import Doubts
+from subscribers.transfer.lists import Lists
 from subscribers.transfer.merging import Result
 from subscribers.transfer.records import OddDates
 
@@ -32,7 +33,8 @@ class ImportReport:
     addresses of all who were not skipped. ``resumed`` rows were written by a run that was broken off.
     ``odd_lines`` of a file of UTF-8 were read as Windows-1252, the first of them ``odd_line``.
     ``odd_zones`` are time zones that are none, with how many rows had each, and ``odd_dates`` what is known
-    of dates of joining that cannot be read.
+    of dates of joining that cannot be read; ``guessed_dates`` of dates of leaving that might be two and were
+    read with the day first. ``lists`` are the names in a column of lists that became topics and tags.
     ``rejects_file`` has the invalid rows, each with its line and the reason; ``reasons`` are those, counted.
     """
 
@@ -47,6 +49,8 @@ class ImportReport:
     doubts: Doubts = field(default_factory=Doubts)
     odd_zones: Counter[str] = field(default_factory=Counter)
     odd_dates: OddDates = field(default_factory=OddDates)
+    guessed_dates: OddDates = field(default_factory=OddDates)
+    lists: Lists = field(default_factory=lambda: Lists({}))
     odd_lines: int = 0
     odd_line: int = 0
     preset: str = ""

@@ -121,6 +121,8 @@ def test_an_import_tells_its_keys_and_can_be_repeated(bare: Letter) -> None:
         "lines_of_windows_1252": 0,
         "unknown_time_zones": {},
         "unreadable_dates": {"count": 0, "line": None, "reason": None},
+        "guessed_dates": {"count": 0, "line": None},
+        "lists": {"topics": {}, "tags": {}},
         "preset": None,
         "columns": {name: name for name in ("email", "first_name", "country", "tags")},
         "types": {"country": "text"},
@@ -415,6 +417,23 @@ def test_what_is_exported_can_be_imported(letter: Letter) -> None:
     assert (
         letter.ok("subscribers", "import", "again.csv", "--consent", "test", "--json").json["unchanged"] == 2
     )
+
+
+def test_an_import_tells_of_lists_and_of_dates_that_it_guessed(letter: Letter) -> None:
+    """And what to do about either; a dry run tells the same."""
+    letter.ok("topics", "add", "product")
+    file = letter.root / "more.csv"
+    file.write_text("email,lists,unsub_time\nzoe@example.com,Product;Fair,\nyan@example.com,,01/02/2023\n")
+
+    done = letter.ok("subscribers", "import", file, "--dry-run")
+    said = letter.ok("subscribers", "import", file, "--dry-run", "--dates", "month-first", "--json").json
+
+    assert "lists that are topics here: `product` (1 row)" in done.lines
+    assert any("became tags: `Fair` (1 row)" in line and "topics add" in line for line in done.lines)
+    assert "warning: 1 date of leaving read with the day first; line 3: `01/02/2023`" in done.lines
+    assert any("`--dates month-first`" in line for line in done.lines)
+    assert said["guessed_dates"] == {"count": 0, "line": None}
+    assert said["lists"] == {"topics": {"product": 1}, "tags": {"Fair": 1}}
 
 
 def test_tags_and_erasure(letter: Letter) -> None:

@@ -8,6 +8,7 @@ import os
 import pty
 import re
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -131,6 +132,56 @@ def test_statistics_are_a_table_and_on_a_terminal_a_chart(letter: Letter) -> Non
     shown = os.read(main, 100_000).decode()
     os.close(main)
     assert "█" in shown
+
+
+def test_erasing_tells_where_else_the_address_stands_and_leaves_these_files_alone(letter: Letter) -> None:
+    """By file and line, in whatever case; not where another address has it as a part, nor in Git's own files."""
+    theme, hidden, other = letter.root / "themes" / "own", letter.root / ".git", letter.root / "other.csv"
+    for folder in (theme, hidden):
+        folder.mkdir(parents=True)
+    issue = letter.root / "issues" / "plain.md"
+    issue.write_text(issue.read_text(encoding="utf-8") + "\nThanks to Ann@Example.COM.\n", encoding="utf-8")
+    (theme / "footer.mjml").write_text(
+        "<!-- ask <ann@example.com>, or\nann@example.com -->\n", encoding="utf-8"
+    )
+    (hidden / "log").write_text("ann@example.com\n", encoding="utf-8")
+    other.write_text("email\njoann@example.com\nann@example.com.au\nann@example.com-x\n", encoding="utf-8")
+    (letter.root / "none.txt").touch()
+    letter.ok("segments", "add", "her", 'email == "ann@example.com"')
+    letter.ok("db", "backup", "copy.db")
+    letter.ok("test", "plain", "ann@example.com")
+    people = letter.root / "people.csv"
+    number = next(
+        at for at, line in enumerate(people.read_text(encoding="utf-8").splitlines(), 1) if "ann@" in line
+    )
+    before = {
+        path: path.read_bytes() for path in (issue, theme / "footer.mjml", people, letter.root / "copy.db")
+    }
+
+    done = letter.ok("subscribers", "erase", "ann@example.com", "--yes")
+
+    found = [line for line in done.lines if line.endswith(": ann@example.com still stands here")]
+    told = {Path(line.split(": ")[1]).relative_to(letter.root.resolve()).as_posix() for line in found}
+    mine = len(issue.read_text(encoding="utf-8").splitlines())
+    outbox = {place for place in told if place.startswith("outbox/")}
+    assert told - outbox == {
+        f"issues/plain.md:{mine}",
+        "themes/own/footer.mjml:1",
+        "themes/own/footer.mjml:2",
+        f"people.csv:{number}",
+        "copy.db",
+    }
+    assert outbox, "the test message is in the ledger of nobody, so it is still there"
+    assert {path: path.read_bytes() for path in before} == before
+    assert "ann@example.com" not in letter.ok("segments", "list").out
+
+
+def test_erasing_says_no_more_where_nothing_is_left(letter: Letter) -> None:
+    (letter.root / "people.csv").unlink()
+
+    done = letter.ok("subscribers", "erase", "ann@example.com", "--yes")
+
+    assert done.lines == ["erased"]
 
 
 def test_keys_are_rotated_and_never_shown(letter: Letter) -> None:

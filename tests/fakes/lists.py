@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Engine, delete
 
 from subscribers import ImportReport, Profile, SubscriberStore, export_csv, parse_segment, writing
-from subscribers.tables import SUBSCRIBER
+from subscribers.tables import SUBSCRIBER, SUPPRESSION
 
 #: When everything happens in a list whose clock stands still.
 MOMENT = datetime(2026, 4, 11, 9, 30, tzinfo=UTC)
@@ -45,3 +45,4 @@ def forget_everybody(engine: Engine) -> None:
     with writing(engine) as connection:
         connection.exec_driver_sql("DROP TRIGGER IF EXISTS consent_event_stays" if sqlite else disable)
         connection.execute(delete(SUBSCRIBER))
+        connection.execute(delete(SUPPRESSION))

@@ -15,7 +15,7 @@ from sqlalchemy import event
 
 from newsletter.public.proof import solved
 from subscribers import Consent, ConsentKind, Status, SuppressionReason, Tokens, import_file
-from subscribers.topics import add_topic
+from subscribers.topics import add_topic, remove_topic
 
 ADA = "ada@example.com"
 
@@ -322,6 +322,31 @@ def test_a_reader_who_asks_for_more_topics_gets_them_by_a_press(reader):
     assert answer.status_code == 200
     assert "<bdi>web</bdi>" in answer.text
     assert topics_of(reader) == (("ai", "sea", "web"), ())
+
+
+@pytest.mark.parametrize("since", ["removed", "chosen", "left"])
+def test_no_mail_asks_for_a_press_where_no_topic_is_left_to_confirm(reader, since):
+    """The topic is gone, or they have it by now, or left it again: what would the press be for?"""
+    reader.join(ADA, topics="shown", topic=["web"])
+    if since == "removed":
+        remove_topic(reader.engine, "web")
+    elif since == "chosen":
+        reader.store.update(reader.store.find(ADA).public_id, topics=["ai", "web"])
+    else:
+        reader.later(minutes=1)
+        reader.store.unsubscribe(ADA, source="test", topic="web")
+
+    assert reader.deliver() == {"skipped": 1}
+    assert reader.mails() == []
+
+
+def test_a_mail_about_several_topics_names_those_that_are_left(reader):
+    reader.join(ADA, topics="shown", topic=["web", "sea"])
+    remove_topic(reader.engine, "web")
+
+    (mail,) = reader.mails()
+
+    assert "You chose: sea" in mail.get_body(("plain",)).get_content().splitlines()
 
 
 def test_what_was_asked_and_confirmed_is_in_the_log_for_each_topic(reader):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from sqlalchemy.exc import OperationalError
 from webclient import WebClient
 
 from newsletter.catalogues import LANGUAGES, translated
@@ -62,6 +63,56 @@ def test_machines_are_told_in_a_line_of_text(client, accept):
     assert (answer.status_code, answer.headers["content-type"]) == (429, "text/plain; charset=utf-8")
     assert int(answer.headers["retry-after"]) > 0
     assert answer.text.count("\n") == 1
+
+
+SCRIPT = {"accept": "application/json", "origin": "https://shop.example.net"}
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_a_form_on_another_page_can_show_why_it_was_turned_away(client, language):
+    """Our script reads the answer there: an answer that no other page may read is to it as if none came."""
+    answer = client.post("/subscribe", headers={**FAR, **SCRIPT, "accept-language": language})
+
+    said = "There were too many requests from your network. Please try again in a moment."
+    assert (answer.status_code, answer.headers["content-type"]) == (429, "application/json")
+    assert answer.json() == {"done": False, "message": translated(said, language)}
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
+    assert answer.headers.get_list("content-length") == [str(len(answer.content))]
+    assert int(answer.headers["retry-after"]) > 0
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_only_what_such_a_form_asks_for_may_be_read_by_other_pages(client):
+    for path in ("/subscribe/challenge", "/subscribe.js"):
+        answer = client.get(path, headers={**FAR, "accept": "*/*"})
+        assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+        assert answer.headers["access-control-allow-origin"] == "*"
+    for path in ("/", "/preferences", "/feed.xml"):
+        answer = client.get(path, headers={**FAR, **SCRIPT})
+        assert answer.status_code == 429
+        assert "access-control-allow-origin" not in answer.headers
+        assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+
+
+def test_a_form_on_another_page_can_show_what_else_went_wrong(tmp_path, sqlite_engine, monkeypatch):
+    """Too long a body at the door, and a database that does not answer behind it."""
+
+    def unreachable(*_args, **_options):
+        raise OperationalError("", {}, Exception("gone"))
+
+    client = service(tmp_path, sqlite_engine)
+    long = client.post("/subscribe", content=b"x" * 2_000_000, headers=SCRIPT)
+    monkeypatch.setattr("newsletter.public.joining._entry", unreachable)
+    gone = client.post("/subscribe", data={"email": "ada@example.com"}, headers=SCRIPT)
+    page = client.post("/subscribe", data={"email": "ada@example.com"}, headers=BROWSER)
+
+    assert [answer.status_code for answer in (long, gone, page)] == [413, 503, 503]
+    for answer in (long, gone):
+        assert answer.json()["done"] is False
+        assert answer.headers["access-control-allow-origin"] == "*"
+    assert gone.headers["retry-after"] == "60"
+    assert "access-control-allow-origin" not in page.headers
 
 
 def test_the_page_that_refuses_has_its_look(client):

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
+    from subscribers.transfer.dates import Order
+
 
 class TestImport:
     def test_people_are_recorded_with_all_that_the_file_says(self, store: SubscriberStore) -> None:
@@ -226,6 +228,52 @@ class TestForeignFiles:
         import_file(store, rows(f'email,unsubscribed at\nann@example.com,"{cell}"\n'))
 
         assert known(store, "ann@example.com").status is Status.UNSUBSCRIBED
+
+    @pytest.mark.parametrize(
+        ("cells", "order", "days", "guessed"),
+        [
+            (
+                ["01/02/2023", "03/03/2023", "2023-05-04"],
+                "",
+                ["2023-02-01", "2023-03-03", "2023-05-04"],
+                (1, 2),
+            ),
+            (["01/02/2023", "02/13/2023"], "", ["2023-01-02", "2023-02-13"], (0, 0)),
+            (
+                ["01/02/2023", "13/02/2023", "02/13/2023"],
+                "",
+                ["2023-02-01", "2023-02-13", "2023-02-13"],
+                (1, 2),
+            ),
+            (["01/02/2023", "2/3/2023"], "month", ["2023-01-02", "2023-02-03"], (0, 0)),
+            (["01/02/2023", "02/13/2023"], "day", ["2023-02-01", "2023-02-13"], (0, 0)),
+        ],
+    )
+    def test_a_date_of_leaving_whose_order_was_guessed_is_told_and_can_be_said(
+        self, sqlite_engine: Engine, cells: list[str], order: Order, days: list[str], guessed: tuple[int, int]
+    ) -> None:
+        """Of how many rows, and the line of the first."""
+        store = SubscriberStore(sqlite_engine, clock=lambda: MOMENT)
+        lines = [f"p{number}@example.com,{cell}" for number, cell in enumerate(cells)]
+
+        report = import_file(store, rows("\n".join(["email,UNSUB_TIME", *lines, ""])), dates=order)
+
+        people = [known(store, f"p{number}@example.com") for number in range(len(cells))]
+        assert [str(person.consent[0].at)[:10] for person in people] == days
+        assert (report.guessed_dates.rows, report.guessed_dates.line) == guessed
+
+    def test_dates_of_joining_that_might_be_two_are_read_if_it_is_said_what_comes_first(
+        self, sqlite_engine: Engine
+    ) -> None:
+        store = SubscriberStore(sqlite_engine)
+        file = "email,joined\nann@example.com,03/04/2024\nbob@example.com,13/04/2024\ncho@example.com,04/13/2024\n"
+        assert "`--dates`" in import_file(store, rows(file), dry_run=True).odd_dates.reason
+
+        report = import_file(store, rows(file), dates="month")
+
+        assert report.odd_dates.rows == 0
+        joined = [str(known(store, f"{name}@example.com").joined) for name in ("ann", "bob", "cho")]
+        assert joined == ["2024-03-04", "2024-04-13", "2024-04-13"]
 
     def test_the_report_tells_kinds_and_addresses_beyond_ascii(self, sqlite_engine: Engine) -> None:
         store = SubscriberStore(sqlite_engine)

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import io
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 from fakes.lists import known
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from subscribers import FieldError, SubscriberStore, TransferError, import_file
+from subscribers.topics import add_topic, count_topics, list_topics
+from subscribers.transfer.lists import Lists
+from subscribers.words import clean_words
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -246,3 +252,81 @@ def test_doubtful_addresses_are_counted_and_imported(store: SubscriberStore) -> 
 
     assert (report.created, report.doubts.roles, report.doubts.disposable) == (5, 1, 1)
     assert report.doubts.typos == {"gmial.com": ("gmail.com", 2)}
+
+
+class TestLists:
+    """The lists of another service."""
+
+    def test_a_list_that_is_called_like_a_topic_is_that_topic_and_else_a_tag(
+        self, store: SubscriberStore
+    ) -> None:
+        """By its name in commands or for readers; nobody gets a topic that the publication never made."""
+        add_topic(store.engine, "product", "Product News")
+        file = (
+            "email,lists\nann@example.com,product news;Fair 2024\nbob@example.com,PRODUCT\ncho@example.com,\n"
+        )
+
+        report = import_file(store, io.StringIO(file))
+
+        ann, bob, cho = (known(store, f"{name}@example.com") for name in ("ann", "bob", "cho"))
+        assert (ann.topics, ann.tags, ann.attributes) == (("product",), ("Fair 2024",), {})
+        assert (bob.topics, bob.tags, cho.topics, cho.tags) == (("product",), (), (), ())
+        assert (report.lists.topics, report.lists.tags) == ({"product": 2}, {"Fair 2024": 1})
+        assert [topic.slug for topic in list_topics(store.engine)] == ["product"]
+
+    def test_a_dry_run_tells_it_and_does_nothing(self, store: SubscriberStore) -> None:
+        report = import_file(store, io.StringIO("email,Lists\nann@example.com,ai\n"), dry_run=True)
+
+        assert report.columns == {"email": "email", "Lists": "lists"}
+        assert report.lists.tags == {"ai": 1}
+        assert store.count(None) == 0
+
+    def test_another_column_can_be_the_lists_and_lists_can_be_an_attribute(
+        self, store: SubscriberStore
+    ) -> None:
+        add_topic(store.engine, "ai")
+        file = "email,groups,lists\nann@example.com,ai,x;y\n"
+
+        import_file(store, io.StringIO(file), mapping={"lists": "groups", "old_service": "lists"})
+
+        ann = known(store, "ann@example.com")
+        assert (ann.topics, ann.tags, ann.attributes) == (("ai",), (), {"old_service": "x;y"})
+
+    def test_listmonks_objects_tell_who_left_a_list_or_did_not_confirm_it(
+        self, store: SubscriberStore
+    ) -> None:
+        """Its API gives them; who left a list is neither signed up again nor tagged with it."""
+        for topic in ("ai", "web", "jobs"):
+            add_topic(store.engine, topic)
+        states = {
+            "AI": "confirmed", "Web": "unsubscribed", "Jobs": "unconfirmed", "Old; one": "confirmed", "Gone": "unsubscribed"
+        }  # fmt: skip
+        person = {
+            "id": 1, "uuid": "u1", "email": "ann@example.com", "name": "Ann", "attribs": {"city": "Bonn"},
+            "status": "enabled", "created_at": "2018-02-05T19:29:00Z", "updated_at": "2024-01-01T00:00:00Z",
+            "lists": [{"id": 1, "name": name, "subscription_status": told} for name, told in states.items()],
+        }  # fmt: skip
+
+        report = import_file(store, io.StringIO(json.dumps(person) + "\n"))
+
+        ann = known(store, "ann@example.com")
+        assert report.preset == "listmonk"
+        assert (ann.topics, ann.left_topics, ann.tags) == (("ai",), ("web",), ("Old one",))
+        assert ann.attributes == {"city": "Bonn"}
+        assert [(topic.slug, topic.pending) for topic in count_topics(store.engine)] == [
+            ("ai", 0), ("jobs", 1), ("web", 0)
+        ]  # fmt: skip
+
+    @given(
+        st.text(max_size=30)
+        | st.lists(st.text(max_size=9)).map(lambda names: json.dumps([{"name": n} for n in names]))
+    )
+    @settings(deadline=None)
+    def test_whatever_stands_in_a_cell_becomes_words_that_can_be_kept(self, cell: str) -> None:
+        try:
+            listed = Lists({"ai": "ai"}).read(cell)
+        except FieldError:
+            return
+        for word in listed.tags:
+            assert clean_words([word]) == [word]
+        assert set(listed.topics) <= {"ai"}
