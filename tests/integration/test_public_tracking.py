@@ -513,7 +513,11 @@ def test_an_unknown_mark_gets_a_friendly_page_and_never_a_redirect(world, kind):
     assert world.events() == []
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=40,
+    deadline=None,
+)
 @given(data=st.data())
 def test_for_any_addresses_the_redirect_is_the_frozen_one_and_any_change_of_a_mark_is_none(
     sqlite_engine, tmp_path, data

@@ -130,7 +130,11 @@ def told(profile: Profile) -> Mapping[str, object]:
 
 
 @given(st.lists(PEOPLE, min_size=1, max_size=4))
-@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None,
+    max_examples=100,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 def check_round_trip(store: SubscriberStore, people: list[dict[str, object]]) -> None:
     forget_everybody(store.engine)
     for number, person in enumerate(people):
