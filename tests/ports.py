@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import socket
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from subprocess import Popen
 
 
 @contextmanager
@@ -22,3 +23,12 @@ def kept_port() -> Iterator[int]:
         keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         keeper.bind(("127.0.0.1", 0))
         yield keeper.getsockname()[1]
+
+
+def until_it_answers(port: int, process: Popen[bytes]) -> None:
+    """Wait until the program listens on its port."""
+    while True:
+        assert process.poll() is None, "the program ended"
+        with suppress(OSError):
+            socket.create_connection(("127.0.0.1", port)).close()
+            return

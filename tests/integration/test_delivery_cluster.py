@@ -109,7 +109,7 @@ def test_several_workers_are_given_the_same_dispatch_at_the_same_time(postgres_e
         inside.append(name)
         if len(inside) == 2:
             both.set()
-        assert both.wait(60)
+        assert both.wait(300)
         stop.set()
 
     def trouble(name: str, error: NewsletterError) -> None:
@@ -122,7 +122,7 @@ def test_several_workers_are_given_the_same_dispatch_at_the_same_time(postgres_e
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(300)
 
     assert both.is_set()
     assert not any(thread.is_alive() for thread in threads)

@@ -33,7 +33,7 @@ def doubtful(postgres_engine: Engine) -> Engine:
 
 def wait_for_who_waits(engine: Engine) -> None:
     """Until somebody waits for a lock of another."""
-    until = monotonic() + 30
+    until = monotonic() + 300
     with engine.connect() as connection:
         while not connection.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")):
             assert monotonic() < until, "nobody waits"

@@ -41,7 +41,7 @@ def gathered(engine: Engine, writes: list[Callable[[Connection], object]]) -> li
 
     def first(connection: Connection) -> None:
         begun.set()
-        assert go.wait(60)
+        assert go.wait(300)
 
     def outcome(write: Callable[[Connection], object]) -> object:
         ready.wait()
@@ -53,7 +53,7 @@ def gathered(engine: Engine, writes: list[Callable[[Connection], object]]) -> li
     ready = Barrier(len(writes) + 1)
     with ThreadPoolExecutor(len(writes) + 1) as threads:
         holder = threads.submit(write_together, engine, first)
-        assert begun.wait(60)
+        assert begun.wait(300)
         futures = [threads.submit(outcome, write) for write in writes]
         ready.wait()
         go.set()
