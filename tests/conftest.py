@@ -26,8 +26,10 @@ settings.load_profile("ci" if os.environ.get("CI") else "any machine")
 
 ROOT = Path(__file__).resolve().parent.parent
 
-for _name in [name for name in os.environ if name.startswith(("NEWSLETTER_", "SENDGRID_"))]:
-    del os.environ[_name]
+# Neither settings of ours nor a proxy, by which this machine would be asked for itself.
+for _name in list(os.environ):
+    if _name.startswith(("NEWSLETTER_", "SENDGRID_")) or _name.lower().endswith("_proxy"):
+        del os.environ[_name]
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,6 @@ import threading
 import time
 from dataclasses import dataclass
 from datetime import timedelta
-from email import message_from_bytes, policy
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from browsing import faults, newsletter, overhang, serving
+from joining import mails_in
 from playwright.sync_api import expect
 from ports import kept_port
 
@@ -50,10 +50,7 @@ class Served:
         """The mail of that number to an address, as soon as it is there."""
         until = time.monotonic() + PATIENCE
         while time.monotonic() < until:
-            files = sorted(
-                (self.root / "outbox" / "notices").glob("*.eml"), key=lambda file: file.stat().st_mtime_ns
-            )
-            mails = [message_from_bytes(file.read_bytes(), policy=policy.default) for file in files]
+            mails = mails_in(self.root / "outbox" / "notices", self.store.engine)
             mine = [mail for mail in mails if mail["To"] == address]
             if len(mine) >= number:
                 return mine[number - 1]
