@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Looks are quick, and what the engine logs is left as it was."""
+    """Looks are quick, rests last longer than any test, and what the engine logs is left as it was."""
     monkeypatch.setattr(cluster, "LOOK", 0.05)
+    monkeypatch.setattr(cluster, "REST", 3600.0)
     levels = {name: logging.getLogger(name).level for name in ("procrastinate", "psycopg.pool")}
     yield
     for name, level in levels.items():
