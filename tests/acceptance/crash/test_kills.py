@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from threading import Event, Thread
@@ -65,9 +65,17 @@ def sink(program: str, folder: Path) -> Iterator[Receiver]:
     user = ["-u", "root"] if os.getuid() == 0 else []
     done, seen = Event(), set()
 
+    def text_of(path: Path) -> str:
+        with suppress(FileNotFoundError):  # it takes back the half of a message whose sender was killed
+            return path.read_text("utf-8", "replace")
+        return ""
+
     def taken() -> Counter[str]:
-        whole = (path.read_text("utf-8", "replace") for path in folder.iterdir())
-        return Counter(found[1] for text in whole if (found := _RECIPIENT.search(text)) and _END.search(text))
+        return Counter(
+            found[1]
+            for text in map(text_of, folder.iterdir())
+            if (found := _RECIPIENT.search(text)) and _END.search(text)
+        )
 
     def look() -> None:
         while not done.wait(0.002):
