@@ -60,7 +60,10 @@ class Kept(ScriptedProvider):
 
 
 class World:
-    """A publication with a list of four, of whom the first two agreed to be tracked."""
+    """A publication with a list of four, of whom the first two agreed to be tracked.
+
+    The service's clock stands still: what follows on each other here comes at once, however busy the machine is.
+    """
 
     def __init__(self, engine, tmp_path, **tracking) -> None:
         self.engine = engine
@@ -70,9 +73,8 @@ class World:
             "tracking": self.settings,
         }
         publication = Publication(tmp_path, Settings.model_validate(values))
-        self.client = WebClient(create_app(publication, engine))
+        self.client = WebClient(create_app(publication, engine, clock=Clock(datetime.now(UTC))))
         self.store = fill(engine, 4)
-        self.clock = Clock(datetime.now(UTC))
         for who in (1, 2):
             self.say(who, TrackingConsent.GRANTED)
         self.edition = replace(edition(), html=HTML, text="\n".join(URLS))

@@ -220,18 +220,18 @@ def test_a_reader_takes_their_data_and_is_forgotten(open_page, served, js):
     assert served.store.find(reader.email) is None
 
 
-@pytest.fixture
-def elsewhere(served, tmp_path):
+@pytest.fixture(scope="module")
+def elsewhere(served, tmp_path_factory):
     """Another site, with the form that the command prints."""
-    form = newsletter(served.root, "signup-form")
-    (tmp_path / "index.html").write_text(f"<!doctype html><title>Elsewhere</title>{form}", encoding="utf-8")
-    (tmp_path / "favicon.ico").write_bytes(b"")
+    form, site = newsletter(served.root, "signup-form"), tmp_path_factory.mktemp("elsewhere")
+    (site / "index.html").write_text(f"<!doctype html><title>Elsewhere</title>{form}", encoding="utf-8")
+    (site / "favicon.ico").write_bytes(b"")
 
     class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, *_):
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=tmp_path)) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=site)) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}/"
