@@ -6,9 +6,10 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 import pytest
-from fakes.dispatching import Clock, fill, plan, run
+from fakes.dispatching import fill, plan, run
 from fakes.editions import edition
 from fakes.providers import ScriptedProvider
 from hypothesis import HealthCheck, given, settings
@@ -62,7 +63,8 @@ class Kept(ScriptedProvider):
 class World:
     """A publication with a list of four, of whom the first two agreed to be tracked.
 
-    The service's clock stands still: what follows on each other here comes at once, however busy the machine is.
+    The service's clock goes on by a millisecond when it is looked at: what follows on each other here comes at
+    once, however busy the machine is.
     """
 
     def __init__(self, engine, tmp_path, **tracking) -> None:
@@ -73,7 +75,12 @@ class World:
             "tracking": self.settings,
         }
         publication = Publication(tmp_path, Settings.model_validate(values))
-        self.client = WebClient(create_app(publication, engine, clock=Clock(datetime.now(UTC))))
+        begun, ticks = datetime.now(UTC), count(1)
+
+        def clock() -> datetime:
+            return begun + timedelta(milliseconds=next(ticks))
+
+        self.client = WebClient(create_app(publication, engine, clock=clock))
         self.store = fill(engine, 4)
         for who in (1, 2):
             self.say(who, TrackingConsent.GRANTED)
