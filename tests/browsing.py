@@ -6,13 +6,14 @@ import re
 import subprocess
 import sys
 from contextlib import contextmanager
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from playwright.sync_api import FrameLocator, Page
@@ -42,6 +43,9 @@ A nest to build.
 
 {% endif %}
 """ + "\n\n".join(f"Paragraph {number} goes on about the weather." for number in range(40))
+#: How long a browser may take on a busy machine, in milliseconds; what is there is never waited for.
+PATIENCE = 180_000
+expect.set_options(timeout=PATIENCE)
 #: That a link is over, or leads nowhere, is what a page says by its status; the browser complains all the same.
 _MEANT = re.compile("status of (404|410)")
 
@@ -55,7 +59,7 @@ def publish(folder: Path, more: str = "") -> Path:
 
 def newsletter(folder: Path, *words: object) -> str:
     """What the command prints that is run in *folder*, and must succeed."""
-    done = subprocess.run(_command(folder, words), check=True, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(_command(folder, words), check=True, capture_output=True, text=True, timeout=600)
     return done.stdout
 
 
@@ -70,7 +74,7 @@ def running(folder: Path, *words: object) -> Iterator[str]:
             yield process.stdout.readline().strip().rstrip("/")
         finally:
             process.terminate()
-            process.wait(timeout=30)
+            process.wait(timeout=300)
 
 
 def serving(folder: Path, port: int = 0) -> contextmanager[str]:
@@ -117,6 +121,14 @@ def told(results: list[dict]) -> list[tuple[str, str, str]]:
 def overhang(page: Page) -> int:
     """By how many pixels *page* is wider than its window."""
     return page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+
+
+def until(page: Page, holds: Callable[[], bool]) -> None:
+    """Wait, in frames of the screen, until something holds that no locator tells."""
+    late = monotonic() + PATIENCE / 1000
+    while not holds():
+        assert monotonic() < late
+        page.evaluate("new Promise(requestAnimationFrame)")
 
 
 def frame(page: Page, name: str) -> FrameLocator:

@@ -12,10 +12,12 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import TYPE_CHECKING
 
+from sqlalchemy import select
 from webclient import WebClient
 
 from newsletter.config import Publication, Settings
 from newsletter.notices.handing_over import Desk, hand_over
+from newsletter.notices.tables import NOTICE
 from newsletter.public import create_app
 from subscribers import SubscriberStore
 
@@ -35,6 +37,17 @@ def solve(challenge: dict) -> str:
             del said["maxnumber"]
             return b64encode(json.dumps(said).encode()).decode()
     raise AssertionError("the challenge has no answer")
+
+
+def mails_in(folder: Path, engine: Engine) -> list[EmailMessage]:
+    """The mails of notices in a folder of the outbox, as they were asked for.
+
+    A file system may give the same moment to all that is written within some milliseconds.
+    """
+    with engine.connect() as connection:
+        names = connection.scalars(select(NOTICE.c.name).order_by(NOTICE.c.id)).all()
+    files = [file for name in names if (file := folder / f"{name}.eml").exists()]
+    return [message_from_bytes(file.read_bytes(), policy=policy.default) for file in files]
 
 
 @dataclass
@@ -89,12 +102,9 @@ class Service:
         return dict(hand_over(Desk(self.publication, self.engine, lambda: self.time, provider)))
 
     def mails(self) -> list[EmailMessage]:
-        """Hand over what is due, and all mails that ever were."""
+        """Hand over what is due, and all mails that ever were, as they were asked for."""
         self.deliver()
-        files = sorted(
-            (self.root / "outbox" / "notices").glob("*.eml"), key=lambda file: file.stat().st_mtime_ns
-        )
-        return [message_from_bytes(file.read_bytes(), policy=policy.default) for file in files]
+        return mails_in(self.root / "outbox" / "notices", self.engine)
 
     def link(self, mail: EmailMessage) -> str:
         """The path of the one link in a mail."""

@@ -31,6 +31,7 @@ def looking(session: Session, segment: Segment | None) -> Iterator[None]:
         yield
     finally:
         timer.cancel()
+        timer.join()  # it may just be saying so, which must not come after what was found
     took = time.monotonic() - begin
     if took >= PATIENCE:
         output.say(f"this took {took:.1f} s{_advice(session, segment)}")

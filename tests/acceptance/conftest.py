@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
+from subprocess import DEVNULL
 
 import pytest
 from acceptance.crash.publication import SETTINGS
@@ -97,7 +100,7 @@ class Letter:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=600,
         )
         return Done(done.returncode, done.stdout, done.stderr)
 
@@ -106,6 +109,21 @@ class Letter:
         done = self.run(*arguments)
         assert done.code == 0, done.err
         return done
+
+    def on_terminal(self, *arguments: object, stream: str = "stderr", **environment: str) -> str:
+        """What a command that must succeed writes on a terminal, all of it; the terminal has one of its streams."""
+        ours, theirs = pty.openpty()
+        pipes = {"stdin": DEVNULL, "stdout": DEVNULL, "stderr": DEVNULL, stream: theirs}
+        command, shown = self.command(*arguments), b""
+        with subprocess.Popen(command, env={**self.env(), **environment}, cwd=self.root, **pipes) as process:
+            os.close(theirs)
+            # Piece by piece, as it is written: a terminal has room for little, and its end is an error (EIO).
+            with suppress(OSError):
+                while piece := os.read(ours, 65_536):
+                    shown += piece
+        os.close(ours)
+        assert process.returncode == 0
+        return shown.decode()
 
     def files(self) -> set[str]:
         """Every file of the publication, for seeing that nothing was half written."""

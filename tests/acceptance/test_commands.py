@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import pty
 import signal
 import subprocess
 from pathlib import Path
@@ -204,19 +202,12 @@ def test_an_empty_list_is_said_to_be_empty(bare: Letter) -> None:
 def test_a_segment_of_nobody_is_said_to_be_one(letter: Letter) -> None:
     """A list with people on it is not called empty."""
     assert "nobody on the list is meant" in letter.ok("subscribers", "list", "--where", 'country == "X"').err
-    assert letter.ok("subscribers", "list").err == ""
+    assert "newsletter subscribers import" not in letter.ok("subscribers", "list").err
 
 
 def test_an_import_shows_on_a_terminal_how_far_it_is(bare: Letter) -> None:
     """And only there; the line is gone in the end."""
-    ours, theirs = pty.openpty()
-    subprocess.run(
-        bare.command("subscribers", "import", "people.csv", "--consent", "test"),
-        stdin=subprocess.DEVNULL, stderr=theirs, env=bare.env(), cwd=bare.root, check=True,
-    )  # fmt: skip
-    os.close(theirs)
-    seen = os.read(ours, 65_536).decode()
-    os.close(ours)
+    seen = bare.on_terminal("subscribers", "import", "people.csv", "--consent", "test")
 
     assert "importing" in seen
     assert "4/4" in seen
@@ -550,13 +541,13 @@ def test_a_missing_value_skips_one_and_says_why(letter: Letter) -> None:
 
 def test_a_stopped_dispatch_is_resumed(letter: Letter) -> None:
     """SIGTERM finishes what is in flight and ends with 130; `resume` mails the others, and nobody twice."""
-    letter.environment["NEWSLETTER_DELIVERY__RATE"] = "10/minute"
+    letter.environment["NEWSLETTER_DELIVERY__RATE"] = "1/minute"
     command = letter.command("send", "plain", "--all", "--yes")
     with subprocess.Popen(command, env=letter.env(), stderr=subprocess.PIPE, text=True) as process:
         while not list((letter.root / "outbox").rglob("*.eml")):
             assert process.poll() is None
         process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 130
+        assert process.wait(600) == 130
     stopped = letter.ok("status", "plain-1", "--json").json
     del letter.environment["NEWSLETTER_DELIVERY__RATE"]
     resumed = letter.ok("resume", "plain-1", "--yes", "--json").json
@@ -582,12 +573,12 @@ def test_who_joins_after_a_dispatch_is_told_and_can_be_reached(letter: Letter) -
 
 def test_a_dispatch_paused_from_elsewhere_does_not_end_well(letter: Letter) -> None:
     """The exit code says that not everybody has an outcome, and not that somebody pressed Ctrl-C."""
-    letter.environment["NEWSLETTER_DELIVERY__RATE"] = "10/minute"
+    letter.environment["NEWSLETTER_DELIVERY__RATE"] = "1/minute"
     with subprocess.Popen(letter.command("send", "plain", "--all", "--yes"), env=letter.env()) as process:
         while not list((letter.root / "outbox").rglob("*.eml")):
             assert process.poll() is None
         letter.ok("pause", "plain-1")
-        assert process.wait(60) in (0, 1)
+        assert process.wait(600) in (0, 1)
     status = letter.ok("status", "plain-1", "--json").json
 
     assert (status["state"], process.returncode) == ("paused", 1)

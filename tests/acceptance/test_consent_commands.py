@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import pty
 import re
 import subprocess
 from pathlib import Path
@@ -120,17 +118,13 @@ def test_statistics_are_a_table_and_on_a_terminal_a_chart(letter: Letter) -> Non
     letter.ok("subscribers", "unsubscribe", "ann@example.com", "--yes")
     found = letter.ok("subscribers", "stats", "--months", "2", "--json").json
     assert found["statuses"]["unsubscribed"] == 1
-    assert [len(found["months"]), found["months"][1]["unsubscribed"]] == [2, 1]
+    # A month may end between the two commands.
+    assert [len(found["months"]), sum(month["unsubscribed"] for month in found["months"])] == [2, 1]
     table = letter.ok("subscribers", "stats", "--months", "2").out.splitlines()
     assert table[0].split("\t") == ["month", "active", "joined", "returned", "lost", "net", "churn"]
     assert len(table) == 3
 
-    main, other = pty.openpty()
-    command, env = letter.command("subscribers", "stats"), {**os.environ, "NO_COLOR": "1", "COLUMNS": "100"}
-    subprocess.run(command, env=env, stdout=other, stderr=subprocess.DEVNULL, check=True)
-    os.close(other)
-    shown = os.read(main, 100_000).decode()
-    os.close(main)
+    shown = letter.on_terminal("subscribers", "stats", stream="stdout", NO_COLOR="1", COLUMNS="100")
     assert "█" in shown
 
 

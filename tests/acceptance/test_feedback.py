@@ -34,7 +34,7 @@ def serving(letter: Letter):
             yield process.stdout.readline().strip()
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(300)
 
 
 def words(email: str) -> list[str]:
@@ -64,7 +64,7 @@ def test_from_a_lost_answer_to_a_settled_dispatch(letter: Letter) -> None:
         ]
     assert (sent.code, sent.json["uncertain"]) == (5, 4)
 
-    with serving(letter) as url, httpx.Client(base_url=url, trust_env=False) as client:
+    with serving(letter) as url, httpx.Client(base_url=url, trust_env=False, timeout=300) as client:
         for body in as_sent(told, Random(1), copies=3, size=5):
             forged = client.post("/webhooks/sendgrid", content=body, headers=Signer().headers(body))
             answer = client.post("/webhooks/sendgrid", content=body, headers=signer.headers(body))

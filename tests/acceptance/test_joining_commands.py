@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -22,7 +23,7 @@ def waiting(letter):
     ann = SubscriberStore(engine).find("ann@example.com")
     at = now()
     with writing(engine) as connection:
-        enqueue(connection, NoticeKind.PREFERENCES, ann.id, "de", at, until=at.replace(year=at.year + 1))
+        enqueue(connection, NoticeKind.PREFERENCES, ann.id, "de", at, until=at + timedelta(days=365))
     engine.dispose()
     return letter
 
@@ -76,9 +77,9 @@ def test_a_service_that_is_killed_after_its_answer_loses_no_mail_and_doubles_non
         command, env=bare.env(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:
         url = process.stdout.readline().strip()
-        page = httpx.get(f"{url}/subscribe").text
+        page = httpx.get(f"{url}/subscribe", timeout=300).text
         token = re.search(r'name="form" value="([^"]+)"', page)[1]
-        answer = httpx.post(f"{url}/subscribe", data={"email": "ada@example.com", "form": token})
+        answer = httpx.post(f"{url}/subscribe", data={"email": "ada@example.com", "form": token}, timeout=300)
         process.kill()
     assert answer.status_code == 200
     bare.ok("notices", "send")

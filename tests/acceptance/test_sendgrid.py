@@ -42,7 +42,7 @@ def many(_many, tmp_path):
         "NEWSLETTER_DELIVERY__PROVIDER": "sendgrid",
         "NEWSLETTER_SENDGRID__RECIPIENTS": "10",
         "NEWSLETTER_SENDGRID__CONNECTIONS": "2",
-        "NEWSLETTER_SENDGRID__TIMEOUT": "5",
+        "NEWSLETTER_SENDGRID__TIMEOUT": "300",
     }
     return Letter(tmp_path / "letter", environment)
 
@@ -100,7 +100,7 @@ class Killer:
             if self.at != 0:
                 return None
             self.process.kill()
-            self.process.wait(30)
+            self.process.wait(300)
             return self.then
 
     def run(self, letter) -> list[int]:
@@ -111,7 +111,7 @@ class Killer:
             with running(letter) as self.process:
                 # Only now: the last request of a process that was killed may still have been on its way.
                 self.at = at
-                self.process.communicate(timeout=120)
+                self.process.communicate(timeout=600)
                 codes.append(self.process.returncode)
         return codes
 
@@ -152,17 +152,17 @@ def test_sigterm_records_what_is_in_flight(many) -> None:
 
     def script(number: int) -> None:
         reached.set()
-        go_on.wait(60)
+        go_on.wait(300)
 
     with sendgrid(script) as fake:
         to(many, fake)
         with subprocess.Popen(
             many.command(*SEND), env=many.env(), cwd=many.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         ) as process:
-            assert reached.wait(60)
+            assert reached.wait(300)
             process.send_signal(signal.SIGTERM)
             go_on.set()
-            process.communicate(timeout=120)
+            process.communicate(timeout=600)
         assert process.returncode == 130
         before = many.run("status", "plain-1", "--json").json
         assert (before["uncertain"], before["accepted"]) == (0, sum(got(fake).values()))
@@ -185,7 +185,7 @@ def test_a_wait_for_sendgrid_is_ended_at_once(many, how: str) -> None:
             process.send_signal(signal.SIGTERM)
         else:
             many.ok(how, "plain-1", *(["--yes"] if how == "cancel" else []))
-        out, err = process.communicate(timeout=40)
+        out, err = process.communicate(timeout=300)
     taken = sum(got(fake).values())
 
     assert "SendGrid takes no more for now: 429" in waits
@@ -215,7 +215,7 @@ def test_a_wait_for_sendgrid_is_ended_at_once(many, how: str) -> None:
 )  # fmt: skip
 def test_a_fault_has_its_outcome_and_no_other(many, fault, outcomes) -> None:
     """The third request meets the fault; all others are answered by the rules."""
-    many.environment["NEWSLETTER_SENDGRID__TIMEOUT"] = "0.5" if fault == SILENCE else "5"
+    many.environment["NEWSLETTER_SENDGRID__TIMEOUT"] = "5" if fault == SILENCE else "300"
     # One text for all, so that a request is a window.
     issue = many.root / "issues" / "plain.md"
     issue.write_text(issue.read_text(encoding="utf-8").split("{% if")[0], encoding="utf-8")

@@ -172,13 +172,13 @@ def serving(letter: Letter) -> Iterator[str]:
             yield process.stdout.readline().strip()
         finally:
             process.terminate()
-            assert process.wait(20) == 0
+            assert process.wait(300) == 0
 
 
 def fetch(url: str, data: bytes | None = None) -> tuple[int, str]:
     """The status and text of an answer."""
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, data), timeout=20) as answer:
+        with urllib.request.urlopen(urllib.request.Request(url, data), timeout=300) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:

@@ -53,7 +53,7 @@ class _Dialogue(socketserver.StreamRequestHandler):
     server: _Server
 
     def setup(self) -> None:
-        self.request.settimeout(30)
+        self.request.settimeout(600)
         self.request = self.server.tls.wrap_socket(self.request, server_side=True)
         super().setup()
 

@@ -45,7 +45,7 @@ class _Tunnel(BaseHTTPRequestHandler):
         self.server.state.asked.append(self.path)
         self.server.state.credentials.append(self.headers["Proxy-Authorization"])
         host, _, port = self.path.rpartition(":")
-        with socket.create_connection((host, int(port)), timeout=10) as far:
+        with socket.create_connection((host, int(port)), timeout=300) as far:
             self.send_response(200, "connected")
             self.end_headers()
             back = threading.Thread(target=_copy, args=(far, self.connection))

@@ -161,7 +161,7 @@ class _Answer(BaseHTTPRequestHandler):
             state.connections += 1
         # The client has waited for nothing yet: the kernel took its connection. So it waits for the first answer.
         time.sleep(state.latency)
-        self.request.settimeout(60)
+        self.request.settimeout(600)
         if self.server.tls:
             time.sleep(state.latency)
             self.request = self.server.tls.wrap_socket(self.request, server_side=True)

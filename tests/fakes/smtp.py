@@ -119,6 +119,7 @@ async def _end(server: asyncio.Server) -> None:
 class _Listener(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = False
+    request_queue_size = 64
     state: SmtpServer
 
 

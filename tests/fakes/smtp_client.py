@@ -15,7 +15,7 @@ def provider(
     port: int, login: Login | None = None, trust: ssl.SSLContext | None = None, **settings: object
 ) -> SmtpProvider:
     """The provider for a server on *port* of this machine."""
-    values = {"host": "127.0.0.1", "port": port, "timeout": 5.0, **settings}
+    values = {"host": "127.0.0.1", "port": port, "timeout": 60.0, **settings}
     checked = SmtpSettings.model_validate(values)
     return SmtpProvider(checked, sender="news@example.com", login=login, tls=trust)
 

@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, ClassVar
 
 import pytest
+from ports import kept_port
 
 from newsletter.checks import check_edition
 from newsletter.checks.online import Answer, Desk, look_up, public
@@ -280,7 +281,5 @@ class TestSpamd:
             ask(address, b"Text")
 
     def test_nobody_there_is_an_error(self):
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            address = f"127.0.0.1:{server.getsockname()[1]}"
-        with pytest.raises(ConfigError, match="does not answer"):
-            ask(address, b"Text")
+        with kept_port() as port, pytest.raises(ConfigError, match="does not answer"):
+            ask(f"127.0.0.1:{port}", b"Text")

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Looks are quick, and what the engine logs is left as it was."""
+    """Looks are quick, rests last longer than any test, and what the engine logs is left as it was."""
     monkeypatch.setattr(cluster, "LOOK", 0.05)
+    monkeypatch.setattr(cluster, "REST", 3600.0)
     levels = {name: logging.getLogger(name).level for name in ("procrastinate", "psycopg.pool")}
     yield
     for name, level in levels.items():
@@ -109,7 +110,7 @@ def test_several_workers_are_given_the_same_dispatch_at_the_same_time(postgres_e
         inside.append(name)
         if len(inside) == 2:
             both.set()
-        assert both.wait(60)
+        assert both.wait(300)
         stop.set()
 
     def trouble(name: str, error: NewsletterError) -> None:
@@ -122,7 +123,7 @@ def test_several_workers_are_given_the_same_dispatch_at_the_same_time(postgres_e
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(300)
 
     assert both.is_set()
     assert not any(thread.is_alive() for thread in threads)

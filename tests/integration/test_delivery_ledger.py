@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from fakes.dispatching import fill, names, plan, run, states, those_in
+from fakes import dispatching
+from fakes.dispatching import Clock, fill, names, plan, states, those_in
 from fakes.providers import ScriptedProvider
 
 from newsletter.delivery import DeliveryState, cancel, ledger, pause, recovery, status
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-NOW = datetime.now(UTC) + timedelta(minutes=30)
+    from newsletter.delivery import Status
+
+NOW = datetime(2100, 4, 11, 6, 0, tzinfo=UTC)
 LATER = NOW + ledger.LEASE + timedelta(seconds=1)
 
 
@@ -30,6 +33,11 @@ def dispatch_id(engine: Engine) -> int:
     fill(engine, 10)
     plan(engine, ScriptedProvider())
     return begin(engine, "issue-1", "smtp").id
+
+
+def run(engine: Engine, provider: ScriptedProvider) -> Status:
+    """Work on the dispatch when all leases have run out."""
+    return dispatching.run(engine, provider, clock=Clock(LATER))
 
 
 def claimed(engine: Engine, dispatch_id: int, worker: str = "first") -> Lease:

@@ -506,7 +506,7 @@ def test_a_real_server_gets_one_message_per_recipient(engine: Engine) -> None:
         return "hang up" if step == "." and argument == "reader9@example.com" else None
 
     with smtp_server(script) as server:
-        settings = SmtpSettings(host="127.0.0.1", port=server.port, timeout=5.0, connections=3)
+        settings = SmtpSettings(host="127.0.0.1", port=server.port, timeout=60.0, connections=3)
         provider = SmtpProvider(settings, sender="news@example.com")
         provider.batch_size = 10
         plan(engine, provider)

@@ -28,7 +28,11 @@ if TYPE_CHECKING:
     from newsletter.messages import Message
 
 BERLIN = find_zone("Europe/Berlin")
-ROOMY = settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+ROOMY = settings(
+    deadline=None,
+    max_examples=25,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 
 
 def paces(engine: Engine, limits: Limits, count: int = 1) -> tuple[Clock, list[Pace]]:

@@ -48,7 +48,7 @@ def doubtful(postgres_engine: Engine) -> Engine:
 
 def wait_for_who_waits(engine: Engine, count: int = 1) -> None:
     """Until so many wait for a lock of another."""
-    until = monotonic() + 60
+    until = monotonic() + 300
     with engine.connect() as connection:
         while connection.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")) < count:
             assert monotonic() < until, "nobody waits"

@@ -144,7 +144,7 @@ class TestDispatching:
             for number in range(3)
         ]
         with sendgrid() as fake:
-            settings = SendgridSettings(host=fake.url, timeout=5.0)
+            settings = SendgridSettings(host=fake.url, timeout=60.0)
             with SendgridProvider(settings, key=SecretStr(KEY)).connect("x-1") as connection:
                 list(connection.send(batch))
             (request,) = fake.bodies

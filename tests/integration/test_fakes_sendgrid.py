@@ -42,7 +42,7 @@ def post(
     **headers: str,
 ) -> tuple[int, list[dict[str, str]]]:
     """The status and the errors of an answer."""
-    connection = http.client.HTTPConnection(urlsplit(fake.url).netloc, timeout=30)
+    connection = http.client.HTTPConnection(urlsplit(fake.url).netloc, timeout=300)
     try:
         content = what if isinstance(what, bytes) else json.dumps(what).encode()
         given = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}

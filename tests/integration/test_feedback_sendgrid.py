@@ -278,7 +278,11 @@ class TestOnce:
         assert (taken.new, taken.unknown) == (0, 1)
         assert status(handed_over) == Status.ACTIVE
 
-    @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(
+        max_examples=15,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
     @given(
         seed=st.integers(0, 2**32),
         copies=st.integers(1, 4),
@@ -312,7 +316,11 @@ class TestOnce:
 
         assert seen[0] == seen[1]
 
-    @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(
+        max_examples=15,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
     @given(
         days=st.lists(st.integers(0, 40), min_size=4, max_size=4), random=st.randoms(use_true_random=False)
     )

@@ -35,7 +35,7 @@ ELIF_SLOTS = (*SLOTS, Slot("LP0c4z", "elif", "'new' in subscriber.tags", "{% eli
 
 
 def provider(
-    url: str, key: str = KEY, timeout: float = 5.0, settings: SendgridSettings | None = None
+    url: str, key: str = KEY, timeout: float = 60.0, settings: SendgridSettings | None = None
 ) -> SendgridProvider:
     changed = {"host": url, "timeout": timeout}
     settings = (settings or SendgridSettings()).model_copy(update=changed)

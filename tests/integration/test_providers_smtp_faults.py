@@ -8,6 +8,7 @@ import pytest
 from fakes.editions import messages
 from fakes.smtp import HANG_UP, SILENCE, smtp_server
 from fakes.smtp_client import once, provider, send, verdicts
+from ports import kept_port
 
 from newsletter.errors import CredentialsError, ProviderError
 from newsletter.providers import Outcome, Verdict
@@ -118,7 +119,7 @@ def test_a_connection_lost_after_the_dot_leaves_doubt() -> None:
 
 def test_silence_after_the_dot_leaves_doubt() -> None:
     with smtp_server(once(".", SILENCE)) as server:
-        outcomes = send(provider(server.port, timeout=0.2), messages(2))
+        outcomes = send(provider(server.port, timeout=2), messages(2))
 
         assert verdicts(outcomes) == [Verdict.UNCERTAIN, Verdict.ACCEPTED]
         assert outcomes["d1"].reason == "handed over, then the connection was lost"
@@ -126,7 +127,7 @@ def test_silence_after_the_dot_leaves_doubt() -> None:
 
 def test_silence_before_the_dot_leaves_none() -> None:
     with smtp_server(once("MAIL", SILENCE)) as server:
-        outcomes = send(provider(server.port, timeout=0.2), messages(1))
+        outcomes = send(provider(server.port, timeout=2), messages(1))
 
         assert verdicts(outcomes) == [Verdict.ACCEPTED]
 
@@ -140,10 +141,10 @@ def test_421_to_the_message_defers_it_and_replaces_the_connection() -> None:
 
 
 def test_no_server_is_an_error_with_the_place() -> None:
-    with smtp_server() as server:
-        port = server.port
-
-    with pytest.raises(ProviderError, match="the server does not answer: Connection refused") as caught:
+    with (
+        kept_port() as port,
+        pytest.raises(ProviderError, match="the server does not answer: Connection refused") as caught,
+    ):
         send(provider(port), messages(1))
 
     assert caught.value.where == f"smtp 127.0.0.1:{port}"

@@ -83,7 +83,11 @@ def ask(app, method, path, query, headers, body):
     body=st.binary(max_size=300),
     known=st.booleans(),
 )  # fmt: skip
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=100,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 def test_no_request_makes_it_fail(app, method, parts, query, headers, body, known):
     """Paths, queries, headers and bodies of any kind: never an error of the server, never an exception."""
     fields = [(name.encode(), value.encode("latin-1")) for name, value in headers]

@@ -238,7 +238,11 @@ def test_a_link_that_is_over_offers_a_new_one_and_confirms_nothing(service):
     assert service.status(ADA) is Status.PENDING
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    max_examples=40,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    deadline=None,
+)
 @given(place=st.integers(0, 100), letter=st.sampled_from("Aa0-_~.Zz9"))
 def test_no_changed_link_confirms(quick, place, letter):
     profile, _ = quick.store.add(ADA, consent=Consent(ConsentKind.OPT_IN), status=Status.PENDING)

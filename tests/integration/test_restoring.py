@@ -45,7 +45,7 @@ def test_a_backup_is_of_one_moment_while_others_write(sqlite_engine: Engine, tmp
 
     writer = Thread(target=write)
     writer.start()
-    begun.wait(30)
+    assert begun.wait(300)
     for number in range(5):
         migrations.backup(sqlite_engine, tmp_path / f"copy{number}.db")
     stop.set()

@@ -288,7 +288,11 @@ def perform(store: SubscriberStore, operation: str) -> None:
 
 
 @given(st.lists(OPERATIONS, min_size=1, max_size=12))
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None,
+    max_examples=150,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 def check_every_change_is_told(store: SubscriberStore, operations: list[str]) -> None:
     seen: dict[int, list[str]] = {}
     with store.engine.connect() as connection:

@@ -255,7 +255,11 @@ def hold_back(store: SubscriberStore, email: str, restraints: dict[str, Any], la
 
 
 @given(st.lists(st.tuples(PEOPLE, RESTRAINTS), min_size=1, max_size=4))
-@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None,
+    max_examples=100,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 def check_round_trip(store: SubscriberStore, people: list[tuple[dict[str, object], dict[str, Any]]]) -> None:
     forget_everybody(store.engine)
     earlier = SubscriberStore(store.engine, clock=lambda: MOMENT - timedelta(days=7))

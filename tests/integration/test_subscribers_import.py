@@ -462,7 +462,11 @@ class TestFiles:
             import_file(SubscriberStore(sqlite_engine), rows("email\na@example.com\n"), tags=["a,b"])
 
     @given(st.binary(max_size=200) | st.text('email,;"\n\r\t@a.com', max_size=80).map(str.encode))
-    @settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(
+        deadline=None,
+        max_examples=100,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
     def test_any_bytes_are_imported_or_refused(self, sqlite_engine: Engine, content: bytes) -> None:
         store = SubscriberStore(sqlite_engine)
 

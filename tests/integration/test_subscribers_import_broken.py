@@ -80,7 +80,7 @@ def test_a_killed_import_goes_on_where_it_was(
     monkeypatch.setattr(importing, "CHUNK", 10)
     file = people(tmp_path / "people.csv", range(45))
     killed = child(engine, file, last=last)
-    killed.communicate(timeout=60)
+    killed.communicate(timeout=300)
     assert killed.returncode == -9
     done = (last - 2) * 10
     people_before, _ = kept(engine)
@@ -106,7 +106,7 @@ def test_another_file_or_another_consent_does_not_go_on(
     """What was asked before is not done for what is asked now."""
     monkeypatch.setattr(importing, "CHUNK", 10)
     file = people(tmp_path / "people.csv", range(30))
-    child(sqlite_engine, file, last=4).communicate(timeout=60)
+    child(sqlite_engine, file, last=4).communicate(timeout=300)
 
     report = import_file(SubscriberStore(sqlite_engine), file, tags=["fair"], consent_text="Another")
 
@@ -119,7 +119,7 @@ def test_two_imports_of_one_file_at_once(engine: Engine, tmp_path: Path) -> None
     SubscriberStore(engine).secret  # noqa: B018 - made before both ask for it
 
     both = [child(engine, file) for _ in range(2)]
-    ends = [(process.communicate(timeout=60), process.returncode) for process in both]
+    ends = [(process.communicate(timeout=300), process.returncode) for process in both]
 
     assert [code for _, code in ends] == [0, 0], ends
     assert kept(engine) == (177, 177)
@@ -134,7 +134,7 @@ def test_two_imports_of_the_same_people_in_another_order(engine: Engine, tmp_pat
     SubscriberStore(engine).secret  # noqa: B018 - made before both ask for it
 
     both = [child(engine, file) for file in (first, second)]
-    ends = [(process.communicate(timeout=60), process.returncode) for process in both]
+    ends = [(process.communicate(timeout=300), process.returncode) for process in both]
 
     assert [code for _, code in ends] == [0, 0], ends
     assert kept(engine) == (300, 300)

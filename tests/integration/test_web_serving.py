@@ -59,7 +59,7 @@ def test_a_signal_ends_it_cleanly_even_with_an_open_stream(service, sign):
         assert stream.read() == b"ended"
 
     assert service.stdout.readline() == "left\n"
-    assert service.wait(timeout=30) == 0
+    assert service.wait(timeout=300) == 0
 
 
 def test_port_0_takes_a_free_port_and_tells_it_once_it_answers(service):
@@ -101,7 +101,7 @@ from fastapi import FastAPI
 from newsletter.web import serving
 from newsletter.web.patience import Patience
 
-serving._MOMENT = 20.0
+serving._MOMENT = 600.0
 app = FastAPI()
 app.get("/")(lambda: "here")
 listener = serving.listen("127.0.0.1", 0)
@@ -116,7 +116,7 @@ def test_a_process_among_several_answers_who_was_just_connected_when_it_stops():
     with subprocess.Popen([sys.executable, "-c", SHARED], stdout=subprocess.PIPE, text=True) as process:
         try:
             address = ("127.0.0.1", int(process.stdout.readline()))
-            with closing(HTTPConnection(*address, timeout=60)) as early:
+            with closing(HTTPConnection(*address, timeout=300)) as early:
                 assert asked(early) == (200, b'"here"')
                 process.send_signal(signal.SIGTERM)
                 while not refuses(address):
@@ -135,7 +135,7 @@ def asked(connection):
 
 def refuses(address):
     try:
-        socket.create_connection(address, timeout=60).close()
+        socket.create_connection(address, timeout=300).close()
     except (ConnectionRefusedError, ConnectionResetError):  # the latter just as the listener closes
         return True
     return False

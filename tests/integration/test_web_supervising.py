@@ -86,10 +86,10 @@ def run(shift):
             many.set()
     @app.get("/")
     def slow():
-        return many.wait(60)
+        return many.wait(300)
     serve_shared(app, listener, Patience(), shift.ready, shift.lifeline, beat)
 print(url_of(listener, "127.0.0.1"), flush=True)
-look([Work("worker 1", run)], silence=30)
+look([Work("worker 1", run)], silence=300)
 """
 
 
@@ -101,7 +101,7 @@ def running(tmp_path, program, *arguments):
 
 def test_workers_that_die_as_they_begin_end_the_service_with_one_line(tmp_path):
     with running(tmp_path, DIES) as process:
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=300)
 
     assert process.returncode == 1
     assert out.startswith("all workers end as soon as they begin, 5 times by now |")
@@ -116,7 +116,7 @@ def test_one_that_dies_before_it_is_ready_is_tried_again_and_tells_no_address(tm
     with running(tmp_path, DIES_ONCE) as process:
         assert process.stdout.readline() == "ready\n"
         process.terminate()
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=300)
 
     assert (process.returncode, out) == (0, "left\n")
     assert "worker 1: this is a fault of the program: RuntimeError" in err
@@ -149,9 +149,9 @@ def test_one_that_takes_long_for_a_request_gives_signs_of_life(tmp_path):
     with running(tmp_path, SLOW) as process:
         url = process.stdout.readline().strip()
         assert process.stdout.readline() == "ready\n"
-        assert httpx.get(url, timeout=60).text == "true"
+        assert httpx.get(url, timeout=300).text == "true"
         process.terminate()
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=300)
 
     assert (process.returncode, out, err) == (0, "left\n", "")
 
@@ -163,6 +163,6 @@ def test_one_that_does_not_end_is_ended(tmp_path, grace, signals):
         assert process.stdout.readline() == "ready\n"
         for sign in (signal.SIGTERM, signal.SIGINT)[:signals]:
             process.send_signal(sign)
-        out, _ = process.communicate(timeout=60)
+        out, _ = process.communicate(timeout=300)
 
     assert (process.returncode, out) == (0, "left\n")

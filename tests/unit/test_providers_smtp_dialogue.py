@@ -67,7 +67,7 @@ def line(**features: str) -> Iterator[tuple[Line, socket.socket]]:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-        ours.settimeout(5)
+        ours.settimeout(300)
         yield Line(Session(ours, features)), theirs
 
 

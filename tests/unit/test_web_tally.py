@@ -29,7 +29,7 @@ def forked(work, *arguments):
 
 def ended(*processes):
     for each in processes:
-        each.join(60)
+        each.join(300)
     return [each.exitcode for each in processes]
 
 

@@ -10,14 +10,14 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from browsing import ISSUE, complaints_of, newsletter, previewing, publish, serving
+from browsing import ISSUE, PATIENCE, complaints_of, newsletter, previewing, publish, serving
 from playwright.sync_api import sync_playwright
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, BrowserContext, Page
 
 FLAGS = [
     "--no-sandbox",
@@ -33,9 +33,18 @@ FLAGS = [
 def browser(chromium: str) -> Iterator[Browser]:
     """The browser, started once for a module."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS, timeout=PATIENCE)
+        new_page, new_context = browser.new_page, browser.new_context
+        browser.new_page = lambda **options: patient(new_page(**options))
+        browser.new_context = lambda **options: patient(new_context(**options))
         yield browser
         browser.close()
+
+
+def patient(opened: Page | BrowserContext) -> Page | BrowserContext:
+    """A page or a context in which pages and clicks are waited for as long as anything else."""
+    opened.set_default_timeout(PATIENCE)
+    return opened
 
 
 @pytest.fixture

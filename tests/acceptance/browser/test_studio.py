@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from browsing import complaints_of, frame, overhang, previewing, publish, ready
+from browsing import complaints_of, frame, overhang, previewing, publish, ready, until
 from playwright.sync_api import expect
 
 from newsletter.editions import load_theme
@@ -208,14 +208,6 @@ class Held:
         for route, answer in self.routes:
             route.fulfill(response=answer)
         self.routes.clear()
-
-
-def until(page, done, frames=900):
-    """Wait, in frames of the screen, fifteen seconds at most."""
-    while not done() and frames:
-        page.evaluate("new Promise(requestAnimationFrame)")
-        frames -= 1
-    assert done()
 
 
 def test_a_change_while_a_form_is_answered_is_shown_with_what_the_form_said(page, address, issue):

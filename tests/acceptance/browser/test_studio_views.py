@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from browsing import ISSUE, frame, overhang, ready
+from browsing import ISSUE, frame, overhang, ready, until
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.usefixtures("sent")
@@ -55,6 +55,11 @@ def test_findings_are_walked_through_by_key(page, address):
     expect(page.locator(".source .marked")).to_have_count(1)
 
 
+def inner_width(page, name):
+    """How wide a frame is for the mail in it, which learns of it a moment after the page."""
+    return frame(page, name).locator("html").evaluate("html => innerWidth")
+
+
 # --- widths ------------------------------------------------------------------------------------------
 
 
@@ -68,8 +73,8 @@ def test_the_frame_is_drawn_wider_by_hand(page, address):
     page.mouse.up()
 
     expect(handle).to_have_attribute("aria-valuenow", "455")
-    assert frame(page, "phone").locator("html").evaluate("html => innerWidth") == 455
-    assert "width=455" in page.url
+    until(page, lambda: inner_width(page, "phone") == 455)
+    expect(page).to_have_url(re.compile("width=455"))
 
 
 def test_the_frame_is_made_wider_by_key(page, address):
@@ -81,7 +86,7 @@ def test_the_frame_is_made_wider_by_key(page, address):
     expect(handle).to_have_attribute("aria-valuenow", "329")
     handle.press("End")
 
-    assert frame(page, "phone").locator("html").evaluate("html => innerWidth") == 1024
+    until(page, lambda: inner_width(page, "phone") == 1024)
 
 
 @pytest.mark.parametrize("width", [320, 768, 1024])
@@ -89,7 +94,7 @@ def test_a_width_is_that_of_the_frame_whatever_the_window(page, address, width):
     page.set_viewport_size({"width": 900, "height": 700})
     ready(page, f"{address}?view=desktop&width={width}")
 
-    assert frame(page, "desktop").locator("html").evaluate("html => innerWidth") == width
+    until(page, lambda: inner_width(page, "desktop") == width)
     assert overhang(page) == 0
 
 

@@ -86,10 +86,9 @@ def test_a_reader_who_agreed_opens_and_clicks_and_one_who_did_not_is_never_seen(
         assert page.context.cookies() == []
     assert "/c/" not in html_for(folder, "bob@example.com")
 
-    # The record follows the answer: one more answer, and it is there.
-    report = newsletter(folder, "report", "plain-1")
-    assert "| opened | 1 | 0 | 0 |" in report
-    assert "| clicked | 1 | 0 | 0 |" in report
+    report, recorded = "", ("| opened | 1 | 0 | 0 |", "| clicked | 1 | 0 | 0 |")
+    while not all(line in report for line in recorded):  # the record follows the answer
+        report = newsletter(folder, "report", "plain-1")
     assert f"| 1 | {there}/healthz?from=mail\\&x=1 | html | 1 | 0 | 0 |" in report
     assert '"people": 1' in newsletter(folder, "status", "plain-1", "--json")
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Timer
@@ -96,7 +97,7 @@ class Zygote:
 
     def close(self) -> None:
         self._process.stdin.close()
-        self._process.wait(60)
+        self._process.wait(300)
         self._process.stdout.close()
 
 
@@ -121,7 +122,7 @@ class Command:
 
     def wait(self) -> int:
         """The exit code; negative for a signal."""
-        return self._process.wait(120)
+        return self._process.wait(600)
 
 
 @dataclass
@@ -145,7 +146,7 @@ def smtp_settings(port: int) -> dict[str, str]:
         "NEWSLETTER_DELIVERY__PROVIDER": "smtp",
         "NEWSLETTER_SMTP__PORT": str(port),
         "NEWSLETTER_SMTP__CONNECTIONS": "2",
-        "NEWSLETTER_SMTP__TIMEOUT": "20",
+        "NEWSLETTER_SMTP__TIMEOUT": "300",
     }
 
 
@@ -155,6 +156,7 @@ def sendgrid_settings(url: str) -> dict[str, str]:
         "NEWSLETTER_DELIVERY__PROVIDER": "sendgrid",
         "NEWSLETTER_SENDGRID__HOST": url,
         "NEWSLETTER_SENDGRID__RECIPIENTS": "5",
+        "NEWSLETTER_SENDGRID__TIMEOUT": "300",
         "SENDGRID_API_KEY": KEY,
     }
 
@@ -252,7 +254,8 @@ class Campaign:
         pid = self._start(slug)
 
         def kill() -> None:
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it may have come to its end in the same moment
+                os.kill(pid, signal.SIGKILL)
 
         if self._moment == "at random":
             timer = Timer(self._random.uniform(0, LONGEST[isinstance(self._command, Command)]), kill)

@@ -111,7 +111,7 @@ def test_a_kill_leaves_exactly_one_window_in_doubt_or_none(
     planned: Engine, relay: Relay, moment: str, count: int, in_doubt: set[str], reached: int
 ) -> None:
     """Killed between the write-ahead mark and the record, that window is in doubt; anywhere else, nobody is."""
-    assert sender(planned, relay, moment, count).wait(60) == -signal.SIGKILL
+    assert sender(planned, relay, moment, count).wait(600) == -signal.SIGKILL
     assert relay.taken.total() == reached
 
     resume(planned, relay)
@@ -123,7 +123,7 @@ def test_two_processes_double_nothing(planned: Engine, relay: Relay) -> None:
     relay.senders = 2
     processes = [sender(planned, relay) for _ in range(2)]
 
-    assert [process.wait(60) for process in processes] == [0, 0]
+    assert [process.wait(600) for process in processes] == [0, 0]
     check_everybody(planned, relay, set())
 
 
@@ -132,7 +132,7 @@ def test_a_process_takes_over_from_one_that_was_killed(planned: Engine, relay: R
     relay.senders = 2
     processes = [sender(planned, relay, "handed-over", 3), sender(planned, relay)]
 
-    assert [process.wait(60) for process in processes] == [-signal.SIGKILL, 0]
+    assert [process.wait(600) for process in processes] == [-signal.SIGKILL, 0]
     in_doubt = those_in(planned, "uncertain")
     assert len(in_doubt) == 5
     check_everybody(planned, relay, in_doubt)
@@ -141,10 +141,10 @@ def test_a_process_takes_over_from_one_that_was_killed(planned: Engine, relay: R
 def test_sigterm_records_what_is_in_flight_and_leaves_the_rest(planned: Engine, relay: Relay) -> None:
     relay.at = 7
     process = sender(planned, relay)
-    assert relay.reached.wait(60)
+    assert relay.reached.wait(600)
     process.send_signal(signal.SIGTERM)
 
-    assert process.wait(60) == 0
+    assert process.wait(600) == 0
     left = status(planned, "issue-1")
     assert (left.uncertain, left.accepted) == (0, relay.taken.total())
     resume(planned, relay)

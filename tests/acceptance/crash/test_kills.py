@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
-import socket
 import subprocess
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from threading import Event, Thread
@@ -18,6 +17,7 @@ import pytest
 from acceptance.crash.campaign import Campaign, Command, Receiver, Zygote, sendgrid_settings, smtp_settings
 from fakes.sendgrid import sendgrid
 from fakes.smtp import smtp_server
+from ports import kept_port, until_it_answers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,18 +62,20 @@ def sendgrid_() -> Iterator[Receiver]:
 def sink(program: str, folder: Path) -> Iterator[Receiver]:
     """Postfix's receiver of test mail, which writes each message to a file of its own before it answers."""
     folder.mkdir()
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
     user = ["-u", "root"] if os.getuid() == 0 else []
-    process = subprocess.Popen(
-        [program, *user, "-d", f"{folder}/", f"127.0.0.1:{port}", "100"], stderr=subprocess.DEVNULL
-    )
     done, seen = Event(), set()
 
+    def text_of(path: Path) -> str:
+        with suppress(FileNotFoundError):  # it takes back the half of a message whose sender was killed
+            return path.read_text("utf-8", "replace")
+        return ""
+
     def taken() -> Counter[str]:
-        whole = (path.read_text("utf-8", "replace") for path in folder.iterdir())
-        return Counter(found[1] for text in whole if (found := _RECIPIENT.search(text)) and _END.search(text))
+        return Counter(
+            found[1]
+            for text in map(text_of, folder.iterdir())
+            if (found := _RECIPIENT.search(text)) and _END.search(text)
+        )
 
     def look() -> None:
         while not done.wait(0.002):
@@ -81,16 +83,20 @@ def sink(program: str, folder: Path) -> Iterator[Receiver]:
                 seen.add(path)
                 receiver.arrived()
 
-    receiver = Receiver(smtp_settings(port), taken)
-    watcher = Thread(target=look)
-    watcher.start()
-    try:
-        yield receiver
-    finally:
-        done.set()
-        watcher.join()
-        process.kill()
-        process.wait()
+    with kept_port() as port:
+        receiver = Receiver(smtp_settings(port), taken)
+        command = [program, *user, "-d", f"{folder}/", f"127.0.0.1:{port}", "100"]
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        watcher = Thread(target=look)
+        watcher.start()
+        try:
+            until_it_answers(port, process)
+            yield receiver
+        finally:
+            done.set()
+            watcher.join()
+            process.kill()
+            process.wait()
 
 
 @pytest.mark.parametrize("seed", range(FIRST_SEED, FIRST_SEED + CAMPAIGNS))

@@ -236,7 +236,7 @@ def test_a_worker_does_not_wait_for_a_database_that_is_not_there(sender: Sender)
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=600,
     )
 
     assert done.returncode == 3, done.stderr

@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from contextlib import contextmanager
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
@@ -42,15 +43,14 @@ class Arrivals:
     def __init__(self, connections: int, expected: int = READERS) -> None:
         self.server: SmtpServer | None = None
         self.all, self.together = Event(), Event()
-        self.connections, self.left = connections, expected
+        self.connections, self.expected, self.arriving = connections, expected, count(1)
 
     def __call__(self, step: str, argument: str) -> None:
         if step == "banner" and self.server is not None and self.server.connections >= self.connections:
             self.together.set()
         if step == ".":
-            self.together.wait(30)
-            self.left -= 1
-            if self.left == 0:
+            self.together.wait(200)
+            if next(self.arriving) == self.expected:
                 self.all.set()
 
 
@@ -80,7 +80,7 @@ def end(started: list[subprocess.Popen[str]]) -> list[tuple[int, str]]:
     """Ask them to end; the exit code of each, and what it said."""
     for each in started:
         each.send_signal(signal.SIGTERM)
-    told = [each.communicate(timeout=60)[1] for each in started]
+    told = [each.communicate(timeout=600)[1] for each in started]
     return [(each.returncode, text) for each, text in zip(started, told, strict=True)]
 
 
@@ -130,7 +130,7 @@ def test_workers_hand_over_what_falls_due(folder: Path, postgres_engine: Engine,
                 connection.execute(
                     update(BATCH).values(ready_at=status(postgres_engine, "issue-1").created_at)
                 )
-            assert script.all.wait(60)
+            assert script.all.wait(600)
             ended = end(started)
         counts = arrived(script.server)
 
@@ -145,13 +145,11 @@ def test_a_worker_that_is_told_to_stop_records_what_is_in_flight(
 ) -> None:
     """And one that is killed leaves its windows in doubt, and the others to whoever is left."""
     pids: list[int] = []
-    left = [8]
+    arriving = count(1)
 
     def script(step: str, argument: str) -> None:
-        if step == ".":
-            left[0] -= 1
-            if left[0] == 0:
-                os.kill(pids[0], signal.SIGTERM)
+        if step == "." and next(arriving) == 8:
+            os.kill(pids[0], signal.SIGTERM)
 
     with smtp_server(script) as server:
         at = ("--at", "2090-01-01 08:00", "--detach")
@@ -162,7 +160,7 @@ def test_a_worker_that_is_told_to_stop_records_what_is_in_flight(
                 connection.execute(
                     update(BATCH).values(ready_at=status(postgres_engine, "issue-1").created_at)
                 )
-            told = started[0].communicate(timeout=60)[1]
+            told = started[0].communicate(timeout=600)[1]
         standing, counts = status(postgres_engine, "issue-1"), arrived(server)
 
     assert (started[0].returncode, standing.uncertain) == (0, 0), told
@@ -257,7 +255,7 @@ def test_two_workers_hand_over_a_notice_once(folder: Path, postgres_engine: Engi
             enqueue(connection, NoticeKind.PREFERENCES, person.id, "en", now(), until=until)
     with smtp_server(script) as script.server:
         with workers(folder, postgres_engine, script.server.port, 2) as started:
-            assert script.all.wait(60)
+            assert script.all.wait(600)
             ended = end(started)
         counts = arrived(script.server)
 

@@ -67,17 +67,24 @@ def serve() -> None:
     """Follow orders until there are no more."""
     for line in sys.stdin:
         order = json.loads(line)
-        pids = [fork(order) for _ in range(order["processes"])]
+        # They begin together: each waits until the other end of a pipe is closed, which this process does last.
+        start, hand = os.pipe()
+        pids = [fork(order, start, hand) for _ in range(order["processes"])]
+        for end in (start, hand):
+            os.close(end)
         print(json.dumps(pids), flush=True)
         ends = [os.waitpid(pid, 0)[1] for pid in pids]
         print(json.dumps([os.waitstatus_to_exitcode(end) for end in ends]), flush=True)
 
 
-def fork(order: dict[str, object]) -> int:
-    """Start a child; its process id."""
+def fork(order: dict[str, object], start: int, hand: int) -> int:
+    """Start a child, which begins when *start* comes to its end; its process id."""
     pid = os.fork()
     if pid:
         return pid
+    os.close(hand)
+    os.read(start, 1)
+    os.close(start)
     try:
         child(order)
     except SystemExit as end:
