@@ -99,9 +99,8 @@ def plan_dispatch(
     """
     # A dry run looks at one moment: else another process might plan the dispatch after it was looked for.
     with reading(engine) if dry_run else writing(engine) as connection:
-        if not dry_run and connection.dialect.name == "postgresql":
-            # Two processes that plan at once must not both find that there is no dispatch yet.
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _PLANNING_LOCK})
+        if not dry_run:
+            _wait_for_turn(connection)
         since = asked if again else None
         if (not again or since) and (
             existing := _existing(connection, edition, audience, provider, since, newcomers=newcomers)
@@ -138,6 +137,12 @@ def plan_dispatch(
         schedule=frozen,
         archived=audience.archived,
     )
+
+
+def _wait_for_turn(connection: Connection) -> None:
+    """Let no two who plan at once find that there is no dispatch yet; SQLite has one writer anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _PLANNING_LOCK})
 
 
 def _existing(
