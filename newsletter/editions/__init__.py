@@ -3,22 +3,12 @@
 from newsletter.editions.attaching import read_attached, with_web_images
 from newsletter.editions.compiler import compile_issue, compile_mjml
 from newsletter.editions.contrast import ENOUGH, contrast, faint
+from newsletter.editions.cutting import Choice, Context, Literal, Piece, Value, split
 from newsletter.editions.edition import Attachment, Edition, Slot
 from newsletter.editions.ejecting import eject_theme
 from newsletter.editions.elements import Element, inner_text, read_elements
 from newsletter.editions.media import Image, publish, read_images
-from newsletter.editions.merge import (
-    Choice,
-    Context,
-    Evaluator,
-    Literal,
-    MissingValue,
-    Piece,
-    Value,
-    chosen,
-    render,
-    split,
-)
+from newsletter.editions.merge import Evaluator, MissingValue, chosen, render
 from newsletter.editions.places import Place, element_places, with_lines
 from newsletter.editions.press import Pressed, find_issue, press
 from newsletter.editions.slots import LINKS, STANDARD_FIELDS

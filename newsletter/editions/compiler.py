@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from newsletter.editions.attaching import attachments_of
+from newsletter.editions.cutting import Context, split
 from newsletter.editions.edition import Edition
 from newsletter.editions.finish import finish
 from newsletter.editions.frame import Frame, frame_of, signed_by
-from newsletter.editions.merge import Context, split
 from newsletter.editions.mjml import MjmlError
 from newsletter.editions.plaintext import TextFrame, render_text
 from newsletter.editions.scanning import cleaned

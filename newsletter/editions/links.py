@@ -12,15 +12,15 @@ from html import escape, unescape
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
+from newsletter.editions.cutting import Choice, Context, Value, split
 from newsletter.editions.edition import Slot
-from newsletter.editions.merge import Choice, Context, Value, split
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from newsletter.config import TrackingSettings
+    from newsletter.editions.cutting import Piece
     from newsletter.editions.edition import Edition
-    from newsletter.editions.merge import Piece
     from newsletter.issues import Issue
 
 _ANCHOR = re.compile(r"<(?:a|area)\s(?:\"[^\"]*\"|'[^']*'|[^<>\"'])*>", re.IGNORECASE)

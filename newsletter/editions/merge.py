@@ -1,27 +1,23 @@
-"""Merge tags at run time: the values of one recipient's slots, and the texts cut at the slots."""
+"""Merge tags at run time: the values of one recipient's slots, and the text that comes of them."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 from functools import cached_property
-from html import escape
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
+from newsletter.editions.cutting import Choice, Context, Literal, Piece, Value, split
 from newsletter.editions.expressions import Missing, compiled, condition_of, evaluate
 from newsletter.editions.language import long_date
-from newsletter.errors import IssueError, NewsletterError
+from newsletter.errors import NewsletterError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from newsletter.editions.edition import Edition, Slot
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
-_WEB = re.compile(r"(?:https?://|mailto:)", re.IGNORECASE)
 
 
 class MissingValue(NewsletterError):  # noqa: N818 - the word that DESIGN.md and the ledger use
@@ -43,86 +39,6 @@ class MissingValue(NewsletterError):  # noqa: N818 - the word that DESIGN.md and
     def reason(self) -> str:
         """Why the recipient is skipped, as the ledger says it."""
         return f"missing value: {self.source}"
-
-
-class Context(StrEnum):
-    """Where a value stands, which decides how it is written there."""
-
-    #: In plain text: as it is.
-    TEXT = "text"
-    #: In the text or in an attribute of HTML: escaped.
-    HTML = "html"
-    #: A whole URL, or its beginning: escaped, and nothing but a web or mail address.
-    URL = "url"
-    #: Further on in a URL: percent-encoded (RFC 3986, section 2.1).
-    URL_PART = "url_part"
-    #: In a header field: on one line; encoding it is up to who writes the header.
-    HEADER = "header"
-    #: Where only letters, digits, `-` and `_` come to stand, few of them: they need no writing anywhere.
-    OPAQUE = "opaque"
-
-    def write(self, value: str) -> str:
-        """*value* as it must be written in this context; it can never leave the context."""
-        return _WRITERS[self](value)
-
-    @property
-    def writer(self) -> Callable[[str], str]:
-        """What `write` does, for who writes many values."""
-        return _WRITERS[self]
-
-
-def _whole_url(value: str) -> str:
-    return escape(value) if _WEB.match(value) else "#"
-
-
-_WRITERS: dict[Context, Callable[[str], str]] = {
-    Context.TEXT: str,
-    Context.HTML: escape,
-    Context.URL: _whole_url,
-    Context.URL_PART: lambda value: quote(value, safe=""),
-    Context.HEADER: str,
-    Context.OPAQUE: str,
-}
-
-
-@dataclass(frozen=True)
-class Literal:
-    """Text that is the same for everybody."""
-
-    text: str
-
-
-@dataclass(frozen=True)
-class Value:
-    """Where the value of a slot stands."""
-
-    token: str
-    context: Context
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A conditional: the pieces of the first branch whose condition holds; a None condition always holds."""
-
-    branches: tuple[tuple[str | None, tuple[Piece, ...]], ...]
-
-
-Piece = Literal | Value | Choice
-
-
-def split(text: str, edition: Edition, context: Context = Context.TEXT) -> tuple[Piece, ...]:
-    """Cut one text of an edition at its slots.
-
-    Args:
-        text: the HTML, plain text, subject or preheader.
-        edition: whose slots they are.
-        context: what *text* is: ``HTML``, ``TEXT`` or ``HEADER``. In HTML a slot takes that of its place.
-
-    Raises:
-        IssueError: a merge tag in a style, or conditions that do not close.
-    """
-    kinds = {slot.token: slot for slot in edition.slots}
-    return _Tree(iter(scan(text, kinds, context)), kinds).pieces()
 
 
 def render(pieces: Sequence[Piece], values: Mapping[str, str | bool]) -> str:
@@ -228,111 +144,3 @@ def _live(pieces: Sequence[Piece], values: Mapping[str, str | bool]) -> Iterator
             yield piece.token
         elif isinstance(piece, Choice):
             yield from _live(chosen(piece, values), values)
-
-
-# --- cutting -----------------------------------------------------------------------------------------
-
-_TAG = re.compile(
-    r"<style\b.*?</style>|<[A-Za-z](?:\"[^\"]*\"|'[^']*'|[^<>\"'])*>", re.DOTALL | re.IGNORECASE
-)
-_ATTRIBUTE = re.compile(r"([^\s\"'<>/=]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
-_URLS = frozenset({"href", "src", "background", "action", "cite", "poster"})
-
-
-def scan(text: str, slots: Mapping[str, Slot], context: Context) -> list[str | Value | Slot]:
-    """*text* as literal strings, values with the context of their place, and the slots of conditionals."""
-    if not slots:
-        return [text]
-    token = "|".join(sorted(map(re.escape, slots)))
-    pattern = re.compile(token)
-    if context is Context.HTML:
-        places = _places(text, pattern)
-        return _cut(text, pattern, slots, lambda start: places.get(start, Context.HTML))
-    controls = "|".join(sorted(re.escape(name) for name, slot in slots.items() if slot.kind != "value"))
-    if controls and context is Context.TEXT:
-        # A control token takes its line with it, so that a branch left out leaves no blank line.
-        pattern = re.compile(rf"^[ \t>]*(?P<control>{controls})[ \t]*(?:\n|\Z)|{token}", re.MULTILINE)
-    return _cut(text, pattern, slots, lambda _: context)
-
-
-def _cut(
-    text: str, pattern: re.Pattern[str], slots: Mapping[str, Slot], context: Callable[[int], Context]
-) -> list[str | Value | Slot]:
-    parts: list[str | Value | Slot] = []
-    end = 0
-    for match in pattern.finditer(text):
-        slot = slots[match.groupdict().get("control") or match[0]]
-        parts.append(text[end : match.start()])
-        parts.append(Value(slot.token, context(match.start())) if slot.kind == "value" else slot)
-        end = match.end()
-    return [part for part in (*parts, text[end:]) if part != ""]
-
-
-def _places(html: str, tokens: re.Pattern[str]) -> dict[int, Context]:
-    """The context of each token that stands within a tag, by its offset."""
-    places: dict[int, Context] = {}
-    for tag in _TAG.finditer(html):
-        if not tokens.search(tag[0]):
-            continue
-        if tag[0][:6].lower() == "<style":
-            raise _in_style()
-        for attribute in _ATTRIBUTE.finditer(html, tag.start(), tag.end()):
-            value = 2 if attribute[2] is not None else 3
-            for found in tokens.finditer(html, attribute.start(value), attribute.end(value)):
-                places[found.start()] = _in_attribute(
-                    attribute[1].lower(), found.start() == attribute.start(value)
-                )
-    return places
-
-
-def _in_attribute(name: str, first: bool) -> Context:
-    if name == "style" or name.startswith("on"):
-        raise _in_style()
-    if name not in _URLS:
-        return Context.HTML
-    return Context.URL if first else Context.URL_PART
-
-
-def _in_style() -> IssueError:
-    return IssueError(
-        "a merge tag cannot stand within a style", hint="use `{% if … %}` around the whole block"
-    )
-
-
-class _Tree:
-    """Makes pieces of scanned parts: ``if`` to ``endif`` becomes a `Choice`."""
-
-    def __init__(self, parts: Iterator[str | Value | Slot], slots: Mapping[str, Slot]) -> None:
-        self._parts = parts
-        self._slots = slots
-
-    def pieces(self) -> tuple[Piece, ...]:
-        pieces, stop = self._until_control()
-        if stop is not None:
-            raise IssueError(f"`{stop.source}` has no `{{% if … %}}` before it")
-        return pieces
-
-    def _until_control(self) -> tuple[tuple[Piece, ...], Slot | None]:
-        pieces: list[Piece] = []
-        for part in self._parts:
-            if isinstance(part, str):
-                pieces.append(Literal(part))
-            elif isinstance(part, Value):
-                pieces.append(part)
-            elif part.kind == "if":
-                pieces.append(self._choice(part))
-            else:
-                return tuple(pieces), part
-        return tuple(pieces), None
-
-    def _choice(self, opening: Slot) -> Choice:
-        branches: list[tuple[str | None, tuple[Piece, ...]]] = []
-        condition: str | None = opening.token
-        while True:
-            pieces, stop = self._until_control()
-            branches.append((condition, pieces))
-            if stop is None:
-                raise IssueError(f"`{opening.source}` is never closed", hint="add `{% endif %}`")
-            if stop.kind == "endif":
-                return Choice(tuple(branches))
-            condition = None if stop.kind == "else" else stop.token

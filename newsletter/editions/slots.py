@@ -6,6 +6,7 @@ from dataclasses import replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from newsletter.editions.cutting import Context, Value, scan
 from newsletter.editions.edition import Slot
 from newsletter.editions.expressions import (
     ExpressionError,
@@ -17,7 +18,7 @@ from newsletter.editions.expressions import (
     is_constant,
 )
 from newsletter.editions.language import long_date
-from newsletter.editions.merge import Context, Value, scan, written
+from newsletter.editions.merge import written
 from newsletter.errors import IssueError, at, did_you_mean
 
 if TYPE_CHECKING:

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from typing import Literal as Exactly
 
-from newsletter.editions.merge import Context, Literal, Value, render
+from newsletter.editions.cutting import Context, Literal, Value
+from newsletter.editions.merge import render
 from newsletter.messages.quoted import LINE_END, SOFT_BREAK, encode_text, encode_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from newsletter.editions.merge import Piece
+    from newsletter.editions.cutting import Piece
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from newsletter.config import split_mailbox
-from newsletter.editions.merge import Context, Evaluator, Literal, render, split
+from newsletter.editions.cutting import Context, Literal, split
+from newsletter.editions.merge import Evaluator, render
 from newsletter.messages import headers
 from newsletter.messages.attached import attach, beside
 from newsletter.messages.body import Body

@@ -9,13 +9,14 @@ import re
 from json.encoder import encode_basestring as quoted
 from typing import TYPE_CHECKING
 
-from newsletter.editions.merge import Choice, Context, Literal, chosen
+from newsletter.editions.cutting import Choice, Context, Literal
+from newsletter.editions.merge import chosen
 from newsletter.messages import headers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from newsletter.editions.merge import Piece, Value
+    from newsletter.editions.cutting import Piece, Value
     from newsletter.messages import Message
 
 #: At most so many bytes of substitutions for one recipient, names and values together.

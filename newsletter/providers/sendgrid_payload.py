@@ -18,7 +18,8 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from newsletter.config import split_mailbox
-from newsletter.editions.merge import Choice, Context, Literal, chosen, split
+from newsletter.editions.cutting import Choice, Context, Literal, split
+from newsletter.editions.merge import chosen
 from newsletter.errors import RefusedError
 from newsletter.messages import headers
 from newsletter.providers.sendgrid_columns import Columns, utf8
@@ -26,7 +27,7 @@ from newsletter.providers.sendgrid_columns import Columns, utf8
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from newsletter.editions.merge import Piece, Value
+    from newsletter.editions.cutting import Piece, Value
     from newsletter.messages import Composer, Message
     from newsletter.messages.attached import Attached
 

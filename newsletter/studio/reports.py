@@ -183,22 +183,7 @@ class Reports:
                 ("email", "message_id", "at"),
                 *((line.email, line.message_id, line.at) for line in summary.uncertain),
             ]
-        if table == "clicks":
-            links = summary.engagement.links if summary.engagement else ()
-            return [
-                ("place", "text", "below", "url", "part", "people", "machines", "anonymous"),
-                *(
-                    (
-                        each.place or "",
-                        *(spot.text, spot.below),
-                        *(each.url, each.part),
-                        *(did.people, did.machines, did.anonymous),
-                    )
-                    for each in links
-                    for did, spot in ((each.clicks, spot_of(shown["spots"], each)),)
-                ),
-            ]
-        return None
+        return _click_rows(summary, shown["spots"]) if table == "clicks" else None
 
     def _spots(self, edition: Edition | None, summary: Summary) -> Mapping[object, Spot]:
         """What the links of a dispatch say; nothing where nobody follows them."""
@@ -244,6 +229,18 @@ def _most_followed(summary: Summary) -> list[LinkClicks]:
     return sorted(
         links, key=lambda link: (-link.clicks.people, -link.clicks.anonymous, -link.clicks.machines)
     )
+
+
+def _click_rows(summary: Summary, spots: Mapping[object, Spot]) -> list[Sequence[object]]:
+    """Who followed each link, by where it stands and what it says, the head first."""
+    rows: list[Sequence[object]] = [
+        ("place", "text", "below", "url", "part", "people", "machines", "anonymous")
+    ]
+    for each in summary.engagement.links if summary.engagement else ():
+        spot, did = spot_of(spots, each), each.clicks
+        counts = (did.people, did.machines, did.anonymous)
+        rows.append((each.place or "", spot.text, spot.below, each.url, each.part, *counts))
+    return rows
 
 
 def _with_places(edition: Edition, extent: Extent, base: str) -> Edition:

@@ -27,15 +27,18 @@ def test_a_service_tells_that_it_is_ready_and_then_that_it_lives(bare, system, w
     values = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "400000"}
     with subprocess.Popen(command, env={**bare.env(), **values}, stdout=-1, stderr=-1, text=True) as process:
         try:
-            told = [system.recv(100) for _ in range(5)]
+            told = [system.recv(100)]
+            while told[-1] != b"READY=1":  # one that looks after others lives before these are ready
+                told.append(system.recv(100))
+            told += [system.recv(100) for _ in range(3)]
             url = process.stdout.readline().strip()
             assert httpx.get(f"{url}/healthz", timeout=60).status_code == 200
         finally:
             process.terminate()
             process.communicate()
 
-    assert set(told) == {b"READY=1", b"WATCHDOG=1"}
-    assert told.count(b"READY=1") == 1
+    assert told[-3:] == [b"WATCHDOG=1"] * 3
+    assert set(told[:-4]) <= {b"WATCHDOG=1"}
 
 
 def test_who_is_asked_for_nothing_tells_nothing(bare, system, tmp_path):

@@ -9,17 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from newsletter.editions.cutting import Choice, Context, Literal, Value, split
 from newsletter.editions.edition import Edition, Slot
-from newsletter.editions.merge import (
-    Choice,
-    Context,
-    Evaluator,
-    Literal,
-    MissingValue,
-    Value,
-    render,
-    split,
-)
+from newsletter.editions.merge import Evaluator, MissingValue, render
 from newsletter.errors import IssueError
 
 NAME = Slot("LP00m0z", "value", "subscriber.name", "{{ subscriber.name }}", 3)
