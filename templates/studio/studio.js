@@ -185,7 +185,7 @@ function refreshFrames(begun, then) {
         fit(frame);
         there();
       } else exchange(frame, source, frame.title, there);
-    });
+    }).catch(() => exchange(frame, source, frame.title, there)); // a browser that lets nobody write into it
   }
 }
 
@@ -210,7 +210,7 @@ const turns = new WeakMap();
 /** Elements that only say something. All others load or do something, or tell how the document is to be read. */
 const SAYING = "a, abbr, b, blockquote, br, cite, code, del, div, em, h1, h2, h3, h4, h5, h6, hr, i, ins, kbd, li, mark, ol, p, pre, q, s, small, span, strong, sub, sup, table, tbody, td, tfoot, th, thead, title, tr, u, ul";
 
-/** Make the document of a frame the one of *html*; false, and nothing is changed, if it has to be loaded for that. */
+/** Make the document of a frame the one of *html*; false if it has to be loaded for that. */
 function rewrite(frame, html) {
   const inner = frame.contentDocument;
   if (inner?.readyState !== "complete" || !inner.body) return false;

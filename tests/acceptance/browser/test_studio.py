@@ -200,6 +200,20 @@ def test_words_are_written_into_the_document_that_is_shown(page, address, issue)
     assert len([url for url in asked if "/frame" in url]) == 1  # both frames show the same
 
 
+def test_a_document_that_cannot_be_written_into_is_loaded_anew(page, address, issue):
+    """Not every browser may let the studio read a document under the policy of the mail."""
+    ready(page, address)
+    for name in ("phone", "desktop"):
+        expect(frame(page, name).get_by_text("It came early this year")).to_be_visible()
+    note(page)
+    page.evaluate("document.querySelectorAll('iframe').forEach(each => each.contentWindow.DOMParser = null)")
+    issue.write_text(ISSUE.replace("came **early**", "came **late**"), encoding="utf-8")
+
+    for name in ("phone", "desktop"):
+        expect(frame(page, name).get_by_text("It came late this year")).to_be_visible()
+    assert noted(page) == [False, False]
+
+
 @pytest.mark.usefixtures("picture")
 def test_a_line_is_found_in_a_document_that_words_were_written_into(page, address, issue):
     """A click tells the line where the paragraph stands now, not the one where it stood."""
