@@ -19,13 +19,18 @@ class Group(click.Group):
         """Write the first sentence of each command, chapter by chapter."""
         title, rows = "Commands", list[tuple[str, str]]()
         for name in self.list_commands(ctx):
-            command = self.get_command(ctx, name)
             if name in self.chapters:
                 _write(formatter, title, rows)
                 title, rows = self.chapters[name], []
-            if command is not None and not command.hidden:
-                rows.append((name, command.get_short_help_str(_WHOLE)))
+            sentence = self.sentence(ctx, name)
+            if sentence is not None:
+                rows.append((name, sentence))
         _write(formatter, title, rows)
+
+    def sentence(self, ctx: click.Context, name: str) -> str | None:
+        """What the command says first of itself; None if it is hidden."""
+        command = self.get_command(ctx, name)
+        return None if command is None or command.hidden else command.get_short_help_str(_WHOLE)
 
 
 def _write(formatter: click.HelpFormatter, title: str, rows: list[tuple[str, str]]) -> None:

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from newsletter.errors import IssueError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from newsletter.editions.edition import Edition, Slot
 
@@ -22,6 +22,8 @@ _TAG = re.compile(
 )
 _ATTRIBUTE = re.compile(r"([^\s\"'<>/=]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 _URLS = frozenset({"href", "src", "background", "action", "cite", "poster"})
+#: How a token ends: by its number, so that those of one edition differ in few beginnings.
+_END = re.compile(r"[0-9]+z\Z")
 
 
 class Context(StrEnum):
@@ -108,16 +110,28 @@ def scan(text: str, slots: Mapping[str, Slot], context: Context) -> list[str | V
     """*text* as literal strings, values with the context of their place, and the slots of conditionals."""
     if not slots:
         return [text]
-    token = "|".join(sorted(map(re.escape, slots)))
-    pattern = re.compile(token)
+    token = _shape(slots)
     if context is Context.HTML:
-        places = _places(text, pattern)
+        pattern = re.compile(token)
+        places = _places(text, pattern, slots)
         return _cut(text, pattern, slots, lambda start: places.get(start, Context.HTML))
-    controls = "|".join(sorted(re.escape(name) for name, slot in slots.items() if slot.kind != "value"))
-    if controls and context is Context.TEXT:
+    if context is Context.TEXT and any(slot.kind != "value" for slot in slots.values()):
         # A control token takes its line with it, so that a branch left out leaves no blank line.
-        pattern = re.compile(rf"^[ \t>]*(?P<control>{controls})[ \t]*(?:\n|\Z)|{token}", re.MULTILINE)
-    return _cut(text, pattern, slots, lambda _: context)
+        token = rf"^[ \t>]*(?P<control>{token})[ \t]*(?:\n|\Z)|{token}"
+    return _cut(text, re.compile(token, re.MULTILINE), slots, lambda _: context)
+
+
+def _shape(tokens: Iterable[str]) -> str:
+    """A pattern for *tokens*, and for others that differ in their numbers.
+
+    One that names each would be tried from the first to the last at every place: with thousands of merge
+    tags that took longer than all else.
+    """
+    shapes = set()
+    for token in tokens:
+        end = _END.search(token)
+        shapes.add(f"{re.escape(token[: end.start()])}[0-9]+z" if end else re.escape(token))
+    return f"(?:{'|'.join(sorted(shapes))})"
 
 
 def _cut(
@@ -126,27 +140,32 @@ def _cut(
     parts: list[str | Value | Slot] = []
     end = 0
     for match in pattern.finditer(text):
-        slot = slots[match.groupdict().get("control") or match[0]]
-        parts.append(text[end : match.start()])
-        parts.append(Value(slot.token, context(match.start())) if slot.kind == "value" else slot)
-        end = match.end()
+        lined = "control" if pattern.groups and match["control"] else 0
+        slot = slots.get(match[lined])
+        if slot is None:
+            continue
+        start, stop = match.span(0 if slot.kind != "value" else lined)
+        parts.append(text[end:start])
+        parts.append(Value(slot.token, context(start)) if slot.kind == "value" else slot)
+        end = stop
     return [part for part in (*parts, text[end:]) if part != ""]
 
 
-def _places(html: str, tokens: re.Pattern[str]) -> dict[int, Context]:
+def _places(html: str, tokens: re.Pattern[str], slots: Mapping[str, Slot]) -> dict[int, Context]:
     """The context of each token that stands within a tag, by its offset."""
     places: dict[int, Context] = {}
     for tag in _TAG.finditer(html):
-        if not tokens.search(tag[0]):
+        if not any(token in slots for token in tokens.findall(tag[0])):
             continue
         if tag[0][:6].lower() == "<style":
             raise _in_style()
         for attribute in _ATTRIBUTE.finditer(html, tag.start(), tag.end()):
             value = 2 if attribute[2] is not None else 3
             for found in tokens.finditer(html, attribute.start(value), attribute.end(value)):
-                places[found.start()] = _in_attribute(
-                    attribute[1].lower(), found.start() == attribute.start(value)
-                )
+                if found[0] in slots:
+                    places[found.start()] = _in_attribute(
+                        attribute[1].lower(), found.start() == attribute.start(value)
+                    )
     return places
 
 

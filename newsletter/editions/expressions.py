@@ -141,8 +141,9 @@ def _names(expression: str) -> set[str]:
         return {""}
 
 
+@lru_cache(maxsize=1024)
 def parse(expression: str) -> nodes.Expr:
-    """The syntax tree of *expression*.
+    """The syntax tree of *expression*, which nobody may change.
 
     Raises:
         ExpressionError: it is none.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
@@ -79,11 +80,16 @@ class Slots:
             "publication": _hint(shared),
         }
         self._tags = {tag.token: tag for tag in document.tags}
+        self._order = {token: number for number, token in enumerate(self._tags)}
+        #: What expressions of the issue are with constants written out; many tags may say the same.
+        self._checked: dict[str, str] = {}
         self._slots = {tag.token: self._slot(tag) for tag in document.tags}
+        ending: set[str] = set()
         for token in self._slots:
-            self._check_end(token, ())
+            self._check_end(token, (), ending)
         self._controls: dict[str, Control] = {}
         self._made: dict[str, Slot] = {}
+        self._same = {token: slot for token, slot in self._slots.items() if is_constant(slot.expression)}
 
     def control(self, kind: Control, tag: MergeTag | None) -> str:
         """The token that marks a place in a conditional; *tag* is the condition of ``if`` and ``elif``."""
@@ -100,7 +106,10 @@ class Slots:
         if expression not in self._made:
             check(expression, self._known)
             token = f"LP{self._nonce}t{len(self._made)}z"
-            self._made[expression] = Slot(token, "value", self._folded(expression), f"{{{{ {expression} }}}}")
+            slot = Slot(token, "value", self._folded(expression), f"{{{{ {expression} }}}}")
+            self._made[expression] = slot
+            if is_constant(slot.expression):
+                self._same[token] = slot
         return self._made[expression].token
 
     def settle(self, text: str, context: Context) -> str:
@@ -111,25 +120,27 @@ class Slots:
         Raises:
             IssueError: such a merge tag has no value.
         """
-        constants = {slot.token: slot for slot in self._values() if is_constant(slot.expression)}
-        while any(token in text for token in constants):
-            parts = scan(text, constants, context)
+        constants = {token: slot for token, slot in self._same.items() if token not in self._controls}
+        parts = scan(text, constants, context)
+        while any(isinstance(part, Value) for part in parts):
             text = "".join(self._settled(part) if isinstance(part, Value) else str(part) for part in parts)
+            parts = scan(text, constants, context)
         return text
 
     def used(self, *texts: str) -> tuple[Slot, ...]:
         """The slots whose tokens occur in *texts*: the issue's in their order, then the theme's."""
         controls = [self._control_slot(token, kind) for token, kind in sorted(self._controls.items())]
-        everywhere = "\n".join(texts)
-        return tuple(slot for slot in (*self._values(), *controls) if slot.token in everywhere)
+        found = {token for text in texts for token in self._tokens(text)}
+        return tuple(slot for slot in (*self._values(), *controls) if slot.token in found)
 
     def _slot(self, tag: MergeTag) -> Slot:
-        try:
-            check(tag.expression, self._known)
-            folded = self._folded(tag.expression)
-        except ExpressionError as error:
-            raise IssueError(error.what, where=self._where(tag), hint=error.hint) from error
-        return Slot(tag.token, "value", folded, tag.source, tag.line)
+        if tag.expression not in self._checked:
+            try:
+                check(tag.expression, self._known)
+                self._checked[tag.expression] = self._folded(tag.expression)
+            except ExpressionError as error:
+                raise IssueError(error.what, where=self._where(tag), hint=error.hint) from error
+        return Slot(tag.token, "value", self._checked[tag.expression], tag.source, tag.line)
 
     def _folded(self, expression: str) -> str:
         """*expression* with constants written out; a title with merge tags in it is one only as it stands."""
@@ -142,12 +153,19 @@ class Slots:
             )
         return folded
 
-    def _within(self, text: str) -> list[str]:
-        """The tokens of merge tags that *text* has in it."""
-        return [token for token in self._tags if token in text] if f"LP{self._nonce}" in text else []
+    def _tokens(self, text: str) -> list[str]:
+        """The tokens in *text*, whatever they stand for."""
+        return re.findall(rf"LP{self._nonce}[a-z][0-9]+z", text)
 
-    def _check_end(self, token: str, within: tuple[str, ...]) -> None:
-        """Refuse a merge tag whose value has itself in it: it would never be worked out."""
+    def _within(self, text: str) -> list[str]:
+        """The tokens of the issue's merge tags that *text* has in it, in their order."""
+        return sorted({*self._tokens(text)} & self._tags.keys(), key=self._order.__getitem__)
+
+    def _check_end(self, token: str, within: tuple[str, ...], ending: set[str]) -> None:
+        """Refuse a merge tag whose value has itself in it: it would never be worked out.
+
+        Those in *ending* were looked at before.
+        """
         if token in within:
             tag = self._tags[token]
             raise IssueError(
@@ -155,8 +173,10 @@ class Slots:
                 where=self._where(tag),
                 hint="write out what is meant",
             )
-        for inner in self._within(self._slots[token].expression):
-            self._check_end(inner, (*within, token))
+        if token not in ending:
+            for inner in self._within(self._slots[token].expression):
+                self._check_end(inner, (*within, token), ending)
+            ending.add(token)
 
     def _control_slot(self, token: str, kind: Control) -> Slot:
         if token in self._slots:

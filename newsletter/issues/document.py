@@ -17,7 +17,7 @@ from newsletter.issues.footnotes import (
 )
 from newsletter.issues.kinds import Contents, Heading
 from newsletter.issues.markdown import parse_markdown
-from newsletter.issues.merge_tags import TagMarker, check_tag, make_nonce
+from newsletter.issues.merge_tags import TagMarker, check_tags, make_nonce
 from newsletter.issues.model import Document, Section, Source, Story
 from newsletter.issues.settle import settle_tags
 from newsletter.issues.slugs import Anchors
@@ -65,8 +65,7 @@ def parse_document(issue: Issue) -> Document:
 
     conditions = marker.tags[in_body:]
     tags = (*marker.tags[:in_front], *sorted((*used, *conditions), key=lambda tag: (tag.line, tag.column)))
-    for tag in tags:
-        check_tag(tag, issue.path)
+    check_tags(tags, issue.path)
     return Document(
         title=title,
         subject=subject,

@@ -20,6 +20,7 @@ from newsletter.errors import IssueError, at, did_you_mean
 from newsletter.issues.model import MergeTag
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 #: What an expression may speak of.
@@ -121,6 +122,19 @@ def check_tag(tag: MergeTag, path: Path | None) -> None:
                     where=where,
                     hint=hint,
                 )
+
+
+def check_tags(tags: Iterable[MergeTag], path: Path | None) -> None:
+    """`check_tag` for all *tags*; what several of them say is looked at once.
+
+    Raises:
+        IssueError: at the line and column of the first that is wrong.
+    """
+    firsts: dict[str, MergeTag] = {}
+    for tag in tags:
+        firsts.setdefault(tag.expression, tag)
+    for tag in firsts.values():
+        check_tag(tag, path)
 
 
 def _parse(expression: str) -> nodes.Node:

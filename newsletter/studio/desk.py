@@ -7,7 +7,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from newsletter.checks import CLIP, CLIP_WARNS, INBOXES
-from newsletter.editions import render, with_web_images
+from newsletter.editions import Context, render, split, with_web_images
 from newsletter.errors import NewsletterError
 from newsletter.measures import find_zone
 from newsletter.review import Comment, Review, anchored, read_review
@@ -19,7 +19,7 @@ from newsletter.studio.editing import Editor
 from newsletter.studio.frames import SANDBOX, frame
 from newsletter.studio.look import PHONE_WIDTH, WIDTHS, Look, View
 from newsletter.studio.modes import Mode
-from newsletter.studio.proof import Proof, prove
+from newsletter.studio.proof import Proof, proof_values, prove
 from newsletter.studio.readers import MADE_UP, sender
 from newsletter.studio.trouble import explain
 from newsletter.studio.versions import Versions
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from newsletter.checks import Finding
     from newsletter.config import PublicationSettings
+    from newsletter.editions import Edition
     from newsletter.studio.dispatched import Dispatched
     from newsletter.studio.readers import Reader, Readers
     from newsletter.studio.trouble import Trouble
@@ -167,20 +168,21 @@ class Desk:
         key = f"{draft.version} {look.mode} {lines} {self.publication.url} {reader}"
         with self._framing:
             if self._framed[0] != key:
-                proof = self._prove(draft, reader)
-                if proof is None:
+                if draft.pressed is None:
                     return None
-                self._framed = key, frame(self.framed(draft, proof, lines=lines), look.mode)
+                html = self._framed_html(draft, draft.pressed.edition, reader, lines=lines)
+                self._framed = key, frame(html, look.mode)
             return self._framed[1]
 
-    def framed(self, draft: Draft, proof: Proof, *, lines: bool) -> str:
-        """The HTML of *proof* with images as the studio has them, and with the *lines* that it came from."""
-        html = render(draft.pieces, proof.message.values) if lines else proof.html
-        return self.with_own_images(html, proof)
+    def _framed_html(self, draft: Draft, edition: Edition, reader: Reader, *, lines: bool) -> str:
+        """The HTML of the proof for *reader*; no more of it is made, since somebody waits for the frame."""
+        pieces = draft.pieces if lines else split(edition.html, edition, Context.HTML)
+        html = render(pieces, proof_values(edition, self.publication, reader))
+        return self.with_own_images(html, edition)
 
-    def with_own_images(self, html: str, proof: Proof) -> str:
-        """*html* with images as the studio has them, be they published yet, attached or not."""
-        html = with_web_images(html, proof.message.composer.edition, self.publication.url)
+    def with_own_images(self, html: str, edition: Edition) -> str:
+        """*html* with the images of its *edition* as the studio has them, published, attached or neither."""
+        html = with_web_images(html, edition, self.publication.url)
         return html.replace(f'"{self.publication.url}/media/', '"/media/')
 
     def earlier(self, draft: Draft, look: Look, grant: Grant = EVERYTHING) -> tuple[Earlier, Proof] | None:

@@ -67,7 +67,7 @@ def add_issue_pages(app: FastAPI, desk: Desk, pages: Pages) -> None:
             raise HTTPException(404) from error
         if shown is None:
             raise HTTPException(404)
-        html = desk.with_own_images(shown[1].html, shown[1])
+        html = desk.with_own_images(shown[1].html, shown[1].message.composer.edition)
         return HTMLResponse(frame(html, look.mode), headers=FRAME_HEADERS[look.images])
 
     @app.get("/issues/{slug}/message.eml")

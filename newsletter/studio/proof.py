@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from newsletter.editions import Context, Evaluator, MissingValue, render, split
 from newsletter.messages import Composer, Envelope, Message, Recipient, example_links
+from newsletter.messages.headers import ascii_address
 from newsletter.studio.inbox import snippet
 
 if TYPE_CHECKING:
@@ -124,5 +125,18 @@ def prove(
     try:
         return Proof(composer.compose(recipient, delivery_id, timestamp), None)
     except MissingValue as missing:
-        values = Evaluator(edition).values(reader.fields, links, missing=BLANK)
+        values = proof_values(edition, publication, reader)
         return Proof(Message(delivery_id, recipient, composer, values, timestamp), missing)
+
+
+def proof_values(
+    edition: Edition, publication: PublicationSettings, reader: Reader
+) -> Mapping[str, str | bool]:
+    """What the slots of an edition are in the proof for *reader*; no message is made for it.
+
+    Raises:
+        UnmailableError: no message can be made for this address.
+    """
+    ascii_address(reader.email)
+    links = example_links(publication.url, edition.slug)
+    return Evaluator(edition).values(reader.fields, links, missing=BLANK)

@@ -133,7 +133,7 @@ class Reports:
 
     def shown(self, proof: Proof) -> str:
         """The HTML of *proof* with images as the studio has them."""
-        return self._desk.with_own_images(proof.html, proof)
+        return self._desk.with_own_images(proof.html, proof.message.composer.edition)
 
     def people(self) -> dict[str, Any]:
         """How the list grows and shrinks."""

@@ -142,8 +142,9 @@ function exchange(frame, source, title, done = () => {}) {
   const other = one("iframe.coming", frame.parentElement);
   other?.remove();
   arrived(other);
-  if (frame.getAttribute("src") === source) { done(); return; }
+  if (sourceOf(frame) === source) { done(); return; }
   const next = frame.cloneNode();
+  delete next.dataset.source;
   next.src = source;
   next.title = title;
   next.classList.add("coming");
@@ -167,14 +168,93 @@ function refreshFrames(begun, then) {
   changing = true;
   if (!shown.length) { end(); return; }
   let waiting = shown.length;
+  const there = () => {
+    waiting -= 1;
+    // Whatever came in between, a later change tells of all that is new.
+    if (!waiting) painted(() => { if (turn === changes) { took(performance.now() - begun); end(); } });
+  };
+  const asked = new Map(); // frames that show the same ask for it once
   for (const frame of shown) {
-    const source = frame.getAttribute("src").replace(/([?&])v=[^&]*/, `$1v=${Math.round(begun)}`);
-    exchange(frame, source, frame.title, () => {
-      waiting -= 1;
-      // Whatever came in between, a later change tells of all that is new.
-      if (!waiting) painted(() => { if (turn === changes) { took(performance.now() - begun); end(); } });
-    });
+    const source = sourceOf(frame).replace(/([?&])v=[^&]*/, `$1v=${Math.round(begun)}`);
+    if (!asked.has(source)) asked.set(source, fetched(source));
+    asked.get(source).then((html) => {
+      if (!frame.isConnected || turn < (turns.get(frame) ?? 0)) there();
+      else if (html && !one("iframe.coming", frame.parentElement) && rewrite(frame, html)) {
+        turns.set(frame, turn);
+        frame.dataset.source = source;
+        fit(frame);
+        there();
+      } else exchange(frame, source, frame.title, there);
+    }).catch(() => exchange(frame, source, frame.title, there)); // a browser that lets nobody write into it
   }
+}
+
+/** What an address is answered with, or nothing. */
+async function fetched(address) {
+  try {
+    const answer = await fetch(address);
+    return answer.ok ? await answer.text() : "";
+  } catch {
+    return ""; // the studio was stopped
+  }
+}
+
+/* ---- a mail that changed a little, written into the frame that shows it: no document has to be loaded ---- */
+
+/** The address of what a frame shows, which may be newer than the one that it was loaded from. */
+const sourceOf = (frame) => frame.dataset.source ?? frame.getAttribute("src");
+
+/** The number of the last change that was written into a frame. */
+const turns = new WeakMap();
+
+/** Elements that only say something. All others load or do something, or tell how the document is to be read. */
+const SAYING = "a, abbr, b, blockquote, br, cite, code, del, div, em, h1, h2, h3, h4, h5, h6, hr, i, ins, kbd, li, mark, ol, p, pre, q, s, small, span, strong, sub, sup, table, tbody, td, tfoot, th, thead, title, tr, u, ul";
+
+/** Make the document of a frame the one of *html*; false if it has to be loaded for that. */
+function rewrite(frame, html) {
+  const inner = frame.contentDocument;
+  if (inner?.readyState !== "complete" || !inner.body) return false;
+  const fresh = parsed(frame, html);
+  forgetLines(inner);
+  if (inner.compatMode !== fresh.compatMode || !alike(inner.documentElement, fresh.documentElement)) return false;
+  const found = differences(inner.documentElement, fresh.documentElement);
+  if (!found.every(({ parent, gone, come }) => parent.matches(`${SAYING}, body`) && [...gone, ...come].every(harmless))) return false;
+  for (const { parent, gone, come, before } of found) {
+    come.forEach((node) => parent.insertBefore(inner.importNode(node, true), before));
+    gone.forEach((node) => node.remove());
+  }
+  return inner.documentElement.isEqualNode(fresh.documentElement);
+}
+
+/** A document as a frame would have it: read under the policy of the mail, not that of the studio. */
+function parsed(frame, html) {
+  return new frame.contentWindow.DOMParser().parseFromString(html, "text/html");
+}
+
+/** Where the children of two elements differ, as deep as can be: what goes and what comes *before* something. */
+function differences(old, next) {
+  const [here, there] = [old, next].map((element) => [...element.childNodes]);
+  const least = Math.min(here.length, there.length);
+  let [start, end] = [0, 0];
+  while (start < least && here[start].isEqualNode(there[start])) start += 1;
+  while (end < least - start && here.at(-1 - end).isEqualNode(there.at(-1 - end))) end += 1;
+  const [gone, come] = [here, there].map((nodes) => nodes.slice(start, nodes.length - end));
+  if (gone.length !== come.length) return [{ parent: old, gone, come, before: gone[0] ?? here[start] ?? null }];
+  return gone.flatMap((node, index) => {
+    if (node.isEqualNode(come[index])) return [];
+    return alike(node, come[index]) ? differences(node, come[index]) : [{ parent: old, gone: [node], come: [come[index]], before: node }];
+  });
+}
+
+/** Whether two nodes are elements that are the same but for what is in them. */
+function alike(one, other) {
+  return one.nodeType === Node.ELEMENT_NODE && one.cloneNode(false).isEqualNode(other.cloneNode(false));
+}
+
+function harmless(node) {
+  if (node.nodeType !== Node.ELEMENT_NODE) return true;
+  return [node, ...all("*", node)].every((element) => element.matches(SAYING)
+    && [...element.attributes].every(({ name, value }) => !/^on|^background$/i.test(name) && !/url\(/i.test(value)));
 }
 
 function painted(then) {
@@ -226,7 +306,7 @@ function adoptStage(old, part, fresh) {
   });
   before.forEach((frame, index) => {
     const source = after[index].getAttribute("src");
-    if (fresh && same(frame.parentElement.querySelector("iframe.coming")?.getAttribute("src") ?? frame.getAttribute("src"), source)) return;
+    if (fresh && same(sourceOf(one("iframe.coming", frame.parentElement) ?? frame), source)) return;
     exchange(frame, source, after[index].title);
     fit(frame);
   });
@@ -362,17 +442,31 @@ let line = 0;
 /** Let the elements of a frame bear their lines. Asked for when first needed: what is typed is shown sooner. */
 function knowLines(frame) {
   const inner = frame.contentDocument;
-  inner.studioLines ??= (async () => {
-    const address = new URL(frame.src);
+  const asking = inner.studioLines ??= (async () => {
+    const address = new URL(sourceOf(frame), location.href);
     address.searchParams.set("lines", "on");
-    const answer = await fetch(address);
-    if (!answer.ok) return;
-    const told = all("*", parser.parseFromString(await answer.text(), "text/html"));
+    const html = await fetched(address);
+    if (!html || inner.studioLines !== asking) return;
+    const told = all("*", parsed(frame, html));
     const ours = all("*", inner);
     if (told.length !== ours.length) return; // the issue changed meanwhile: another document is on its way
     told.forEach((element, index) => { if (element.dataset?.line) ours[index].dataset.line = element.dataset.line; });
   })();
-  return inner.studioLines;
+  return asking;
+}
+
+/** Take from a document what the studio put into it, so that it is the mail and nothing else. */
+function forgetLines(inner) {
+  delete inner.studioLines;
+  all("[data-studio-shown]", inner).forEach(plain);
+  all("[data-line]", inner).forEach((element) => { delete element.dataset.line; });
+}
+
+/** Take the outline from the element that was shown. */
+function plain(element) {
+  element.style.outline = "";
+  element.style.outlineOffset = "";
+  delete element.dataset.studioShown;
 }
 
 function nearest(root, wanted) {
@@ -403,7 +497,7 @@ function reveal(wanted, { scroll = true } = {}) {
     if (!inner?.body) return;
     await knowLines(frame);
     if (line !== wanted) return; // another was asked for since
-    all("[data-studio-shown]", inner).forEach((element) => { element.style.outline = ""; element.style.outlineOffset = ""; delete element.dataset.studioShown; });
+    all("[data-studio-shown]", inner).forEach(plain);
     const place = nearest(inner, wanted);
     if (!place) return;
     place.dataset.studioShown = "";

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 
 import pytest
 
@@ -100,3 +101,44 @@ def test_everything_at_once_has_no_broken_anchor_and_no_token_left(theme, langua
     assert edition.nonce not in html + text
     assert html.count("<!--[if") == html.count("<![endif]")
     assert "{{ x }}" in html
+
+
+def steps_of(body: str) -> int:
+    """How many functions are called, Python's own included, to read and compile an issue that says *body*."""
+    issue, theme, calls = parse_issue(f"---\ntitle: T\n---\n{body}"), load_theme("digest"), 0
+
+    def count(_frame: object, event: str, _arg: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        compile_issue(issue, theme, PUBLICATION)
+    finally:
+        sys.setprofile(before)
+    return calls
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        "Dear {{{{ subscriber.first_name | default('you {0}') }}}},",
+        "Dear {{{{ issue.slug | default('you {0}') }}}},",
+        "Dear {{{{ issue.title }}}},",
+        "{{% if 'a{0}' in subscriber.tags %}}\n\nFor a{0}.\n\n{{% endif %}}",
+        "A paragraph {0} of some [words](https://example.com/{0}) and *more*.",
+        "## Section {0}\n\n### Story {0}\n\nA text.",
+        "- item {0}\n- item {0}b\n\ntext",
+        "![Image {0}](https://cdn.example.com/{0}.png)",
+        "Said[^{0}].\n\n[^{0}]: note {0}",
+    ],
+)
+def test_twice_as_many_blocks_take_no_more_than_twice_the_steps(block):
+    """Not counted in seconds; how long a step takes is told by `benchmarks/sizes.py`."""
+    _, one, two, four = (  # in the first, much is made once for all
+        steps_of("\n\n".join(block.format(number) for number in range(many, 2 * many)))
+        for many in (25, 50, 100, 200)
+    )
+
+    assert four - two < 2.3 * (two - one)

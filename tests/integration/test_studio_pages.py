@@ -170,6 +170,22 @@ def test_the_inbox_row_and_the_frames_are_of_the_chosen_subscriber(client, store
     assert "Good morning from London." in client.get(f"/issues/swallow/frame{look}").text
 
 
+@pytest.mark.parametrize("email", ["ada@example.com", "grace@example.org"])
+def test_a_frame_shows_what_the_message_has(client, store, email):
+    """It is made without the message, sooner; also for who would be skipped, whose town is not known."""
+    key = public_id(store, email)
+    raw = client.get(f"/issues/swallow/message.eml?as={key}").content
+    mailed = message_from_bytes(raw, policy=policy.default).get_body(("html",)).get_content()
+    framed = client.get(f"/issues/swallow/frame?as={key}").text
+
+    assert body_of(framed) == body_of(mailed.replace("\r\n", "\n"))
+    assert "Good morning from" in body_of(framed)
+
+
+def body_of(html):
+    return html[html.index("<body") :].strip()
+
+
 def test_a_subscriber_who_would_be_skipped_is_told_with_the_reason(client, store):
     page = client.get(f"/issues/swallow?as={public_id(store, 'grace@example.org')}").text
 

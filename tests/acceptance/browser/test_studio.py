@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 
 import pytest
 from browsing import complaints_of, frame, overhang, previewing, publish, ready, until
@@ -108,6 +109,146 @@ def test_a_broken_issue_shows_file_and_line_above_the_last_good_version(page, ad
     expect(page.get_by_role("alert")).to_have_count(0)
 
 
+#: An image beside the issue.
+PICTURE = "![Seen](seen.gif)\n\n"
+GIF = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
+
+
+@pytest.fixture
+def picture(folder):
+    """The file of `PICTURE`."""
+    (folder / "issues" / "seen.gif").write_bytes(GIF)
+
+
+#: One after the other, as somebody writes: what an issue becomes, and of what sort the difference is.
+EDITS = {
+    "words": ("came **early**", "came **late** and `stayed`, [they say](https://example.com/)"),
+    "a title": ("title: The first swallow", "title: The last swallow & the first *swift*"),
+    "a preheader": ("One bird, seen", "Two birds, seen"),
+    "paragraphs": ("Paragraph 3 goes on", "A new one.\n\nAnd another.\n\nParagraph 3 goes on"),
+    "fewer": ("Paragraph 5 goes on about the weather.\n\nParagraph 6 goes", "Paragraph 6 goes"),
+    "a list": ("Paragraph 7 goes on", "- one\n- two\n\nParagraph 7 goes on"),
+    "a table": ("Paragraph 8 goes on", "| a | b |\n| --- | --- |\n| 1 | 2 |\n\nParagraph 8 goes on"),
+    "code": ("Paragraph 9 goes on", "```python\nprint(1)\n```\n\nParagraph 9 goes on"),
+    "a branch": ("Paragraph 2 ", "{% if subscriber.tags %}\n\nTo some.\n\n{% endif %}\n\nParagraph 2 "),
+    "a section": ("Paragraph 20 goes on", "## Elsewhere\n\nParagraph 20 goes on"),
+    "a picture": ("Paragraph 21 ", f"{PICTURE}Paragraph 21 "),
+    "a language": ("date: 2026", "language: ar\ndate: 2026"),
+    "less": ("On the ridge", "Here"),
+}
+#: Whether a frame has the very document that the server has for it, its styles applied, and all its pictures.
+SAME = """async frame => {
+    const served = await (await fetch(frame.src)).text();
+    const fresh = new frame.contentWindow.DOMParser().parseFromString(served, "text/html");
+    const { documentElement, images, compatMode } = frame.contentDocument;
+    const styles = root => [...root.querySelectorAll("*")].map(each => each.style?.cssText).join();
+    return documentElement.isEqualNode(fresh.documentElement) && compatMode === fresh.compatMode
+        && styles(documentElement) === styles(fresh.documentElement) && styles(fresh).includes("font-family")
+        && [...images].every(image => image.naturalWidth > 0);
+}"""
+
+
+@pytest.mark.usefixtures("picture")
+@pytest.mark.parametrize("query", ["", "?mode=fully&as=no-name"])
+def test_after_every_change_a_frame_shows_what_it_would_if_it_was_opened_now(page, address, issue, query):
+    """Whether the change was written into the document that is there, or the document loaded again."""
+    complaints = complaints_of(page)
+    ready(page, address + query)
+    text = ISSUE
+    for number, (old, new) in enumerate(EDITS.values()):
+        assert text.count(old) == 1
+        text = text.replace(old, new) + f"\n\nEdit {number}."
+        issue.write_text(text, encoding="utf-8")
+        for name in ("phone", "desktop"):
+            expect(frame(page, name).get_by_text(f"Edit {number}.", exact=True)).to_be_visible()
+        expect(page.locator(".source")).to_contain_text(f"Edit {number}.")
+        expect(page.locator("iframe.coming")).to_have_count(0)
+        shown = page.locator(".stage iframe")
+        assert [shown.nth(index).evaluate(SAME) for index in range(2)] == [True, True]
+        # What the studio marks in a document, for people, is not in the way of the next change.
+        page.locator(".source li", has_text="It came").click()
+        expect(frame(page, "phone").locator("[data-studio-shown]")).to_contain_text("It came")
+
+    assert complaints == []
+
+
+def note(page):
+    """Make a note on the documents that are shown: it is gone when they are."""
+    return page.evaluate(
+        "document.querySelectorAll('iframe').forEach(each => each.contentDocument.noted = true)"
+    )
+
+
+def noted(page):
+    frames = "[...document.querySelectorAll('iframe:not(.coming)')]"
+    return page.evaluate(f"{frames}.map(each => Boolean(each.contentDocument.noted))")
+
+
+def test_words_are_written_into_the_document_that_is_shown(page, address, issue):
+    """No document is loaded for them, which is most of the time until they are seen."""
+    ready(page, address)
+    expect(frame(page, "phone").get_by_text("It came early this year")).to_be_visible()
+    expect(frame(page, "desktop").get_by_text("It came early this year")).to_be_visible()
+    note(page)
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    issue.write_text(ISSUE.replace("came **early**", "came **late**\n\nSo it did,"), encoding="utf-8")
+
+    expect(frame(page, "phone").get_by_text("It came late", exact=True)).to_be_visible()
+    expect(frame(page, "desktop").get_by_text("So it did, this year.")).to_be_visible()
+    assert noted(page) == [True, True]
+    assert len([url for url in asked if "/frame" in url]) == 1  # both frames show the same
+
+
+def test_a_document_that_cannot_be_written_into_is_loaded_anew(page, address, issue):
+    """Not every browser may let the studio read a document under the policy of the mail."""
+    ready(page, address)
+    for name in ("phone", "desktop"):
+        expect(frame(page, name).get_by_text("It came early this year")).to_be_visible()
+    note(page)
+    page.evaluate("document.querySelectorAll('iframe').forEach(each => each.contentWindow.DOMParser = null)")
+    issue.write_text(ISSUE.replace("came **early**", "came **late**"), encoding="utf-8")
+
+    for name in ("phone", "desktop"):
+        expect(frame(page, name).get_by_text("It came late this year")).to_be_visible()
+    assert noted(page) == [False, False]
+
+
+@pytest.mark.usefixtures("picture")
+def test_a_line_is_found_in_a_document_that_words_were_written_into(page, address, issue):
+    """A click tells the line where the paragraph stands now, not the one where it stood."""
+    text = ISSUE.replace("Paragraph 9", f"{PICTURE}Paragraph 9")
+    issue.write_text(text, encoding="utf-8")
+    ready(page, address)
+    frame(page, "phone").get_by_text("Paragraph 1 goes on").click()
+    expect(page.locator(".source .marked")).to_contain_text("Paragraph 1 ")
+    note(page)
+    issue.write_text(text.replace("Paragraph 0", "Before it.\n\nParagraph 0"), encoding="utf-8")
+    expect(frame(page, "phone").get_by_text("Before it.")).to_be_visible()
+    expect(page.locator(".source")).to_contain_text("Before it.")
+    assert noted(page) == [True, True]  # what the first click marked there is no part of the mail
+    frame(page, "phone").get_by_text("Paragraph 1 goes on").click()
+
+    expect(page.locator(".source .marked")).to_contain_text("Paragraph 1 ")
+
+
+def test_an_answer_that_comes_late_does_not_undo_a_later_change(page, address, issue):
+    """Each change asks for the frames; what was answered first may arrive last."""
+    ready(page, address)
+    frames = Held(page, re.compile(r"/frame\?"))
+    issue.write_text(ISSUE.replace("came **early**", "came **late**"), encoding="utf-8")
+    until(page, lambda: frames.routes)
+    frames.holding = False
+    issue.write_text(ISSUE.replace("came **early**", "came **at last**"), encoding="utf-8")
+    for name in ("phone", "desktop"):
+        expect(frame(page, name).get_by_text("It came at last this year")).to_be_visible()
+    frames.let_go()
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+    for name in ("phone", "desktop"):
+        expect(frame(page, name).get_by_text("It came at last this year")).to_be_visible()
+
+
 HOSTILE = """
 <mj-section><mj-column><mj-text><p>
 <script>parent.document.title = "owned"; document.body.id = "owned";</script>
@@ -140,6 +281,27 @@ def test_nothing_in_a_mail_can_run_in_the_studio(page, tmp_path):
             assert page.url == address
 
 
+def test_what_a_theme_brings_while_the_studio_is_open_is_loaded_with_its_policy(page, tmp_path):
+    """It is not written into a document that is there, and cannot run."""
+    footer = load_theme("digest").files["footer.mjml.j2"]
+    theme = publish(tmp_path) / "themes" / "digest"
+    theme.mkdir(parents=True)
+    (tmp_path / "issues" / "hostile.md").write_text(ISSUE, encoding="utf-8")
+    (theme / "footer.mjml.j2").write_text(footer, encoding="utf-8")
+
+    with previewing(tmp_path) as studio:
+        ready(page, f"{studio}/issues/hostile")
+        expect(frame(page, "desktop").get_by_text("It came early this year")).to_be_visible()
+        expect(frame(page, "phone").get_by_text("It came early this year")).to_be_visible()
+        note(page)
+        (theme / "footer.mjml.j2").write_text(HOSTILE + footer, encoding="utf-8")
+        for trap in ("#trap", "#post"):
+            frame(page, "desktop").locator(trap).click()
+        assert noted(page) == [False, False]
+        assert frame(page, "desktop").locator("#owned").count() == 0
+        assert page.title() != "owned"
+
+
 def test_the_reader_can_be_changed_and_a_missing_value_is_told(page, address, issue):
     issue.write_text(ISSUE.replace(' | default("reader")', ""), encoding="utf-8")
     page.goto(f"{address}?as=example")
@@ -151,12 +313,12 @@ def test_the_reader_can_be_changed_and_a_missing_value_is_told(page, address, is
     expect(frame(page, "phone").get_by_text("Good morning, [no value].")).to_be_visible()
 
 
+@pytest.mark.usefixtures("picture")
 def test_without_images_only_their_text_is_left(page, address, issue):
-    picture = "\n\n![A swallow on a wire](data:image/gif;base64,R0lGODlhAQABAAAAACw=)\n"
-    issue.write_text(ISSUE + picture, encoding="utf-8")
-    page.goto(f"{address}/frame?images=off")
-
-    assert page.evaluate("[...document.images].every(image => image.naturalWidth === 0)")
+    issue.write_text(f"{ISSUE}\n\n{PICTURE}", encoding="utf-8")
+    for images, width in (("on", 1), ("off", 0)):
+        page.goto(f"{address}/frame?images={images}")
+        assert page.evaluate("[...document.images].map(image => image.naturalWidth)") == [width]
 
 
 @pytest.mark.parametrize("width", [1280, 800, 400])
