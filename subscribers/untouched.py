@@ -106,6 +106,6 @@ def _unfinished(path: Path, journal: Path) -> StoreError:
     return StoreError(
         f"it was never closed: what stands in {journal.name} must be settled first, which changes the file",
         where=str(path),
-        hint="copy both to a folder of their own, or settle it where it is, by `newsletter db current` "
-        f"with NEWSLETTER_DATABASE__URL=sqlite:///{path}",
+        hint="settle it, or a copy of both files, by `newsletter db current` with "
+        f"NEWSLETTER_DATABASE__URL=sqlite:///{path}",
     )

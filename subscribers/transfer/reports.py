@@ -70,7 +70,8 @@ class ImportReport:
         """Say what the columns are."""
         self.columns = {column.header: column.field for column in columns}
         self.ignored = tuple(name for name in header if name and name not in self.columns)
-        self.consent = tuple(column.header for column in columns if column.consent)
+        # What our own `left_at` says, the status beside it says, too.
+        self.consent = tuple(column.header for column in columns if column.consent and column.is_attribute)
         self.kinds = {column.field: column.reading for column in columns if column.is_attribute}
 
     def count(self, records: Records, results: Sequence[Result]) -> None:

@@ -225,6 +225,32 @@ def test_who_left_since_a_backup_is_named_after_restoring_it_and_taken_off_by_on
     assert states == {"stays": "active", "leaves": "unsubscribed", "erased": "unsubscribed"}
 
 
+def test_a_damaged_database_is_moved_away_for_a_backup_and_another_programs_is_not(letter: Letter) -> None:
+    """Each in a line or two, and every byte is still there."""
+    letter.ok("db", "backup", "copy.db")
+    database = letter.root / "newsletter.db"
+    half = database.read_bytes()[: database.stat().st_size // 2]
+    database.write_bytes(half)
+    told = letter.run("subscribers", "list")
+    assert (told.code, told.lines[1]) == (
+        3, "hint: put a backup in its place by `newsletter db restore`"
+    )  # fmt: skip
+
+    done = letter.ok("db", "restore", "copy.db", "--yes")
+
+    kept = letter.root / "newsletter.db.damaged"
+    assert kept.read_bytes() == half
+    assert f"what was there is in {kept}" in done.err
+    assert "has no list that can be read: who left since the backup may be on the list again" in done.err
+    assert letter.ok("subscribers", "list", "--json").json
+
+    others = b"SQLite format 3\0 or so, but precious to somebody"
+    database.write_bytes(others)
+    refused = letter.run("db", "restore", "copy.db", "--yes")
+    assert (refused.code, len(refused.lines)) == (3, 2)
+    assert database.read_bytes() == others
+
+
 def test_where_nobody_left_restoring_says_so(letter: Letter) -> None:
     letter.ok("db", "backup", "copy.db")
 

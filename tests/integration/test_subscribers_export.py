@@ -62,6 +62,18 @@ class TestExport:
         assert (ann.topics, ann.time_zone, ann.tracking) == (("ai",), "Asia/Tokyo", "denied")
         assert ann.left_topics == ("web",)
 
+    def test_the_report_on_an_export_of_ours_takes_nobody_as_gone_but_by_the_status(
+        self, store: SubscriberStore
+    ) -> None:
+        store.add("ann@example.com")
+        store.add("bob@example.com", status=Status.BOUNCED)
+        written = exported(store)
+        forget_everybody(store.engine)
+
+        report = import_file(store, rows(written))
+
+        assert (report.left, report.consent, report.kinds) == (1, (), {})
+
     def test_whoever_gives_a_topic_to_all_of_an_export_gives_it_to_nobody_who_left_it(
         self, store: SubscriberStore
     ) -> None:
