@@ -237,9 +237,11 @@ class _Window:
     def _heard(self, line: Line, letter: Letter, refusal: Reply | None, *, alive: bool) -> Outcome:
         """What became of a message whose body, or the end of its refused transaction, was said."""
         reply: Reply | None = None
+        lost = ""
         try:
             reply = line.hear() if alive else None
-        except BrokenOffError:
+        except BrokenOffError as error:
+            lost = str(error)
             self._connection.drop()
         if refusal is not None:
             if reply is not None and reply.final:
@@ -247,7 +249,7 @@ class _Window:
             return letter.outcome(refusal.refusal, str(refusal), wait=refusal.wait)
         line.carried += 1
         if reply is None:
-            return letter.outcome(Verdict.UNCERTAIN, "handed over, then the connection was lost")
+            return letter.outcome(Verdict.UNCERTAIN, f"handed over, then no answer came: {lost}")
         if reply.final or reply.verdict is Verdict.UNCERTAIN:
             self._connection.drop()
         name = reply.queue_id if reply.verdict is Verdict.ACCEPTED else ""

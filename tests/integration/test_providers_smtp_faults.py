@@ -121,7 +121,16 @@ def test_silence_after_the_dot_leaves_doubt() -> None:
         outcomes = send(provider(server.port, timeout=0.2), messages(2))
 
         assert verdicts(outcomes) == [Verdict.UNCERTAIN, Verdict.ACCEPTED]
-        assert outcomes["d1"].reason == "handed over, then the connection was lost"
+        told = "handed over, then no answer came: the server does not answer: no answer in time"
+        assert outcomes["d1"].reason == told
+
+
+def test_an_answer_after_the_dot_that_is_none_leaves_doubt_and_is_told_as_it_was() -> None:
+    with smtp_server(once(".", "Thank you!")) as server:
+        outcomes = send(provider(server.port), messages(2))
+
+    assert verdicts(outcomes) == [Verdict.UNCERTAIN, Verdict.ACCEPTED]
+    assert outcomes["d1"].reason == "no reply of SMTP: Thank you!"
 
 
 def test_silence_before_the_dot_leaves_none() -> None:
