@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from newsletter.messages import Composer, Message
     from newsletter.providers.sendgrid_payload import Request
 
-#: After so many requests in a row that were refused for one recipient or another, it is not about them. Nor is it
-#: if more than so many were all that a request had.
+#: After so many requests in a row that were refused for one recipient or another, it is not about them.
+#: Nor is it if more than so many were all that a request had.
 MOST_REFUSALS = 20
 
 

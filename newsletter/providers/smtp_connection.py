@@ -215,7 +215,8 @@ class _Window:
         except BrokenOffError as error:
             self._take_back(following)
             if refusal is None:
-                return self._broken(letter, str(error))
+                early = _said_before_the_end(line)
+                return self._refused_early(letter, early) if early else self._broken(letter, str(error))
             self._connection.drop()
             following = None
         outcome = self._heard(line, letter, refusal, alive=bool(body))
@@ -226,6 +227,13 @@ class _Window:
         else:
             self._take_back(following)
         return outcome
+
+    def _refused_early(self, letter: Letter, reply: Reply) -> Outcome:
+        """The server did not want the message to its end, hung up, and said why: it is not begun anew."""
+        self._connection.drop()
+        self._domains.note(letter.domain, reply.refusal, str(reply))
+        self._domains.leave(letter.domain)
+        return letter.outcome(reply.refusal, str(reply), wait=reply.wait)
 
     def _say(self, line: Line, body: bytes, following: Letter | None) -> None:
         parts = [body] if body else []
@@ -298,6 +306,17 @@ class _Window:
         if letter is not None:
             self._domains.leave(letter.domain)
             self._queue.appendleft(letter)
+
+
+def _said_before_the_end(line: Line) -> Reply | None:
+    """The refusal that is there already, of a message that did not leave to its end."""
+    if not line.is_over():
+        return None
+    try:
+        reply = line.hear()
+    except BrokenOffError:
+        return None
+    return reply if 400 <= reply.code <= 599 and not reply.final else None
 
 
 def _answers(line: Line, letter: Letter) -> Iterator[Reply]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from fakes.editions import messages
+from fakes.editions import message, messages
 from fakes.smtp import HANG_UP, SILENCE, smtp_server
 from fakes.smtp_client import once, provider, send, verdicts
 
@@ -95,6 +95,28 @@ def test_a_server_that_is_always_out_of_step_takes_nothing() -> None:
         outcomes = send(provider(server.port), messages(2))
 
     assert verdicts(outcomes) == [Verdict.DEFERRED] * 2
+    assert not server.messages
+
+
+@pytest.mark.parametrize(
+    ("reply", "verdict", "tries"),
+    [
+        ("552 5.3.4 too big for us", Verdict.REJECTED, 1),
+        ("451 4.3.0 not now", Verdict.DEFERRED, 1),
+        ("250 queued as Q0", Verdict.DEFERRED, 2),  # nobody can have taken what had not left
+    ],
+)
+def test_a_server_that_hangs_up_within_a_message_may_say_why(
+    reply: str, verdict: Verdict, tries: int
+) -> None:
+    """The message was said again and again, and its recipient told of as one whose connection was lost."""
+    large = message("reader1@example.com", "d1", "x" * 70 + "\n" + "word " * 2_000_000)
+    with smtp_server(lambda step, _: reply if step == "body" else None) as server:
+        outcomes = send(provider(server.port), [large])
+
+    assert verdicts(outcomes) == [verdict]
+    assert (outcomes["d1"].reason == reply) is (tries == 1)
+    assert server.connections == tries
     assert not server.messages
 
 
