@@ -110,7 +110,7 @@ def test_a_server_that_hangs_up_within_a_message_may_say_why(
     reply: str, verdict: Verdict, tries: int
 ) -> None:
     """The message was said again and again, and its recipient told of as one whose connection was lost."""
-    large = message("reader1@example.com", "d1", "x" * 70 + "\n" + "word " * 2_000_000)
+    large = message("reader1@example.com", "d1", "x" * 70 + "\n" + "word " * 1_200_000)
     with smtp_server(lambda step, _: reply if step == "body" else None) as server:
         outcomes = send(provider(server.port), [large])
 
