@@ -14,7 +14,7 @@ from newsletter.delivery.entries import Entry
 from newsletter.delivery.identity import delivery_ids
 from newsletter.delivery.ledger import LeaseLostError
 from newsletter.delivery.models import DeliveryState
-from newsletter.delivery.proving import settle_known
+from newsletter.delivery.proving import Proof, settle_known, settle_proved
 from newsletter.delivery.put_back import proved, put_back
 from newsletter.delivery.retry import Backoff
 from newsletter.editions.merge import MissingValue
@@ -278,16 +278,26 @@ def record(
     ends = len(entries) == len(lease.ids)
     claims = claims and ends and not job.stopping()
     now = job.clock()
-    left = ledger.record(
-        job.engine,
-        lease,
-        entries,
-        later.keys() - postponed,
-        now,
-        postponed=postponed,
-        claims=claims,
-        busy=job.pace.busy_lanes() if claims else (),
-    )
+    try:
+        left = ledger.record(
+            job.engine,
+            lease,
+            entries,
+            later.keys() - postponed,
+            now,
+            postponed=postponed,
+            claims=claims,
+            busy=job.pace.busy_lanes() if claims else (),
+        )
+    except LeaseLostError:
+        # They were named as in doubt: who was taken is in doubt no more, and is not to be tried again.
+        taken = [entry for entry in entries if entry.state is DeliveryState.ACCEPTED]
+        proofs = [
+            Proof(entry.delivery_id, f"{entry.reason} (told after the lease)".strip()) for entry in taken
+        ]
+        with writing(job.engine) as connection:
+            settle_proved(connection, proofs, now)
+        raise
     if doubtful := [entry.delivery_id for entry in entries if entry.state is DeliveryState.UNCERTAIN]:
         write_anew(job.engine, lambda connection: settle_known(connection, job.dispatch_id, doubtful, now))
     return left

@@ -68,6 +68,12 @@ class Composer:
         )
         self._boundary = f"=_{edition.digest[:24]}"  # "=_" is in no encoded text (RFC 2045, 6.7 and 6.8)
         self._domain = envelope.domain
+        phrase, _, list_id = envelope.list_id.rpartition(" ")
+        self._list_id = headers.phrase_field("List-Id", phrase, list_id)  # RFC 2919, section 3
+        self._feedback_id = headers.field("Feedback-ID", envelope.feedback_id)
+        #: The same for providers that write messages themselves.
+        self._of_list = ("List-Id", headers.unfolded(self._list_id))
+        self._feedback = ("Feedback-ID", headers.unfolded(self._feedback_id))
         self._first, self._second = self._common_headers()
         #: The images that go with each message, encoded once for all.
         self.attached = attach(edition, images or {})
@@ -124,16 +130,15 @@ class Composer:
         return self.forms[message.tracked].text.text(message.values)
 
     def headers_for(self, message: Message) -> list[tuple[str, str]]:
-        """The headers of one recipient, decoded: for providers that write messages themselves."""
-        feedback = ("Feedback-ID", self.envelope.feedback_id)
+        """The headers of one recipient, each on one line: for providers that write messages themselves."""
         if self.envelope.automatic:
-            return [("Message-ID", self._message_id(message)), AUTOMATIC, feedback]
+            return [("Message-ID", self._message_id(message)), AUTOMATIC, self._feedback]
         return [
             ("Message-ID", self._message_id(message)),
             ("List-Unsubscribe", f"<{message.recipient.links['unsubscribe']}>"),
             ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
-            ("List-Id", self.envelope.list_id),
-            feedback,
+            self._of_list,
+            self._feedback,
         ]
 
     def splice(self, message: Message) -> list[bytes]:
@@ -169,12 +174,8 @@ class Composer:
         first = headers.mailbox_field("From", name, address)
         if self.envelope.reply_to:
             first += headers.mailbox_field("Reply-To", *split_mailbox(self.envelope.reply_to))
-        if self.envelope.automatic:
-            second = headers.verbatim(*AUTOMATIC)
-        else:
-            phrase, _, list_id = self.envelope.list_id.rpartition(" ")
-            second = headers.phrase_field("List-Id", phrase, list_id)  # RFC 2919, section 3
-        second += headers.field("Feedback-ID", self.envelope.feedback_id)
+        second = headers.verbatim(*AUTOMATIC) if self.envelope.automatic else self._list_id
+        second += self._feedback_id
         second += b"MIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n"
         second += f' boundary="{self._boundary}"\r\n'.encode()
         return first, second + self._edge

@@ -91,6 +91,11 @@ def phrase_field(name: str, display: str, spec: str) -> bytes:
     return _fold(last)
 
 
+def unfolded(field: bytes) -> str:
+    """The value of a field that is written, on one line: for whoever writes fields themselves."""
+    return field.decode("ascii").partition(": ")[2].replace("\r\n", "")
+
+
 def ascii_address(address: str) -> str:
     """*address* with its domain as A-labels (RFC 5890, 2.3.2.1), fit for servers without SMTPUTF8.
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from newsletter.providers.sendgrid_payload import Request
 
 #: After so many requests in a row that were refused for one recipient or another, it is not about them.
+#: Nor is it if more than so many were all that a request had.
 MOST_REFUSALS = 20
 
 
@@ -201,7 +202,8 @@ class SendgridConnection:
         """The request without the recipients that the error names; nothing of the first one was sent."""
         places = range(len(request.messages))
         named = {place: reason for place, reason in complaint.named.items() if place in places}
-        if not named or refusals >= MOST_REFUSALS:
+        everybody = len(named) == len(places) > MOST_REFUSALS
+        if not named or everybody or refusals >= MOST_REFUSALS:
             raise self._held(complaint)
         for place, reason in named.items():
             yield Outcome(request.messages[place].delivery_id, Verdict.REJECTED, reason)

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 #: For at most so many seconds a request that came too early is held back.
 LONGEST_WAIT = 60.0
-_PLACE = re.compile(r"personalizations[.\[](\d+)\b")
+#: What is wrong with a recipient: the address, or the values. All else in a personalization is ours, such as
+#: headers, and would be refused for each of them.
+_PLACE = re.compile(r"personalizations[.\[](\d+)\]?(?:\.(?:to|substitutions)\b|$)")
 
 
 class Then(StrEnum):

@@ -215,7 +215,8 @@ class _Window:
         except BrokenOffError as error:
             self._take_back(following)
             if refusal is None:
-                return self._broken(letter, str(error))
+                early = _said_before_the_end(line)
+                return self._refused_early(letter, early) if early else self._broken(letter, str(error))
             self._connection.drop()
             following = None
         outcome = self._heard(line, letter, refusal, alive=bool(body))
@@ -227,6 +228,13 @@ class _Window:
             self._take_back(following)
         return outcome
 
+    def _refused_early(self, letter: Letter, reply: Reply) -> Outcome:
+        """The server did not want the message to its end, hung up, and said why: it is not begun anew."""
+        self._connection.drop()
+        self._domains.note(letter.domain, reply.refusal, str(reply))
+        self._domains.leave(letter.domain)
+        return letter.outcome(reply.refusal, str(reply), wait=reply.wait)
+
     def _say(self, line: Line, body: bytes, following: Letter | None) -> None:
         parts = [body] if body else []
         if following is not None:
@@ -237,9 +245,11 @@ class _Window:
     def _heard(self, line: Line, letter: Letter, refusal: Reply | None, *, alive: bool) -> Outcome:
         """What became of a message whose body, or the end of its refused transaction, was said."""
         reply: Reply | None = None
+        lost = ""
         try:
             reply = line.hear() if alive else None
-        except BrokenOffError:
+        except BrokenOffError as error:
+            lost = str(error)
             self._connection.drop()
         if refusal is not None:
             if reply is not None and reply.final:
@@ -247,7 +257,7 @@ class _Window:
             return letter.outcome(refusal.refusal, str(refusal), wait=refusal.wait)
         line.carried += 1
         if reply is None:
-            return letter.outcome(Verdict.UNCERTAIN, "handed over, then the connection was lost")
+            return letter.outcome(Verdict.UNCERTAIN, f"handed over, then no answer came: {lost}")
         if reply.final or reply.verdict is Verdict.UNCERTAIN:
             self._connection.drop()
         name = reply.queue_id if reply.verdict is Verdict.ACCEPTED else ""
@@ -296,6 +306,17 @@ class _Window:
         if letter is not None:
             self._domains.leave(letter.domain)
             self._queue.appendleft(letter)
+
+
+def _said_before_the_end(line: Line) -> Reply | None:
+    """The refusal that is there already, of a message that did not leave to its end."""
+    if not line.is_over():
+        return None
+    try:
+        reply = line.hear()
+    except BrokenOffError:
+        return None
+    return reply if 400 <= reply.code <= 599 and not reply.final else None
 
 
 def _answers(line: Line, letter: Letter) -> Iterator[Reply]:

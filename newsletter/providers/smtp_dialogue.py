@@ -179,7 +179,8 @@ def _wait_in_system(end: socket.socket) -> None:
 @lru_cache(maxsize=256)
 def _reply(line: bytes) -> Reply:
     """The reply of one line; servers say the same ones again and again."""
-    return Reply(_CODES.get(line[:3], -1), one_line(line[4:]))
+    code = _CODES.get(line[:3], -1)
+    return Reply(code, one_line(line[4:] if code > 0 else line))
 
 
 def wire_form(pieces: Sequence[bytes]) -> bytes:

@@ -86,7 +86,7 @@ class Reply:
         return found[1] if found else ""
 
     def __str__(self) -> str:
-        return f"{self.code} {self.text}".strip()
+        return f"{self.code} {self.text}".strip() if self.code > 0 else f"no reply of SMTP: {self.text}"
 
 
 def one_line(answer: bytes | str) -> str:

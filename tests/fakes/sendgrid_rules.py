@@ -117,6 +117,8 @@ def _headers(fields: dict[str, Any], at: str) -> Iterator[Problem]:
             yield "The name of a header is none.", at
         if not isinstance(value, str) or re.search(r"[\r\n]", value):
             yield "The value of a header must be a string on one line.", at
+        elif not value.isascii():
+            yield "The value of a header must be encoded if it has unicode characters.", at
 
 
 def _arguments(arguments: dict[str, Any], at: str) -> Iterator[Problem]:

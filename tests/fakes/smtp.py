@@ -194,7 +194,10 @@ class _Dialogue(socketserver.StreamRequestHandler):
     def _read_message(self, state: SmtpServer, recipient: str) -> bytes:
         lines = []
         while (line := self.rfile.readline()) != b".\r\n":
-            if not line or (not lines and state.script("body", recipient) == HANG_UP):
+            fault = state.script("body", recipient) if not lines else None
+            if fault not in (None, HANG_UP):
+                self._say(fault)
+            if not line or fault is not None:
                 raise _HungUp
             lines.append(line[1:] if line.startswith(b".") else line)
         return b"".join(lines)

@@ -17,6 +17,7 @@ from sqlalchemy.exc import OperationalError
 
 from newsletter.config import SmtpSettings
 from newsletter.delivery import Backoff, DispatchState, Limits, cancel, log, pause, status, tally
+from newsletter.delivery.recovery import recover
 from newsletter.errors import CredentialsError, DeliveryError, ProviderError
 from newsletter.providers import Verdict
 from newsletter.providers.outbox import OutboxProvider
@@ -545,3 +546,24 @@ def test_a_process_that_outlives_its_ledger_takes_back_what_it_held(engine: Engi
     assert (ended.state, ended.pending, ended.uncertain) == (DispatchState.FINISHED, 0, 2)
     assert ended.accepted == 10
     assert set(provider.taken.values()) == {1}
+
+
+def test_a_worker_that_wakes_after_its_lease_tells_what_it_knows(engine: Engine) -> None:
+    """Another took it for dead in the middle of a window: its batch is not its own, but who was taken is known."""
+    fill(engine, 5)
+    late = now() + timedelta(hours=2)
+
+    def judge(message: Message) -> Verdict:
+        if message.email == "reader1@example.com":
+            assert recover(engine, 1, late, idempotent=False, gone=lambda _: False) == 2
+        return Verdict.REJECTED if message.email == "reader2@example.com" else Verdict.ACCEPTED
+
+    provider = ScriptedProvider(judge)
+    plan(engine, provider)
+    run(engine, provider)
+
+    assert those_in(engine, "accepted") == names(1, 3, 4, 5)
+    assert those_in(engine, "uncertain") == names(2)
+    assert max(provider.taken.values()) == 1
+    (first,) = (line for line in log(engine, "issue-1") if line.email == "reader1@example.com")
+    assert first.reason == "said accepted (told after the lease)"

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from email import message_from_bytes
+from email.header import decode_header, make_header
+from email.policy import default
 from typing import TYPE_CHECKING
 
 import pytest
@@ -60,6 +63,22 @@ def personal(name: str, *tags: str, delivery_id: str = "d1", what: Edition | Non
     links = {"unsubscribe": f"https://example.com/u/{delivery_id}"}
     recipient = Recipient(f"{delivery_id}@example.com", name, {"first_name": name, "tags": list(tags)}, links)
     return Composer(made, ENVELOPE).compose(recipient, delivery_id, 0.0)
+
+
+@pytest.mark.parametrize("name", ["Новости, недели " * 8, "News, Inc", 'The "Café"', "News"])
+def test_the_name_of_the_list_is_encoded_as_over_smtp(name: str) -> None:
+    """SendGrid writes headers as they are given, and wants them encoded: an API reference's own words."""
+    composer = Composer(edition(), replace(ENVELOPE, list_id=f"{name} <news.example.com>"))
+    recipient = Recipient("ann@example.com", "", {}, {"unsubscribe": "https://example.com/u"})
+    composed = composer.compose(recipient, "d1", 0.0)
+    with sendgrid() as fake:
+        outcomes = send(provider(fake.url), [composed])
+        (header,) = (each["headers"]["List-Id"] for each in fake.mail()["ann@example.com"])
+
+    over_smtp = message_from_bytes(composed.as_bytes(), policy=default)["List-Id"]
+    assert verdicts(outcomes) == [Verdict.ACCEPTED]
+    assert str(make_header(decode_header(header))) == str(make_header(decode_header(str(over_smtp))))
+    assert header.endswith(" <news.example.com>")
 
 
 def test_everybody_reads_what_smtp_would_have_brought() -> None:

@@ -200,7 +200,14 @@ def test_503_may_be_tried_once_more() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["personalizations.1.to", "personalizations[1].to", "personalizations.1.to.0.email"]
+    "name",
+    [
+        "personalizations.1",
+        "personalizations.1.to",
+        "personalizations[1].to",
+        "personalizations.1.to.0.email",
+        "personalizations.1.substitutions",
+    ],
 )
 def test_an_error_that_names_a_recipient_parks_that_one_only(name: str) -> None:
     script = {1: Refusal(400, errors=(("That is none.", name), ("Nor is that.", name)))}
@@ -211,7 +218,10 @@ def test_an_error_that_names_a_recipient_parks_that_one_only(name: str) -> None:
     assert (outcomes["d2"].verdict, outcomes["d2"].reason) == (Verdict.REJECTED, "400 That is none.")
 
 
-@pytest.mark.parametrize("field", ["personalizations", "from.email", "personalizations.7.to", None])
+@pytest.mark.parametrize(
+    "field",
+    ["personalizations", "from.email", "personalizations.7.to", "personalizations.0.headers", None],
+)
 def test_an_error_that_names_nobody_in_the_request_holds_the_dispatch(field: str | None) -> None:
     script = {1: Refusal(400, errors=(("personalizations.0 is fine, this is not", field),))}
     with sendgrid(script.get) as fake, pytest.raises(RefusedError, match=r"400 personalizations\.0 is fine"):
@@ -220,13 +230,27 @@ def test_an_error_that_names_nobody_in_the_request_holds_the_dispatch(field: str
 
 def test_refusing_one_after_the_other_is_not_about_them() -> None:
     """Else a mistake of ours would reject a whole list, one request after the other."""
-    refusal = Refusal(400, errors=(("The header is wrong.", "personalizations.0.headers"),))
+    refusal = Refusal(400, errors=(("The address is wrong.", "personalizations.0.to"),))
     with sendgrid(lambda _: refusal) as fake:
         told: list[Outcome] = []
         with pytest.raises(RefusedError), provider(fake.url).connect() as connection:
             told.extend(connection.send(messages(100)))
 
         assert len(fake.posted) == MOST_REFUSALS + 1
+
+
+@pytest.mark.parametrize(("count", "held"), [(MOST_REFUSALS, False), (MOST_REFUSALS + 1, True)])
+def test_refusing_everybody_at_once_is_not_about_them_either(count: int, held: bool) -> None:
+    named = tuple(("No address.", f"personalizations.{place}.to") for place in range(count))
+    told: list[Outcome] = []
+    with (
+        sendgrid(lambda _: Refusal(400, errors=named)) as fake,
+        pytest.raises(RefusedError) if held else nullcontext(),
+        provider(fake.url).connect() as connection,
+    ):
+        told.extend(connection.send(messages(count)))
+
+    assert [each.verdict for each in told] == ([] if held else [Verdict.REJECTED] * count)
 
 
 def test_an_answer_that_is_no_json_is_told_by_its_status() -> None:

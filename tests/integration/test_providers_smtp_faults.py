@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from fakes.editions import messages
+from fakes.editions import message, messages
 from fakes.smtp import HANG_UP, SILENCE, smtp_server
 from fakes.smtp_client import once, provider, send, verdicts
 from ports import kept_port
@@ -99,6 +99,28 @@ def test_a_server_that_is_always_out_of_step_takes_nothing() -> None:
     assert not server.messages
 
 
+@pytest.mark.parametrize(
+    ("reply", "verdict", "tries"),
+    [
+        ("552 5.3.4 too big for us", Verdict.REJECTED, 1),
+        ("451 4.3.0 not now", Verdict.DEFERRED, 1),
+        ("250 queued as Q0", Verdict.DEFERRED, 2),  # nobody can have taken what had not left
+    ],
+)
+def test_a_server_that_hangs_up_within_a_message_may_say_why(
+    reply: str, verdict: Verdict, tries: int
+) -> None:
+    """The message was said again and again, and its recipient told of as one whose connection was lost."""
+    large = message("reader1@example.com", "d1", "x" * 70 + "\n" + "word " * 1_200_000)
+    with smtp_server(lambda step, _: reply if step == "body" else None) as server:
+        outcomes = send(provider(server.port), [large])
+
+    assert verdicts(outcomes) == [verdict]
+    assert (outcomes["d1"].reason == reply) is (tries == 1)
+    assert server.connections == tries
+    assert not server.messages
+
+
 def test_a_message_that_always_loses_the_connection_is_deferred() -> None:
     with smtp_server(
         lambda step, argument: HANG_UP if "reader1@" in argument and step == "RCPT" else None
@@ -122,7 +144,16 @@ def test_silence_after_the_dot_leaves_doubt() -> None:
         outcomes = send(provider(server.port, timeout=2), messages(2))
 
         assert verdicts(outcomes) == [Verdict.UNCERTAIN, Verdict.ACCEPTED]
-        assert outcomes["d1"].reason == "handed over, then the connection was lost"
+        told = "handed over, then no answer came: the server does not answer: no answer in time"
+        assert outcomes["d1"].reason == told
+
+
+def test_an_answer_after_the_dot_that_is_none_leaves_doubt_and_is_told_as_it_was() -> None:
+    with smtp_server(once(".", "Thank you!")) as server:
+        outcomes = send(provider(server.port), messages(2))
+
+    assert verdicts(outcomes) == [Verdict.UNCERTAIN, Verdict.ACCEPTED]
+    assert outcomes["d1"].reason == "no reply of SMTP: Thank you!"
 
 
 def test_silence_before_the_dot_leaves_none() -> None:
