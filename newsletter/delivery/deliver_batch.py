@@ -295,8 +295,7 @@ def record(
         proofs = [
             Proof(entry.delivery_id, f"{entry.reason} (told after the lease)".strip()) for entry in taken
         ]
-        with writing(job.engine) as connection:
-            settle_proved(connection, proofs, now)
+        write_anew(job.engine, lambda connection: settle_proved(connection, proofs, now))
         raise
     if doubtful := [entry.delivery_id for entry in entries if entry.state is DeliveryState.UNCERTAIN]:
         write_anew(job.engine, lambda connection: settle_known(connection, job.dispatch_id, doubtful, now))
