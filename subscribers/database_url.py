@@ -44,3 +44,8 @@ def parse_url(url: str) -> URL:
 def without_password(url: str) -> str:
     """A database URL as it may be shown: with ``***`` for each password."""
     return _PARAMETER.sub(r"\g<name>=***", _PASSWORD.sub(r"\g<user>:***@", url))
+
+
+def shown(url: URL) -> str:
+    """The same of a URL that was read."""
+    return without_password(url.render_as_string())
