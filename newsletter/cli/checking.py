@@ -125,9 +125,9 @@ def show_findings(findings: Sequence[Finding], root: Path) -> None:
     """
     for finding in findings:
         place = finding.seen_from(Path.cwd(), root).place
-        output.data(f"{place}: {finding.severity}: {finding.message} [{finding.rule}]")
+        output.data(f"{place}: {finding.severity}: {finding.message} [{finding.rule}]", hang=2)
         if finding.hint:
-            output.say(f"  hint: {finding.hint}")
+            output.say(f"  hint: {finding.hint}", hang=len("  hint: "))
 
 
 def summary(findings: Sequence[Finding]) -> str:

@@ -108,7 +108,9 @@ def cancel_(session: Session, dispatch: str, *, yes: bool) -> None:
       newsletter cancel 2026-04-11-1
     """
     standing = status(session.engine, dispatch)
-    confirm(f"Give up on {output.plural(standing.pending, 'subscriber')} of {dispatch}?", yes=yes)
+    # Of nobody nothing need be asked; whether it can still be cancelled is told below.
+    if standing.pending:
+        confirm(f"Give up on {output.plural(standing.pending, 'subscriber')} of {dispatch}?", yes=yes)
     cancel(session.engine, dispatch)
     output.say(f"cancelled: {dispatch}")
     after = status(session.engine, dispatch)

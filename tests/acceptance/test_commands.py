@@ -7,8 +7,11 @@ import io
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
+import termios
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -463,6 +466,57 @@ def test_a_report_adds_up_and_the_log_names_everybody(letter: Letter) -> None:
     assert {line["email"] for line in lines} == {
         "ann@example.com", "bob@example.org", "cho@example.net", "dee@example.com"
     }  # fmt: skip
+
+
+def test_the_log_on_a_terminal_has_a_line_for_each_recipient(letter: Letter) -> None:
+    """What is for programs stays away there, and so do columns in which nothing stands."""
+    letter.ok("send", "plain", "--all", "--yes")
+    lines = on_terminal(letter, "log", "plain-1")
+
+    assert lines[0].split() == ["at", "email", "state", "tries"]
+    assert len(lines) == 5
+    assert all(len(line) <= 80 and line.endswith("1") and " accepted " in line for line in lines[1:])
+    assert on_terminal(letter, "log", "plain-1", "--state", "failed") == [
+        "there is nobody like that in this dispatch"
+    ]
+
+
+def test_what_has_ended_is_told_so_and_nobody_is_asked_whether_to_end_it(letter: Letter) -> None:
+    """A question about 0 subscribers is none."""
+    letter.ok("send", "plain", "--all", "--yes")
+    told = letter.run("cancel", "plain-1")
+
+    assert told.code == 1
+    assert "finished" in told.err
+
+
+def test_a_hint_on_a_terminal_goes_on_below_itself(letter: Letter) -> None:
+    """And the command in it is in one piece."""
+    lines = on_terminal(letter, "log", "plain-1", "--since", "neverday", code=2)
+
+    assert all(len(line) <= 80 for line in lines)
+    assert lines[1].startswith("hint: ")
+    assert all(line.startswith("      ") for line in lines[2:])
+
+
+def on_terminal(letter: Letter, *args: str, code: int = 0) -> list[str]:
+    """The lines that a command shows on a terminal of 80 columns."""
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 80))
+    done = subprocess.run(
+        letter.command(*args), stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs,
+        env={**letter.env(), "NO_COLOR": "1", "TERM": "dumb"}, cwd=letter.root, check=False,
+    )  # fmt: skip
+    os.close(theirs)
+    seen = b""
+    # A terminal whose other side is closed ends with an error on Linux, and with nothing elsewhere.
+    with suppress(OSError):
+        while piece := os.read(ours, 65_536):
+            seen += piece
+    os.close(ours)
+    assert done.returncode == code, seen.decode()
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", seen.decode())
+    return [line.rstrip() for line in plain.splitlines()]
 
 
 def test_nobody_gets_an_issue_twice_by_another_audience(letter: Letter) -> None:
