@@ -269,7 +269,10 @@ def _show_plan(
             ("excluded", excluded),
             ("to be skipped", ", ".join(f"{count:,} {reason}" for reason, count in sorted(skips.items()))),
             ("due", when(plan.schedule, session.zone)),
-            ("archive", "" if plan.archived else "not listed; only who has the mail can read it online"),
+            (
+                "archive",
+                "" if plan.archived else "not listed; only people who have the mail can read it online",
+            ),
             ("provider", provider.describe()),
             ("tracked", tracked.words if tracked else ""),
             ("dispatch", f"{plan.dispatch} ({'goes on' if plan.continued else 'new'})"),
