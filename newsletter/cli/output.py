@@ -98,6 +98,16 @@ def plural(count: int, one: str, many: str = "") -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
+def are(count: int) -> str:
+    """The verb for so many: ``1 is``, ``2,000 are``."""
+    return f"{count:,} {'is' if count == 1 else 'are'}"
+
+
+def who_are(count: int) -> str:
+    """So many, about whom more is said: ``1 who is``, ``2,000 who are``."""
+    return f"{count:,} who {'is' if count == 1 else 'are'}"
+
+
 def moment(at: datetime) -> str:
     """A moment for people, to the second: ``2026-04-11 08:00:00+00:00``."""
     return at.isoformat(sep=" ", timespec="seconds")

@@ -126,12 +126,11 @@ def reconcile(
 def _say_what_is_left(session: Session, dispatch: str, found: list[Settled], pending: int) -> None:
     """Tell who was pending and proved, who is in a worker's hands, and who is still in doubt."""
     if pending:
-        output.say(
-            f"{output.plural(pending, 'recipient')} who were pending have it, and are not mailed again"
-        )
+        have = "who was pending has it, and is" if pending == 1 else "who were pending have it, and are"
+        output.say(f"{output.plural(pending, 'recipient')} {have} not mailed again")
     if held := max(each.held for each in found):
         output.warn(
-            f"{held:,} more of whom there is evidence are in the hands of a process: `newsletter pause"
+            f"there is evidence of {held:,} more in the hands of a process: `newsletter pause"
             f" {dispatch}`, then once more; if it is gone, 15 minutes after its end"
         )
     if left := status(session.engine, dispatch).uncertain:

@@ -77,7 +77,8 @@ def test(
     refused = False
     for email, outcome in hand_over_tests(provider, composer, recipients, time.time()):
         refused |= outcome.verdict is not Verdict.ACCEPTED
-        output.say(f"{email}: {outcome.verdict} by {provider.describe()} {outcome.reason}".rstrip())
+        told = f": {outcome.reason}" if outcome.reason else ""
+        output.say(f"{email}: {outcome.verdict} by {provider.describe()}{told}")
     if refused:
         raise SystemExit(1)
 

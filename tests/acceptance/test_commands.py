@@ -490,6 +490,15 @@ def test_what_has_ended_is_told_so_and_nobody_is_asked_whether_to_end_it(letter:
     assert "finished" in told.err
 
 
+def test_one_person_is_told_of_in_the_singular(letter: Letter) -> None:
+    """Whoever reads “the 1 who are pending” wonders what else is sloppy."""
+    letter.environment["NEWSLETTER_SMTP__PORT"] = "1"
+    told = letter.run("send", "plain", "--where", 'email == "ann@example.com"', "--provider", "smtp", "--yes")
+
+    assert "goes on with the 1 who is pending" in told.err
+    assert "plain-1: 1 is pending" in letter.ok("doctor").err
+
+
 def test_a_hint_on_a_terminal_goes_on_below_itself(letter: Letter) -> None:
     """And the command in it is in one piece."""
     lines = on_terminal(letter, "log", "plain-1", "--since", "neverday", code=2)
