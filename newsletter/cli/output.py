@@ -24,9 +24,9 @@ def say(text: str, *, hang: int = 0) -> None:
     click.echo(folded(text, columns_of(sys.stderr), hang, start=0), err=True)
 
 
-def data(text: str, *, hang: int = 0) -> None:
-    """A line of data, on stdout; on a terminal, what does not fit goes on set in by *hang* columns."""
-    click.echo(folded(text, columns_of(sys.stdout), hang, start=0))
+def data(text: str, *, hang: int | None = None) -> None:
+    """A line of data on stdout, whole; with *hang*, it is folded on a terminal and set in by that."""
+    click.echo(text if hang is None else folded(text, columns_of(sys.stdout), hang, start=0))
 
 
 def document(value: object) -> None:

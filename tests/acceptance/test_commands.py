@@ -490,6 +490,16 @@ def test_what_has_ended_is_told_so_and_nobody_is_asked_whether_to_end_it(letter:
     assert "finished" in told.err
 
 
+def test_the_rules_on_a_terminal_are_readable(letter: Letter) -> None:
+    """The reasons have the room of a column that is for programs."""
+    lines = on_terminal(letter, "rules")
+
+    assert lines[0].split() == ["rule", "severity", "reason"]
+    assert all(len(line) <= 80 for line in lines)
+    assert len(lines) < 400
+    assert letter.ok("rules").out.splitlines()[0].count("\t") == 3
+
+
 def test_one_person_is_told_of_in_the_singular(letter: Letter) -> None:
     """Whoever reads “the 1 who are pending” wonders what else is sloppy."""
     letter.environment["NEWSLETTER_SMTP__PORT"] = "1"
@@ -512,18 +522,19 @@ def on_terminal(letter: Letter, *args: str, code: int = 0) -> list[str]:
     """The lines that a command shows on a terminal of 80 columns."""
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, 80))
-    done = subprocess.run(
+    process = subprocess.Popen(
         letter.command(*args), stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs,
-        env={**letter.env(), "NO_COLOR": "1", "TERM": "dumb"}, cwd=letter.root, check=False,
+        env={**letter.env(), "NO_COLOR": "1", "TERM": "dumb"}, cwd=letter.root,
     )  # fmt: skip
     os.close(theirs)
+    # A terminal holds little that nobody reads, so it is read while the command writes. When the command's side
+    # is closed, it ends with an error on Linux, and with nothing elsewhere.
     seen = b""
-    # A terminal whose other side is closed ends with an error on Linux, and with nothing elsewhere.
     with suppress(OSError):
         while piece := os.read(ours, 65_536):
             seen += piece
     os.close(ours)
-    assert done.returncode == code, seen.decode()
+    assert process.wait() == code, seen.decode()
     plain = re.sub(r"\x1b\[[0-9;]*m", "", seen.decode())
     return [line.rstrip() for line in plain.splitlines()]
 
