@@ -211,13 +211,13 @@ def test_a_segment_of_nobody_is_said_to_be_one(letter: Letter) -> None:
 def test_an_import_shows_on_a_terminal_how_far_it_is(bare: Letter) -> None:
     """And only there; the line is gone in the end."""
     ours, theirs = pty.openpty()
-    subprocess.run(
+    process = subprocess.Popen(
         bare.command("subscribers", "import", "people.csv", "--consent", "test"),
-        stdin=subprocess.DEVNULL, stderr=theirs, env=bare.env(), cwd=bare.root, check=True,
+        stdin=subprocess.DEVNULL, stderr=theirs, env=bare.env(), cwd=bare.root,
     )  # fmt: skip
     os.close(theirs)
-    seen = os.read(ours, 65_536).decode()
-    os.close(ours)
+    seen = shown_on(ours)
+    assert process.wait() == 0, seen
 
     assert "importing" in seen
     assert "4/4" in seen
@@ -527,16 +527,24 @@ def on_terminal(letter: Letter, *args: str, code: int = 0) -> list[str]:
         env={**letter.env(), "NO_COLOR": "1", "TERM": "dumb"}, cwd=letter.root,
     )  # fmt: skip
     os.close(theirs)
-    # A terminal holds little that nobody reads, so it is read while the command writes. When the command's side
-    # is closed, it ends with an error on Linux, and with nothing elsewhere.
+    seen = shown_on(ours)
+    assert process.wait() == code, seen
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", seen)
+    return [line.rstrip() for line in plain.splitlines()]
+
+
+def shown_on(terminal: int) -> str:
+    """All that a command shows on a terminal, until it ends.
+
+    It is read while the command writes, since a terminal holds little that nobody has read. When the command's
+    side is closed, reading ends with an error on Linux, and with nothing elsewhere.
+    """
     seen = b""
     with suppress(OSError):
-        while piece := os.read(ours, 65_536):
+        while piece := os.read(terminal, 65_536):
             seen += piece
-    os.close(ours)
-    assert process.wait() == code, seen.decode()
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", seen.decode())
-    return [line.rstrip() for line in plain.splitlines()]
+    os.close(terminal)
+    return seen.decode()
 
 
 def test_nobody_gets_an_issue_twice_by_another_audience(letter: Letter) -> None:
