@@ -50,7 +50,7 @@ types: install ## mypy, strict
 
 check: lint types test ## what CI runs
 
-docs: install ## write docs/commands.md and docs/settings.md from the program itself
+docs: install ## write docs/commands.md, settings.md and rules.md from the program, and what is on long pages
 	$(BIN)/python docs/generate.py
 
 messages: install ## bring the catalogues of translations up to date with the texts

@@ -1,9 +1,11 @@
-"""Write docs/commands.md, settings.md and rules.md from the program itself, so that they cannot drift."""
+"""Write docs/commands.md, settings.md and rules.md from the program itself, and what is on each long page."""
 
 from __future__ import annotations
 
+import re
 from inspect import cleandoc
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import click
@@ -112,8 +114,41 @@ def shortened(text: str) -> str:
     return text if len(text) <= 400 else f"{text[:300]} … {len(text):,} characters"
 
 
+#: A page of more lines begins with what is on it; that of the rules has a list of its own.
+LONG = 120
+
+
+def with_contents(page: str) -> str:
+    """*page* with links to its sections before the first of them, if it is long."""
+    bare = re.sub(r"^On this page: .*?\n\n", "", page, count=1, flags=re.DOTALL | re.MULTILINE)
+    titles = re.findall(
+        r"^## (.+)$", re.sub(r"^```.*?^```", "", bare, flags=re.DOTALL | re.MULTILINE), re.MULTILINE
+    )
+    if bare.count("\n") <= LONG or len(titles) < 4:
+        return bare
+    links = " · ".join(
+        f"[{title.strip('[]').removeprefix('newsletter ')}](#{anchor(title)})" for title in titles
+    )
+    told = fill(f"On this page: {links}", 128, break_long_words=False, break_on_hyphens=False)
+    return bare.replace("\n## ", f"\n{told}\n\n## ", 1)
+
+
+def anchor(title: str) -> str:
+    """What a heading is called in a link, as code hosts make it."""
+    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+
+
 PAGES = {"commands.md": commands, "settings.md": settings, "rules.md": rules}
 
-if __name__ == "__main__":
+
+def main() -> None:
+    """Write the pages that are made, and what is on the long ones that are not."""
     for name, write in PAGES.items():
         (HERE / name).write_text(write(), encoding="utf-8")
+    for path in HERE.glob("*.md"):
+        if path.name != "rules.md":
+            path.write_text(with_contents(path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -98,7 +98,13 @@ def rules(rule: str | None, *, as_json: bool) -> None:
         rows = (
             (each.id, each.severity, each.reason, family) for family, of in FAMILIES.items() for each in of
         )
-        output.table(["rule", "severity", "reason", "family"], rows)
+        # On a terminal the reasons need the room; the rules stand in the order of their families there, too.
+        columns = (
+            ["rule", "severity", "reason"]
+            if sys.stdout.isatty()
+            else ["rule", "severity", "reason", "family"]
+        )
+        output.table(columns, (row[: len(columns)] for row in rows))
         output.say(f"{len(RULES)} rules; client support as of {data_date()}, by caniemail.com")
 
 
@@ -125,9 +131,9 @@ def show_findings(findings: Sequence[Finding], root: Path) -> None:
     """
     for finding in findings:
         place = finding.seen_from(Path.cwd(), root).place
-        output.data(f"{place}: {finding.severity}: {finding.message} [{finding.rule}]")
+        output.data(f"{place}: {finding.severity}: {finding.message} [{finding.rule}]", hang=2)
         if finding.hint:
-            output.say(f"  hint: {finding.hint}")
+            output.say(f"  hint: {finding.hint}", hang=len("  hint: "))
 
 
 def summary(findings: Sequence[Finding]) -> str:
@@ -152,10 +158,11 @@ def _more(session: Session, pressed: Pressed, *, online: bool) -> list[Look]:
 
 
 def _tell(rule: Rule) -> None:
-    output.data(f"{rule.id} ({rule.severity}): {rule.reason}")
+    output.data(f"{rule.id} ({rule.severity}): {rule.reason}", hang=2)
     output.data(f"\nwrong:\n{_indented(rule.failing)}\n\nright:\n{_indented(rule.passing)}\n")
     output.data(f"source: {rule.source}")
-    output.data(f'waive:  <!-- check: off {rule.id} because … -->  or  [checks] ignore = ["{rule.id}"]')
+    output.data(f"waive:  <!-- check: off {rule.id} because … -->")
+    output.data(f'or:     [checks] ignore = ["{rule.id}"]')
 
 
 def _indented(text: str) -> str:

@@ -108,7 +108,9 @@ def cancel_(session: Session, dispatch: str, *, yes: bool) -> None:
       newsletter cancel 2026-04-11-1
     """
     standing = status(session.engine, dispatch)
-    confirm(f"Give up on {output.plural(standing.pending, 'subscriber')} of {dispatch}?", yes=yes)
+    # Of nobody nothing need be asked; whether it can still be cancelled is told below.
+    if standing.pending:
+        confirm(f"Give up on {output.plural(standing.pending, 'subscriber')} of {dispatch}?", yes=yes)
     cancel(session.engine, dispatch)
     output.say(f"cancelled: {dispatch}")
     after = status(session.engine, dispatch)
@@ -119,14 +121,16 @@ def cancel_(session: Session, dispatch: str, *, yes: bool) -> None:
         )
     if after.pending:
         output.warn(
-            f"{after.pending:,} are in the hands of a process, which records them as it ends; if it is gone,"
-            f" `newsletter cancel {dispatch}` again, 15 minutes after its end"
+            f"{output.are(after.pending)} in the hands of a process, which records that as it ends;"
+            f" if it is gone, `newsletter cancel {dispatch}` again, 15 minutes after its end"
         )
 
 
 def _engagement_rows(found: Engagement | None) -> Iterator[tuple[str, str]]:
     for verb, reach in (("opened", found.opens), ("clicked", found.clicks)) if found else ():
-        unknown = f", {reach.anonymous:,} times by nobody knows whom" if reach.anonymous else ""
+        unknown = (
+            f", {output.plural(reach.anonymous, 'time')} by nobody knows whom" if reach.anonymous else ""
+        )
         machines = f"{reach.machines:,} more by machines only"
         yield verb, f"by {output.plural(reach.people, 'subscriber')}, {machines}{unknown}"
 

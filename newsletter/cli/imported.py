@@ -79,7 +79,7 @@ def tell(report: ImportReport) -> None:
     """The report for people."""
     output.facts(
         [
-            *_rows(report).items(),
+            *((name, f"{count:,}") for name, count in _rows(report).items()),
             ("rejects", _rejects(report)),
             ("export of", report.preset),
             ("columns", _columns(report)),
@@ -163,7 +163,7 @@ def _addresses(count: int) -> str:
     return output.plural(count, "address", "addresses")
 
 
-def _rows(report: ImportReport) -> dict[str, object]:
+def _rows(report: ImportReport) -> dict[str, int]:
     names = ("created", "updated", "unchanged", "skipped", "invalid")
     return {name: getattr(report, name) for name in names}
 

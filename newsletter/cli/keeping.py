@@ -43,7 +43,9 @@ def pause(session: Session, email: str, until: str | None, duration: str | None)
     profile = session.profile(email)
     end = _end(until, duration, session.store.clock())
     if not session.store.pause(profile.email, end, source="command line"):
-        raise UsageError(f"is `{profile.status}`", where=profile.email, hint="only who is mailed can pause")
+        raise UsageError(
+            f"is `{profile.status}`", where=profile.email, hint="only people who are mailed can pause"
+        )
     output.say(f"paused until {end:%Y-%m-%d}: {profile.email}")
 
 

@@ -6,9 +6,11 @@ import json
 import os
 import sys
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
+
+from newsletter.cli.folding import columns_of, folded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,14 +19,14 @@ if TYPE_CHECKING:
 LOG_LINE = "%(levelname)s %(name)s: %(message)s"
 
 
-def say(text: str) -> None:
-    """A line for people, on stderr."""
-    click.echo(text, err=True)
+def say(text: str, *, hang: int = 0) -> None:
+    """A line for people, on stderr; on a terminal, what does not fit goes on set in by *hang* columns."""
+    click.echo(folded(text, columns_of(sys.stderr), hang, start=0), err=True)
 
 
-def data(text: str) -> None:
-    """A line of data, on stdout."""
-    click.echo(text)
+def data(text: str, *, hang: int | None = None) -> None:
+    """A line of data on stdout, whole; with *hang*, it is folded on a terminal and set in by that."""
+    click.echo(text if hang is None else folded(text, columns_of(sys.stdout), hang, start=0))
 
 
 def document(value: object) -> None:
@@ -42,12 +44,13 @@ def table(
     rows: Iterable[Sequence[object]],
     *,
     right: Sequence[str] = (),
+    whole: Sequence[str] = (),
     header: bool = False,
 ) -> None:
     """Rows of data on stdout: a table on a terminal, tab-separated lines elsewhere.
 
     The columns are named on a terminal, and elsewhere only if *header* says so: where rows of numbers would
-    say nothing without.
+    say nothing without. On a terminal that is too narrow, cells go on below but for the columns in *whole*.
     """
     if not sys.stdout.isatty():
         if header:
@@ -61,7 +64,8 @@ def table(
 
     grid = Table(box=None, pad_edge=False, header_style="bold", show_header=any(columns))
     for column in columns:
-        grid.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        justify: Literal["left", "right"] = "right" if column in right else "left"
+        grid.add_column(column, justify=justify, overflow="fold", no_wrap=column in whole)
     for row in rows:
         grid.add_row(*(_cell(value) for value in row))
     no_color = "NO_COLOR" in os.environ or None
@@ -73,30 +77,40 @@ def facts(pairs: Iterable[tuple[str, object]]) -> None:
     shown = [(name, str(value)) for name, value in pairs if value not in (None, "")]
     width = max((len(name) for name, _ in shown), default=0)
     for name, value in shown:
-        say(f"{click.style(name.ljust(width), dim=True)}  {value}")
+        _labelled(click.style(name.ljust(width), dim=True) + "  ", width + 2, value)
 
 
 def error(what: str, *, where: str = "", hint: str = "") -> None:
     """An error in two lines: ``error: WHERE: WHAT`` and ``hint: HOW``."""
     place = f"{where}: " if where else ""
-    say(f"{click.style('error:', fg='red', bold=True)} {_line(place + what)}")
+    _labelled(click.style("error:", fg="red", bold=True) + " ", len("error: "), _line(place + what))
     _hint(hint)
 
 
 def warn(text: str, *, hint: str = "") -> None:
-    """A warning in one line, and what to do about it in another."""
-    say(f"{click.style('warning:', fg='yellow', bold=True)} {_line(text)}")
+    """A warning, and what to do about it on a line of its own."""
+    _labelled(click.style("warning:", fg="yellow", bold=True) + " ", len("warning: "), _line(text))
     _hint(hint)
 
 
 def _hint(hint: str) -> None:
     if hint:
-        say(f"{click.style('hint:', fg='cyan')} {_line(hint)}")
+        _labelled(click.style("hint:", fg="cyan") + " ", len("hint: "), _line(hint))
 
 
 def plural(count: int, one: str, many: str = "") -> str:
     """A number and its noun: ``1 subscriber``, ``2,000 subscribers``."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def are(count: int) -> str:
+    """The verb for so many: ``1 is``, ``2,000 are``."""
+    return f"{count:,} {'is' if count == 1 else 'are'}"
+
+
+def who_are(count: int) -> str:
+    """So many, about whom more is said: ``1 who is``, ``2,000 who are``."""
+    return f"{count:,} who {'is' if count == 1 else 'are'}"
 
 
 def moment(at: datetime) -> str:
@@ -107,6 +121,11 @@ def moment(at: datetime) -> str:
 def resuming(dispatch: str) -> str:
     """The command that goes on with a dispatch, as it can be run here: a script is asked nothing."""
     return f"`newsletter resume {dispatch}{'' if sys.stdin.isatty() else ' --yes'}`"
+
+
+def _labelled(label: str, width: int, text: str) -> None:
+    """A label of *width* columns and its text on stderr; on a terminal, the text goes on below itself."""
+    click.echo(label + folded(text, columns_of(sys.stderr), width), err=True)
 
 
 def _line(text: str) -> str:

@@ -162,8 +162,9 @@ def told_of(count: Count, speed: float | None, now: datetime | None = None) -> s
         form = "%Y-%m-%d %H:%M:%S %Z" if brief else "%Y-%m-%d %H:%M %Z"
         told.append(f"waits until {count.waits_until.astimezone():{form}}{why}")
     elif speed is not None:
-        told.append(f"{speed:,.1f}/s")
-        told.append(f"{_span((count.recipients - count.done) / speed)} left")
+        told.append(f"{speed:,.1f} a second")
+        if left := count.recipients - count.done:
+            told.append(f"{_span(left / speed)} left")
     return ", ".join(told)
 
 

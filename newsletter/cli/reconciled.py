@@ -73,8 +73,10 @@ def show_done(dispatch: str, done: Reconciled) -> None:
     settled, again = done.proved + done.accepted + done.failed, done.resent + done.retried
     output.say(f"settled: {settled:,}, to be tried again: {again:,}")
     if done.taken_out:
-        who = output.plural(done.taken_out, "recipient")
-        output.say(f"{who} who were pending have it, and are not mailed again")
+        have = (
+            "who was pending has it, and is" if done.taken_out == 1 else "who were pending have it, and are"
+        )
+        output.say(f"{output.plural(done.taken_out, 'recipient')} {have} not mailed again")
     if done.held:
         _warn_of_held(dispatch, done.held)
     if done.doubtful:

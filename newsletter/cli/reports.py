@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from newsletter.cli import output
+from newsletter.cli.dispatches import local_time
 from newsletter.cli.session import Session, pass_session
 from newsletter.delivery import STATES, LogFilter, log, parse_since
 from newsletter.delivery.summary import as_document, as_markdown, summarise
 from newsletter.errors import NewsletterError, UsageError
 from newsletter.whole import write_whole
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import tzinfo
+
+    from newsletter.delivery import LogLine
 
 COLUMNS = ("email", "state", "reason", "provider_id", "message_id", "at", "attempts")
 #: What was learned later; in JSON only of those of whom anything was.
@@ -45,6 +54,9 @@ def log_(
 ) -> None:
     """Print what came of each recipient, and what was learned since: delivered, bounced, complained.
 
+    On a terminal, names that are for programs are left out: a pipe, a file and --json have Message-IDs and
+    the provider's own.
+
     \b
     Examples:
       newsletter log 2026-04-11-1
@@ -63,8 +75,29 @@ def log_(
             later = {LATER: line.events} if line.events else {}
             output.json_line({**{name: getattr(line, name) for name in COLUMNS}, **later})
         return
-    columns = (*COLUMNS, LATER)
-    output.table(columns, ([getattr(line, name) for name in columns] for line in lines))
+    if not sys.stdout.isatty():
+        columns = (*COLUMNS, LATER)
+        output.table(columns, ([getattr(line, name) for name in columns] for line in lines))
+        return
+    _show(list(lines), session.zone)
+
+
+def _show(lines: Sequence[LogLine], zone: tzinfo) -> None:
+    """The lines for people: when, who and what; no names of messages, and no columns that are empty."""
+    if not lines:
+        output.say("there is nobody like that in this dispatch")
+        return
+    cells: dict[str, list[object]] = {
+        "at": [line.at and local_time(line.at, zone) for line in lines],
+        "email": [line.email for line in lines],
+        "state": [line.state for line in lines],
+        "tries": [line.attempts or "" for line in lines],
+        "reason": [line.reason for line in lines],
+        LATER: [line.events for line in lines],
+    }
+    shown = {name: column for name, column in cells.items() if any(column)}
+    whole = ("at", "state", "tries")
+    output.table(tuple(shown), zip(*shown.values(), strict=True), right=("tries",), whole=whole)
 
 
 @click.command()

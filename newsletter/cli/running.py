@@ -225,7 +225,7 @@ def run(session: Session, dispatch: str, provider: Provider, *, as_json: bool, p
         return
     if as_json:
         output.document(report_document(standing))
-    go_on = f"{output.resuming(dispatch)} goes on with the {standing.pending:,} who are pending"
+    go_on = f"{output.resuming(dispatch)} goes on with the {output.who_are(standing.pending)} pending"
     if standing.halted:
         see = f"see `newsletter log {dispatch} --state rejected`; when it is mended"
         raise DeliveryError(f"halted: {standing.halted}", where=dispatch, hint=f"{see}, {go_on}")
@@ -242,7 +242,7 @@ def _then(session: Session, dispatch: str) -> str:
         pending = status(session.engine, dispatch).pending
     except DBAPIError:  # the database may be what is gone
         return go_on
-    return f"{go_on} with the {pending:,} who are pending" if pending else ""
+    return f"{go_on} with the {output.who_are(pending)} pending" if pending else ""
 
 
 def finish(standing: Status, *, as_json: bool, session: Session) -> None:

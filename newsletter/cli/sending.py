@@ -77,7 +77,8 @@ def test(
     refused = False
     for email, outcome in hand_over_tests(provider, composer, recipients, time.time()):
         refused |= outcome.verdict is not Verdict.ACCEPTED
-        output.say(f"{email}: {outcome.verdict} by {provider.describe()} {outcome.reason}".rstrip())
+        told = f": {outcome.reason}" if outcome.reason else ""
+        output.say(f"{email}: {outcome.verdict} by {provider.describe()}{told}")
     if refused:
         raise SystemExit(1)
 
@@ -269,7 +270,10 @@ def _show_plan(
             ("excluded", excluded),
             ("to be skipped", ", ".join(f"{count:,} {reason}" for reason, count in sorted(skips.items()))),
             ("due", when(plan.schedule, session.zone)),
-            ("archive", "" if plan.archived else "not listed; only who has the mail can read it online"),
+            (
+                "archive",
+                "" if plan.archived else "not listed; only people who have the mail can read it online",
+            ),
             ("provider", provider.describe()),
             ("tracked", tracked.words if tracked else ""),
             ("dispatch", f"{plan.dispatch} ({'goes on' if plan.continued else 'new'})"),

@@ -296,9 +296,13 @@ def _warn(session: Session, since: datetime) -> None:
         output.warn("no `[sendgrid] webhook_key`: nobody learns who bounces or complains (docs/feedback.md)")
     for standing in unfinished(session.engine):
         if standing.state is not DispatchState.RUNNING:
-            output.warn(f"{standing.dispatch} is {_at_rest(standing)}, and {standing.pending:,} are pending")
+            output.warn(
+                f"{standing.dispatch} is {_at_rest(standing)}, and {output.are(standing.pending)} pending"
+            )
         elif not standing.workers and not standing.next_at:
-            output.warn(f"{standing.dispatch}: {standing.pending:,} are pending; {unattended(standing)}")
+            output.warn(
+                f"{standing.dispatch}: {output.are(standing.pending)} pending; {unattended(standing)}"
+            )
     found = refusals(session.engine, since)
     if not found:
         day = since.astimezone(session.zone)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from newsletter.config.values import Section
 
+#: The values that a setting may have, in the words of pydantic.
+_CHOICE = re.compile(r"'([^']+)'")
 #: Where a TOML file ends to be one, in the words of `tomllib`.
 _PLACE = re.compile(r" \(at line (\d+), column (\d+)\)")
 #: What pydantic says of a value of another kind, in words for who writes TOML.
@@ -119,7 +121,11 @@ def _explain(error: ValidationError, path: Path) -> ConfigError:
         return ConfigError(f"`{key}` is not a setting", where=_source(names, path), hint=hint)
     if problem["type"] == "missing":
         return ConfigError(f"`{key}` is missing", where=str(path), hint=f"add it: {_example(names)}")
-    return ConfigError(f"`{key}` {_reason(problem)}", where=_source(names, path), hint="correct the value")
+    hint = "correct the value"
+    if problem["type"] == "literal_error":
+        known = _CHOICE.findall(problem["ctx"]["expected"])
+        hint = did_you_mean(str(problem["input"]), known, otherwise=hint)
+    return ConfigError(f"`{key}` {_reason(problem)}", where=_source(names, path), hint=hint)
 
 
 def _reason(problem: ErrorDetails) -> str:

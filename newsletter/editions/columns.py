@@ -6,6 +6,8 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING
 
+from newsletter.editions.syllables import lacks_spaces, syllables
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -50,7 +52,8 @@ def display_width(text: str) -> int:
 def wrap(text: str, width: int, first: str = "", rest: str = "") -> list[str]:
     """*text* in lines of at most *width* columns, the first line after *first*, the others after *rest*.
 
-    Lines break at spaces and between Chinese or Japanese characters; a longer word, such as a web address,
+    Lines break at spaces, between Chinese or Japanese characters, and at syllables of Thai, Lao and Burmese,
+    which put no spaces between words; a longer word, such as a web address,
     has a line of its own. No-break spaces do not break.
     """
     lines: list[str] = []
@@ -100,9 +103,10 @@ def _units(text: str) -> Iterator[tuple[str, str]]:
     tied = _NUMBERS.sub(lambda match: match[0].replace(" ", _TIE), text)
     for word in filter(None, _SPACE.split(tied)):
         glue = " "
-        for unit in (word,) if word.isascii() else _split_wide(word):
-            yield glue, unit.replace(_TIE, " ")
-            glue = ""
+        for wide in (word,) if word.isascii() else _split_wide(word):
+            for unit in _split_unspaced(wide) if lacks_spaces(wide) else (wide,):
+                yield glue, unit.replace(_TIE, " ")
+                glue = ""
 
 
 def _split_wide(word: str) -> Iterator[str]:
@@ -113,6 +117,20 @@ def _split_wide(word: str) -> Iterator[str]:
             yield unit
             unit = ""
         unit += part
+    yield unit
+
+
+def _split_unspaced(word: str) -> Iterator[str]:
+    """*word* between its syllables; a web address stays whole, what else is solid with what is before it."""
+    unit = ""
+    for number, piece in enumerate(_SOLID.split(word)):
+        if number % 2 and "://" not in piece:
+            unit += piece
+            continue
+        for part in (piece,) if number % 2 else syllables(piece):
+            if unit:
+                yield unit
+            unit = part
     yield unit
 
 

@@ -147,7 +147,7 @@ def _construct(loader: yaml.SafeLoader, node: yaml.Node, name: str, line: int, p
         raise IssueError(
             f"`{name}` has a value that YAML cannot read: {_one_line(str(error))}",
             where=at(path, line),
-            hint="put it in quotes if it is text",
+            hint="write it as YYYY-MM-DD" if name == "date" else "put it in quotes if it is text",
         ) from error
     return value
 

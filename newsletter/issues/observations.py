@@ -148,7 +148,7 @@ def _notice(text: str, document: Document) -> Iterator[tuple[str, str, str, str]
             missing = [number for number in map(int, match[1].split(",")) if number not in known]
             if missing:
                 numbers = ", ".join(map(str, missing))
-                hint = f"the list has {len(known)} entries; add one or correct the number"
+                hint = f"the list ends with {max(known)}; add an entry or correct the number"
                 yield (
                     match[0],
                     "citation-unknown",

@@ -30,7 +30,7 @@ _NOT_YOU = phrase(
 WORDS = {
     NoticeKind.CONFIRM: Words(
         phrase("Please confirm: %(publication)s"),
-        phrase("One press, and you are in"),
+        phrase("One click, and you are in"),
         phrase(
             "Somebody, hopefully you, asked us to send %(publication)s to this address. "
             "The link is good until %(ends)s."
@@ -50,7 +50,7 @@ WORDS = {
     ),
     NoticeKind.TOPICS: Words(
         phrase("Please confirm more topics: %(publication)s"),
-        phrase("One press, and you receive these, too"),
+        phrase("One click, and you receive these, too"),
         phrase(
             "Somebody, hopefully you, asked us to send more topics of %(publication)s to this address, "
             "which is on the list already. The link is good until %(ends)s."

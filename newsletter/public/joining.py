@@ -35,9 +35,9 @@ SCRIPT = "signup.js"
 _LONGEST_NAME = 100
 _FIELDS = ("email", "first_name", TRAP, "form", "altcha", "from")
 
-SENT = phrase("Thank you. Please look into your inbox: we have sent you a mail with the next step.")
+SENT = phrase("Thank you. Please check your inbox: we have sent you a mail with the next step.")
 JOINED = phrase("Thank you. The next issue will come to you; if something is left to do, a mail says so.")
-NO_ADDRESS = phrase("This is no e-mail address that we could write to. Please look at it again.")
+NO_ADDRESS = phrase("We cannot write to this e-mail address. Please check it.")
 FLOOD = phrase("There were too many requests from your network just now. Please try again in an hour.")
 AGAIN = phrase("Nearly there: please press the button once more.")
 

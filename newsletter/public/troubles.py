@@ -32,7 +32,7 @@ _AGAIN = phrase("Please go back and try again.")
 _WORDS = {
     HTTPStatus.NOT_FOUND: (
         phrase("There is nothing here"),
-        phrase("The link may have been cut off on its way. Try to open it again from the mail itself."),
+        phrase("The link may have been cut off on its way. Try opening it again from the mail itself."),
     ),
     HTTPStatus.METHOD_NOT_ALLOWED: (
         phrase("That does not work here"),
@@ -55,7 +55,7 @@ _WORDS = {
     ),
     HTTPStatus.REQUEST_URI_TOO_LONG: (
         phrase("This address is too long"),
-        phrase("None of ours is as long as this. Try to open the link again from the mail itself."),
+        phrase("None of our links is this long. Try opening it again from the mail itself."),
     ),
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: (
         phrase("That was too much"),

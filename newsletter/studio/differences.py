@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _WORD = re.compile(r"\s+|[^\s\w]|\w+")
+_DRAWN = re.compile(r"(?<=.)\n[=-]{3,}$")
 #: Paragraphs that have less in common are two, not one that was changed.
 _ALIKE = 0.35
 #: So many paragraphs that are the same are shown around a change.
@@ -62,7 +63,10 @@ def compare(before: str, after: str) -> Differences:
 
 
 def _paragraphs(text: str) -> list[str]:
-    return [" ".join(part.split()) for part in re.split(r"\n\s*\n", text) if part.strip()]
+    """The paragraphs of plain text, without the lines that are drawn below headings: these are no words."""
+    return [
+        " ".join(_DRAWN.sub("", part.strip()).split()) for part in re.split(r"\n\s*\n", text) if part.strip()
+    ]
 
 
 def _changes(old: Sequence[str], new: Sequence[str]) -> Iterator[Change]:

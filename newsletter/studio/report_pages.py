@@ -131,8 +131,9 @@ def with_clicks(html: str, links: Sequence[LinkClicks]) -> str:
 
 
 def _badge(did: Reach) -> str:
-    told = f"followed by {did.people:,} people, and {did.machines:,} machines"
+    people = f"{did.people:,} {'person' if did.people == 1 else 'people'}"
+    told = f"followed by {people}, and {did.machines:,} {'machine' if did.machines == 1 else 'machines'}"
     if did.anonymous:
-        told += f"; {did.anonymous:,} times by nobody knows whom"
+        told += f"; {did.anonymous:,} {'time' if did.anonymous == 1 else 'times'} by nobody knows whom"
     number = did.people or did.anonymous
     return f'<span style="{_BADGE}" title="{told}">{number:,}</span>'

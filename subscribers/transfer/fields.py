@@ -28,9 +28,9 @@ _NAMES = {
     "email": "email|e mail|email address|e mail address|mail|mail address|mailadresse|email adresse|"
     "e mail adresse|adresse email|adresse e mail|adresse mail|courriel|correo electronico|correo|"
     "indirizzo email|e post|subscriber email|adresse",
-    "first_name": "first name|firstname|given name|forename|fname|vorname|prenom|nombre|nome",
+    "first_name": "first name|firstname|given name|forename|fname|vorname|prenom|nombre|nome|first",
     "last_name": "last name|lastname|surname|family name|lname|nachname|familienname|nom|nom de famille|"
-    "apellido|apellidos|cognome",
+    "apellido|apellidos|cognome|last",
     "name": "name|full name|fullname",
     "locale": "locale|language|lang|sprache|langue|idioma|lingua",
     "time_zone": "time zone|timezone|zeitzone|fuseau horaire|zona horaria|fuso orario",

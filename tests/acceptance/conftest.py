@@ -8,7 +8,8 @@ import pty
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+import termios
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
@@ -110,10 +111,13 @@ class Letter:
         assert done.code == 0, done.err
         return done
 
-    def on_terminal(self, *arguments: object, stream: str = "stderr", **environment: str) -> str:
-        """What a command that must succeed writes on a terminal, all of it; the terminal has one of its streams."""
+    def on_terminal(
+        self, *arguments: object, streams: Sequence[str] = ("stderr",), code: int = 0, **environment: str
+    ) -> str:
+        """All that a command writes to the streams of its that are a terminal, of 80 columns; it ends with *code*."""
         ours, theirs = pty.openpty()
-        pipes = {"stdin": DEVNULL, "stdout": DEVNULL, "stderr": DEVNULL, stream: theirs}
+        termios.tcsetwinsize(theirs, (24, 80))
+        pipes = {"stdin": DEVNULL, "stdout": DEVNULL, "stderr": DEVNULL, **dict.fromkeys(streams, theirs)}
         command, shown = self.command(*arguments), b""
         with subprocess.Popen(command, env={**self.env(), **environment}, cwd=self.root, **pipes) as process:
             os.close(theirs)
@@ -122,7 +126,7 @@ class Letter:
                 while piece := os.read(ours, 65_536):
                     shown += piece
         os.close(ours)
-        assert process.returncode == 0
+        assert process.returncode == code, shown
         return shown.decode()
 
     def files(self) -> set[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -473,6 +474,63 @@ def test_a_report_adds_up_and_the_log_names_everybody(letter: Letter) -> None:
     assert {line["email"] for line in lines} == {
         "ann@example.com", "bob@example.org", "cho@example.net", "dee@example.com"
     }  # fmt: skip
+
+
+def test_the_log_on_a_terminal_has_a_line_for_each_recipient(letter: Letter) -> None:
+    """What is for programs stays away there, and so do columns in which nothing stands."""
+    letter.ok("send", "plain", "--all", "--yes")
+    lines = on_terminal(letter, "log", "plain-1")
+
+    assert lines[0].split() == ["at", "email", "state", "tries"]
+    assert len(lines) == 5
+    assert all(len(line) <= 80 and line.endswith("1") and " accepted " in line for line in lines[1:])
+    assert on_terminal(letter, "log", "plain-1", "--state", "failed") == [
+        "there is nobody like that in this dispatch"
+    ]
+
+
+def test_what_has_ended_is_told_so_and_nobody_is_asked_whether_to_end_it(letter: Letter) -> None:
+    """A question about 0 subscribers is none."""
+    letter.ok("send", "plain", "--all", "--yes")
+    told = letter.run("cancel", "plain-1")
+
+    assert told.code == 1
+    assert "finished" in told.err
+
+
+def test_the_rules_on_a_terminal_are_readable(letter: Letter) -> None:
+    """The reasons have the room of a column that is for programs."""
+    lines = on_terminal(letter, "rules")
+
+    assert lines[0].split() == ["rule", "severity", "reason"]
+    assert all(len(line) <= 80 for line in lines)
+    assert len(lines) < 400
+    assert letter.ok("rules").out.splitlines()[0].count("\t") == 3
+
+
+def test_one_person_is_told_of_in_the_singular(letter: Letter) -> None:
+    """Whoever reads “the 1 who are pending” wonders what else is sloppy."""
+    letter.environment["NEWSLETTER_SMTP__PORT"] = "1"
+    told = letter.run("send", "plain", "--where", 'email == "ann@example.com"', "--provider", "smtp", "--yes")
+
+    assert "goes on with the 1 who is pending" in told.err
+    assert "plain-1: 1 is pending" in letter.ok("doctor").err
+
+
+def test_a_hint_on_a_terminal_goes_on_below_itself(letter: Letter) -> None:
+    """And the command in it is in one piece."""
+    lines = on_terminal(letter, "log", "plain-1", "--since", "neverday", code=2)
+
+    assert all(len(line) <= 80 for line in lines)
+    assert lines[1].startswith("hint: ")
+    assert all(line.startswith("      ") for line in lines[2:])
+
+
+def on_terminal(letter: Letter, *args: str, code: int = 0) -> list[str]:
+    """The lines that a command shows on a terminal."""
+    plain = {"NO_COLOR": "1", "TERM": "dumb"}
+    seen = letter.on_terminal(*args, streams=("stdout", "stderr"), code=code, **plain)
+    return [line.rstrip() for line in re.sub(r"\x1b\[[0-9;]*m", "", seen).splitlines()]
 
 
 def test_nobody_gets_an_issue_twice_by_another_audience(letter: Letter) -> None:

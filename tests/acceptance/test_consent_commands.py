@@ -123,7 +123,7 @@ def test_statistics_are_a_table_and_on_a_terminal_a_chart(letter: Letter) -> Non
     assert table[0].split("\t") == ["month", "active", "joined", "returned", "lost", "net", "churn"]
     assert len(table) == 3
 
-    shown = letter.on_terminal("subscribers", "stats", stream="stdout", NO_COLOR="1", COLUMNS="100")
+    shown = letter.on_terminal("subscribers", "stats", streams=("stdout",), NO_COLOR="1", COLUMNS="100")
     assert "█" in shown
 
 

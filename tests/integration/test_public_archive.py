@@ -19,7 +19,7 @@ from newsletter.public.archive import PAGE
 from subscribers import Tokens
 
 URL = "https://notes.example.com"
-NOT_PUBLIC = "Only who has this link can read this. It is not in our archive."
+NOT_PUBLIC = "Only people who have this link can read this. It is not in our archive."
 ISSUE = """---
 title: The first swallow
 date: 2026-04-11

@@ -53,6 +53,8 @@ def test_flags_beat_environment_beats_file(tmp_path: Path, monkeypatch: pytest.M
     ("text", "what", "hint"),
     [
         (LEAST + "[smpt]\n", "`smpt` is not a setting", "did you mean `smtp`?"),
+        (LEAST + '[delivery]\nprovider = "sntp"\n', "does not fit", "did you mean `smtp`?"),
+        (LEAST + '[delivery]\nprovider = "pigeon"\n', "does not fit", "correct the value"),
         (LEAST + '[smtp]\nhots = "x"\n', "`smtp.hots` is not a setting", "did you mean `host`?"),
         (LEAST + "reply = 1\n", "`publication.reply` is not a setting", "did you mean `reply_to`?"),
         (LEAST + '[delivery]\nrate = "fast"\n', "`delivery.rate` is no rate", ""),

@@ -37,8 +37,9 @@ def test_the_speed_is_that_of_the_last_half_minute() -> None:
 
 
 def test_what_waits_to_be_tried_again_and_the_time_left_are_told() -> None:
-    assert told_of(count(400, deferred=7), 10.0) == "400 accepted, 7 deferred, 10.0/s, 60 s left"
+    assert told_of(count(400, deferred=7), 10.0) == "400 accepted, 7 deferred, 10.0 a second, 60 s left"
     assert told_of(count(400), None) == "400 accepted"
+    assert told_of(count(1000), 10.0) == "1,000 accepted, 10.0 a second", "nothing is left"
     assert told_of(count(400), 0.1).endswith("100 min left") is False
     assert told_of(count(400), 0.1).endswith("1 h 40 min left")
 
@@ -72,7 +73,7 @@ def test_a_line_comes_now_and_then_and_at_once_when_something_is_waited_for(
 
     told = capsys.readouterr().err.splitlines()
     assert len(told) == 3
-    assert told[0] == "issue-1: 110 of 1,000; 110 accepted, 10.0/s, 89 s left"
+    assert told[0] == "issue-1: 110 of 1,000; 110 accepted, 10.0 a second, 89 s left"
     assert f"waits until {until.astimezone():%Y-%m-%d %H:%M}" in told[1]
     assert told[1].endswith("(quiet hours)")
 

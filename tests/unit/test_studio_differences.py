@@ -25,6 +25,15 @@ def test_a_new_paragraph_is_added_and_an_old_one_removed():
     assert [change.kind for change in found.changes] == ["removed", "same", "added"]
 
 
+def test_the_line_below_a_heading_is_no_word_of_it():
+    """Plain text draws it as long as the heading; a divider that stands alone is something."""
+    found = compare("NEWS\n----\n\nA day.", "NEWS TODAY\n----------\n\nA day.\n\n-----")
+
+    runs = [run for change in found.changes for run in change.runs]
+    assert [run.text.strip() for run in runs if run.kind == "added"] == ["TODAY", "-----"]
+    assert found.removed == 0
+
+
 def test_what_is_the_same_far_from_a_change_is_only_counted():
     same = [f"Paragraph {number} stays." for number in range(10)]
     found = compare("\n\n".join(same), "\n\n".join([*same, "New."]))

@@ -99,7 +99,7 @@ def test_a_reader_joins(open_page, served, js):
     page.get_by_label("First name").fill("Ada")
     page.get_by_label("The open web").uncheck()
     page.get_by_role("button", name="Subscribe").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Look into your inbox")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Check your inbox")
 
     page.goto(served.link(email))
     assert served.store.find(email).status is Status.PENDING
@@ -130,7 +130,7 @@ def test_a_reader_without_a_mouse_joins_and_leaves(open_page, served, js):
     page.keyboard.press("Space")
     tab_to("Subscribe")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Look into your inbox")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Check your inbox")
     page.goto(served.link(email))
     tab_to("Yes, subscribe me")
     page.keyboard.press("Enter")
@@ -151,7 +151,7 @@ def test_a_lost_link_is_mailed_and_preferences_are_changed(open_page, served, js
     page.get_by_role("link", name="Have your link mailed to you").click()
     page.get_by_label("E-mail address").fill(reader.email)
     page.get_by_role("button", name="Mail me my link").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Look into your inbox")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Check your inbox")
 
     page.goto(served.link(reader.email))
     page.get_by_label("First name").fill("Layla")
@@ -245,7 +245,7 @@ def test_a_form_on_another_site_answers_in_place(open_page, served, elsewhere):
     page.get_by_label("E-mail address").fill(email)
     page.get_by_role("button", name="Subscribe").click()
 
-    expect(page.get_by_role("status")).to_contain_text("look into your inbox")
+    expect(page.get_by_role("status")).to_contain_text("check your inbox")
     expect(page.get_by_role("status")).to_be_focused()
     assert page.url == elsewhere
     assert "confirm" in served.link(email)
@@ -269,7 +269,7 @@ def test_the_sum_is_done_beside_the_page_where_the_browser_can(open_page, served
     page.goto(f"{served.url}/subscribe" if where == "here" else elsewhere)
     page.get_by_label("E-mail address").fill(email)
     page.get_by_role("button", name="Subscribe").click()
-    expect(page.get_by_text("look into your inbox", exact=False).first).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("check your inbox", exact=False).first).to_be_visible(timeout=30_000)
 
     assert "confirm" in served.link(email)
     assert (len(workers), bool(sums)) == ((1, False) if helper == "a worker" else (0, True))
@@ -283,7 +283,7 @@ def test_a_form_on_another_site_works_without_its_script(open_page, served, else
     expect(page.get_by_role("alert")).to_contain_text("press the button once more")
     page.get_by_role("button", name="Subscribe").click()
 
-    expect(page.get_by_role("heading", level=1)).to_have_text("Look into your inbox")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Check your inbox")
     assert "confirm" in served.link(email)
 
 

@@ -78,6 +78,15 @@ def test_what_stands_alone_can_be_hit_with_a_thumb(pages, theme, issue):
         assert button.bounding_box()["height"] >= 44
 
 
+@pytest.mark.parametrize("theme", THEMES)
+def test_the_ways_out_stand_in_one_line_on_a_phone(pages, theme):
+    """On one of 360 pixels, too, where the last of them would stand alone below."""
+    page = opened(pages, theme, next(iter(ISSUES)), width=360)
+    tops = {round(link.bounding_box()["y"]) for link in page.locator(".footer .links a").all()}
+
+    assert len(tops) == 1
+
+
 def test_cards_are_side_by_side_and_on_a_phone_one_below_the_other(pages):
     def places(width):
         page = opened(pages, "product", "launch", width=width)
