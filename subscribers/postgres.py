@@ -39,9 +39,7 @@ def open_postgres(url: URL) -> Engine:
     url = url.set(drivername="postgresql+psycopg")
     # What the URL asks for is kept: a `search_path`, say.
     arguments = {"options": f"{url.query.get('options', '')} -c timezone=UTC".strip()}
-    for name, value in {"connect_timeout": 10, **_SIGNS_OF_LIFE}.items():
-        if name not in url.query:
-            arguments[name] = str(value)
+    arguments.update(signs_of_life(url))
     try:
         engine = create_engine(url, pool_pre_ping=True, connect_args=arguments)
         event.listen(engine, "connect", _ask_for_signs_of_life)
@@ -57,6 +55,12 @@ def open_postgres(url: URL) -> Engine:
         engine.dispose()
         raise _explain_postgres(error, engine) from error
     return engine
+
+
+def signs_of_life(url: URL) -> dict[str, str]:
+    """The parameters by which a connection does not wait for ever, but for those that the URL has."""
+    wanted = {"connect_timeout": 10, **_SIGNS_OF_LIFE}
+    return {name: str(value) for name, value in wanted.items() if name not in url.query}
 
 
 def _ask_for_signs_of_life(driver: Any, _record: object) -> None:  # noqa: ANN401 - the driver has no types here

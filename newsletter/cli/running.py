@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import click
 from sqlalchemy.exc import DBAPIError
 
@@ -68,6 +70,7 @@ def resume(session: Session, dispatch: str, *, yes: bool, as_json: bool) -> None
     help="Those who were rejected, when the fault was not theirs and is mended; needs --reason.",
 )
 @click.option("--reason", metavar="TEXT", help="Why; it is noted in the report.")
+@click.option("-n", "--dry-run", is_flag=True, help="Show who would be tried again, and write nothing.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @json_option
 @pass_session
@@ -78,6 +81,7 @@ def retry(
     reason: str | None,
     *,
     refused: bool,
+    dry_run: bool,
     yes: bool,
     as_json: bool,
 ) -> None:
@@ -90,6 +94,7 @@ def retry(
     Examples:
       newsletter retry 2026-04-11-1
       newsletter retry 2026-04-11-1 --email ann@example.com --yes
+      newsletter retry 2026-04-11-1 --dry-run
       newsletter retry 2026-04-11-1 --rejected --reason "the relay's policy is mended"
     """
     standing = status(session.engine, dispatch)
@@ -101,17 +106,26 @@ def retry(
         found = _rejected(session, dispatch, who)
         count, state, ids = len(found.ids), DeliveryState.REJECTED, found.ids
     else:
-        count, state, ids = len(who) or standing.failed, DeliveryState.FAILED, None
-    if count == 0:
-        said = "was rejected and may be tried again" if refused else "has failed"
-        output.say(f"nobody of {dispatch} {said}; there is nobody to try again")
-        finish(standing, as_json=as_json, session=session)
-        return
-    confirm(f"Try {output.plural(count, 'subscriber')} of {dispatch} again?", yes=yes)
-    back = resend(session.engine, dispatch, state, who=who or None, ids=ids, reason=reason or AGAIN)
+        count, state, ids = len(set(who)) or standing.failed, DeliveryState.FAILED, None
+    put_back = partial(
+        resend, session.engine, dispatch, state, who=who or None, ids=ids, reason=reason or AGAIN
+    )
+    back = put_back(dry_run=True) if count else 0
     if back < count:
         left = output.plural(count - back, "subscriber")
         output.say(f"left alone: {left} who got the issue from another dispatch since, or will")
+    if dry_run:
+        output.say(f"dry run; {output.plural(back, 'subscriber')} of {dispatch} would be tried again")
+        if as_json:
+            output.document({**report_document(standing), "retried": back, "dry_run": True})
+        return
+    if back == 0:
+        said = "is left" if count else "was rejected and may be tried again" if refused else "has failed"
+        output.say(f"nobody of {dispatch} {said}; there is nobody to try again")
+        finish(standing, as_json=as_json, session=session)
+        return
+    confirm(f"Try {output.plural(back, 'subscriber')} of {dispatch} again?", yes=yes)
+    put_back()
     _go_on(session, status(session.engine, dispatch), yes=True, as_json=as_json)
 
 

@@ -25,6 +25,7 @@ from newsletter.delivery.calls import call_schema, prepare_calls
 from newsletter.delivery.due import open_dispatches
 from newsletter.delivery.gauges import GONE
 from newsletter.errors import DeliveryError, NewsletterError
+from subscribers.postgres import signs_of_life
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -126,10 +127,15 @@ class _Worker:
                 raise error
 
     def _app(self) -> tuple[App, Task[[str], None, [str]]]:
-        url = self._engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-        options = {"options": f"-c search_path={call_schema()}"}
+        url = self._engine.url.set(drivername="postgresql")
         app = App(
-            connector=PsycopgConnector(conninfo=url, kwargs=options, min_size=1, max_size=3, timeout=10)
+            connector=PsycopgConnector(
+                conninfo=url.render_as_string(hide_password=False),
+                kwargs={"options": f"-c search_path={call_schema()}", **signs_of_life(url)},
+                min_size=1,
+                max_size=3,
+                timeout=10,
+            )
         )
         return app, app.task(name="work_on", queue=QUEUE)(self._work_on)
 

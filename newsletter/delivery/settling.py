@@ -23,7 +23,7 @@ from newsletter.delivery.report import find
 from newsletter.delivery.taking_out import take_out_by
 from newsletter.errors import DeliveryError, UsageError
 from subscribers.columns import now as right_now
-from subscribers.database import wait_for_turn
+from subscribers.database import rehearsing, wait_for_turn
 from subscribers.deadlocks import write_anew
 
 if TYPE_CHECKING:
@@ -138,9 +138,12 @@ def resend(
     who: Collection[str] | None = None,
     ids: Collection[int] | None = None,
     reason: str = AGAIN,
+    dry_run: bool = False,
     now: datetime | None = None,
 ) -> int:
     """Put recipients back into the dispatch, to be handed over when it is resumed; how many.
+
+    With *dry_run*, how many it would be; nothing is written.
 
     Of those in the *state*, *who* names addresses or delivery ids, and *ids* subscribers. Who was
     ``rejected`` needs *ids*: those that `rejected.rejected` found.
@@ -159,9 +162,14 @@ def resend(
             hint="only `failed`, `uncertain` and some `rejected` are",
         )
     at = now or right_now()
-    return write_anew(
-        engine, lambda connection: resend_within(connection, name, state, who, reason, at, ids=ids)
-    )
+
+    def put(connection: Connection) -> int:
+        return resend_within(connection, name, state, who, reason, at, ids=ids)
+
+    if dry_run:
+        with rehearsing(engine) as connection:
+            return put(connection)
+    return write_anew(engine, put)
 
 
 def resend_within(

@@ -218,10 +218,15 @@ def test_who_got_the_issue_from_another_dispatch_meanwhile_is_told_of(
     with smtp_server(lambda step, _: "hang up" if step == "." else None) as server:
         letter.environment["NEWSLETTER_SMTP__PORT"] = str(server.port)
         letter.run("send", "plain", "--all", "--provider", "smtp", "--yes")
-    letter.ok("reconcile", "plain-1", "--failed", "all", "--reason", "not in the log")
+    letter.ok("reconcile", "plain-1", "--failed", "all", "--reason", "not in the log", "--yes")
     letter.environment["NEWSLETTER_SMTP__PORT"] = str(smtp[0])
     letter.ok("send", "plain", "--where", 'email != "ann@example.com"', "--provider", "smtp", "--yes")
 
+    foreseen = letter.ok("retry", "plain-1", "--dry-run", "--json")
+    assert "dry run; 1 subscriber of plain-1 would be tried again" in foreseen.err
+    assert (foreseen.json["retried"], foreseen.json["failed"], len(smtp[1])) == (1, 4, 3)
+    stranger = letter.run("retry", "plain-1", "--email", "nobody@example.com")
+    assert (stranger.code, "`--yes`" in stranger.err) == (2, False), "it is refused before it is asked"
     retried = letter.run("retry", "plain-1", "--yes")
 
     assert "left alone: 3 subscribers who got the issue from another dispatch since, or will" in retried.err
