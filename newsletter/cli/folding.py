@@ -6,6 +6,8 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+import click
+
 if TYPE_CHECKING:
     from typing import TextIO
 
@@ -54,6 +56,8 @@ def _folded(line: str, columns: int, hang: int, used: int) -> str:
 
 
 def _width(text: str) -> int:
+    if "\x1b" in text:
+        text = click.unstyle(text)
     if text.isascii():
         return len(text)
     # It stands in a room that takes a while to load, and most lines do without.

@@ -78,5 +78,6 @@ def _files(publication: Publication) -> Iterator[Path]:
             )
             for name in sorted(names):
                 path = Path(folder, name)
-                if path.resolve() not in ours and path.is_file():
+                # In this order: a link that leads to itself is no file, and cannot be resolved.
+                if path.is_file() and path.resolve() not in ours:
                     yield path

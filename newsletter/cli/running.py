@@ -70,7 +70,7 @@ def resume(session: Session, dispatch: str, *, yes: bool, as_json: bool) -> None
     help="Those who were rejected, when the fault was not theirs and is mended; needs --reason.",
 )
 @click.option("--reason", metavar="TEXT", help="Why; it is noted in the report.")
-@click.option("-n", "--dry-run", is_flag=True, help="Show who would be tried again, and write nothing.")
+@click.option("-n", "--dry-run", is_flag=True, help="Show how many would be tried again, and write nothing.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @json_option
 @pass_session

@@ -52,9 +52,9 @@ def display_width(text: str) -> int:
 def wrap(text: str, width: int, first: str = "", rest: str = "") -> list[str]:
     """*text* in lines of at most *width* columns, the first line after *first*, the others after *rest*.
 
-    Lines break at spaces, between Chinese or Japanese characters, and at syllables of Thai, Lao and Burmese,
-    which put no spaces between words; a longer word, such as a web address,
-    has a line of its own. No-break spaces do not break.
+    Lines break at spaces, between Chinese or Japanese characters, and at syllables of Thai, Lao, Burmese and
+    Khmer, which put no spaces between words; a longer word, such as a web address, has a line of its own.
+    No-break spaces do not break.
     """
     lines: list[str] = []
     line, used, empty = first, display_width(first), True
@@ -128,9 +128,10 @@ def _split_unspaced(word: str) -> Iterator[str]:
             unit += piece
             continue
         for part in (piece,) if number % 2 else syllables(piece):
-            if unit:
+            if unit and part[0] not in _NOT_FIRST:
                 yield unit
-            unit = part
+                unit = ""
+            unit += part
     yield unit
 
 

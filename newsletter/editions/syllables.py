@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: A piece of more columns than this is parted between any two clusters: no line is left half empty for it.
+#: A piece of more characters than this is parted between any two clusters: no line is left half empty for it.
 LONGEST = 24
 
 _SCRIPTS = re.compile("[\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff]")
@@ -30,6 +30,9 @@ _CLUSTER = re.compile(
     "|[\u1000-\u1021](?=[\u1037-\u1038]*\u103a)|[\u1000-\u1021](?=\u1039))*|\u200b"
 )
 _BURMESE = re.compile("[\u1000-\u109f]")
+_BURMESE_DIGITS = frozenset("၀၁၂၃၄၅၆၇၈၉")
+#: Stops of Burmese, which never begin a line, and what never ends one.
+_STOPS, _OPENING = "၊။", "([{“‘«"
 
 
 def lacks_spaces(word: str) -> bool:
@@ -55,6 +58,8 @@ def syllables(word: str) -> Iterator[str]:
 
 
 def _may_break(piece: str, cluster: str) -> bool:
+    if cluster[0] in _STOPS or piece[-1] in _OPENING or {cluster[0], piece[-1]} <= _BURMESE_DIGITS:
+        return False
     if not _SCRIPTS.match(cluster):
         return piece[-1] == "\u200b" and cluster != "\u200b"
     return (

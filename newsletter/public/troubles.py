@@ -115,7 +115,8 @@ def word(desk: Desk, scope: Scope, status: int) -> tuple[bytes | None, Mapping[s
     ):
         return None, OPEN
     _, words = _WORDS.get(HTTPStatus(status), _NO_WORDS)
-    body = json.dumps({"done": False, "message": desk.say(words)}, ensure_ascii=False).encode()
+    message = f"{desk.say(words)} {_elsewhere(desk, status)}".strip()
+    body = json.dumps({"done": False, "message": message}, ensure_ascii=False).encode()
     about = {"content-type": "application/json", "content-length": str(len(body))}
     return body, {
         **about,
@@ -123,6 +124,11 @@ def word(desk: Desk, scope: Scope, status: int) -> tuple[bytes | None, Mapping[s
         "vary": "Accept, Accept-Language",
         **OPEN,
     }
+
+
+def _elsewhere(desk: Desk, status: int) -> str:
+    """Where the name is not ours, no link of our own leads on, but the whole address of the publication."""
+    return f"{desk.publication.settings.publication.url}/" if status == HTTPStatus.FORBIDDEN else ""
 
 
 #: What forms on other pages ask for (`newsletter.public.joining`).
@@ -157,10 +163,7 @@ class Door:
     def _made(self, status: int, language: str, _: str | None) -> bytes:
         # The links in it depend on the language of the browser, too.
         title, words = _WORDS.get(HTTPStatus(status), _NO_WORDS)
-        # Where the name is not ours, no link of our own leads on, but the whole address of the publication.
-        ours = self._desk.publication.settings.publication.url
-        elsewhere = f"{ours}/" if status == HTTPStatus.FORBIDDEN else ""
-        names = {"title": title, "text": words, "elsewhere": elsewhere}
+        names = {"title": title, "text": words, "elsewhere": _elsewhere(self._desk, status)}
         return self._desk.pages.render("message", names, language).encode()
 
 

@@ -37,7 +37,7 @@ _NAMES = {
     "tracking_consent": "tracking consent|consent to tracking|tracking einwilligung",
     "tags": "tags|tag|labels|schlagworte",
     "topics": "topics|topic|themen",
-    "lists": "lists|list names|mailing lists|newsletters",
+    "lists": "lists|list names|mailing lists",
     "status": "status|subscription status|member rating status",
     "joined": "joined|joined at|created|created at|date added|signup date|sign up date|subscribed at|"
     "subscribed on|subscription date|member since|optin time|date joined|join date|joined on|joined date|"

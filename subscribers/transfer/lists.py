@@ -59,14 +59,17 @@ class Lists:
             elif state is SubscriptionState.SUBSCRIBED:
                 tags.append(name)
         held = found[SubscriptionState.SUBSCRIBED]
-        self.topics.update(set(held))
-        self.tags.update(set(tags))
         return Listed(
             tuple(held),
             tuple(clean_words(tags)),
             tuple(found[SubscriptionState.LEFT]),
             tuple(found[SubscriptionState.PENDING]),
         )
+
+    def count(self, listed: Listed) -> None:
+        """Count what one row says."""
+        self.topics.update(set(listed.topics))
+        self.tags.update(set(listed.tags))
 
 
 def _named(cell: str) -> list[tuple[str, SubscriptionState]]:

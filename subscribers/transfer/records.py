@@ -197,6 +197,7 @@ class RecordReader:
             self._split_names(read_texts(of_field["name"][1], "name", fail), texts)
         tags, topics = (self._words(name, of_field, count, fail) for name in ("tags", "topics"))
         restraints = read_restraints(of_field, count, fail)
+        listed: Sequence[Listed] = ()
         if "lists" in of_field:
             listed = read_each(of_field["lists"][1], self.lists.read, Listed(), fail)
             tags = [words + each.tags for words, each in zip(tags, listed, strict=True)]
@@ -204,7 +205,7 @@ class RecordReader:
             restraints = [
                 restrained(each, on.left, on.pending) for each, on in zip(restraints, listed, strict=True)
             ]
-        return Records(
+        records = Records(
             emails,
             keys,
             {name: texts.get(name) or [""] * count for name in TEXTS},
@@ -216,6 +217,10 @@ class RecordReader:
             _moments_of_leaving(cells, count),
             restraints,
         )
+        for row, each in enumerate(listed):
+            if row not in failed:
+                self.lists.count(each)
+        return records
 
     def _addresses(
         self, found: tuple[Column, list[str]] | None, fail: Callable[[int, str], None]

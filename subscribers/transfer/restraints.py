@@ -178,9 +178,11 @@ class Restrainer:
             )
         )
         known = {(bytes(row[0]), row[1]): SuppressionReason(row[2]) for row in rows}
+        # Several rows of a file may say it of one person: it is told once.
+        once = {(row.id, reason, topic): row for row, reason, topic in told}
         new = [
             (row, reason, topic)
-            for row, reason, topic in told
+            for (_, reason, topic), row in once.items()
             if is_graver(reason, known.get((bytes(row.suppression_key), scope_of(topic))))
         ]
         for reason in {reason for _, reason, _ in new}:

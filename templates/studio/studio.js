@@ -173,19 +173,26 @@ function refreshFrames(begun, then) {
     // Whatever came in between, a later change tells of all that is new.
     if (!waiting) painted(() => { if (turn === changes) { took(performance.now() - begun); end(); } });
   };
+  const anew = (address) => address.replace(/([?&])v=[^&]*/, `$1v=${Math.round(begun)}`);
   const asked = new Map(); // frames that show the same ask for it once
   for (const frame of shown) {
-    const source = sourceOf(frame).replace(/([?&])v=[^&]*/, `$1v=${Math.round(begun)}`);
+    const screen = frame.parentElement, source = anew(sourceOf(frame));
     if (!asked.has(source)) asked.set(source, fetched(source));
+    // What came meanwhile, or is coming, may be older than this change, or of another look.
+    const load = () => {
+      const now = one("iframe:not(.coming)", screen), last = one("iframe.coming", screen) ?? now;
+      if (screen.isConnected && now) exchange(now, anew(sourceOf(last)), last.title, there);
+      else there();
+    };
     asked.get(source).then((html) => {
-      if (!frame.isConnected || turn < (turns.get(frame) ?? 0)) there();
-      else if (html && !one("iframe.coming", frame.parentElement) && rewrite(frame, html)) {
+      if (frame.isConnected && turn < (turns.get(frame) ?? 0)) there();
+      else if (html && frame.isConnected && !one("iframe.coming", screen) && rewrite(frame, html)) {
         turns.set(frame, turn);
         frame.dataset.source = source;
         fit(frame);
         there();
-      } else exchange(frame, source, frame.title, there);
-    }).catch(() => exchange(frame, source, frame.title, there)); // a browser that lets nobody write into it
+      } else load();
+    }).catch(load); // a browser that lets nobody write into it
   }
 }
 

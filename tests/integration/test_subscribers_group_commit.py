@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
+from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 import pytest
@@ -53,8 +54,10 @@ def gathered(engine: Engine, writes: list[Callable[[Connection], object]]) -> li
         holder = threads.submit(write_together, engine, first)
         assert begun.wait(300)
         futures = [threads.submit(outcome, write) for write in writes]
+        until = monotonic() + 300
         while engine in _GROUPS and len(_GROUPS[engine]._waiting) < len(writes):
-            pass
+            assert monotonic() < until, "not all of them wait"
+            sleep(0.001)  # they need the interpreter, too
         go.set()
         holder.result()
         return [future.result() for future in futures]

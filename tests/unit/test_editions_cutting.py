@@ -7,8 +7,8 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
+from newsletter.editions.cutting import Context, Value, _places, _shape, scan
 from newsletter.editions.edition import Slot
-from newsletter.editions.merge import Context, Value, _places, _shape, scan
 
 
 def named(text: str, slots: dict[str, Slot], context: Context) -> list[str | Value | Slot]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 import subprocess
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from acceptance.crash.test_faults import IN_FLIGHT, READERS, Sender, acting, arr
 from acceptance.crash.test_worker import PROGRAM, end, workers
 from fakes.dispatching import those_in
 from fakes.smtp import smtp_server
+from ports import kept_port
 from postgres import pgserver
 from sqlalchemy import create_engine, make_url, text, update
 
@@ -54,10 +54,9 @@ class Server:
 
     def over_the_network(self) -> str:
         """Start it again, so that it listens on this machine's loopback too; its URL there."""
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
         path = make_url(self.url).query["host"]
-        self.control("-o", f"-h 127.0.0.1 -p {port} -k {path}", "restart")
+        with kept_port() as port:
+            self.control("-o", f"-h 127.0.0.1 -p {port} -k {path}", "restart")
         there = make_url(self.url).set(host="127.0.0.1", port=port, query={})
         return there.render_as_string(hide_password=False)
 
