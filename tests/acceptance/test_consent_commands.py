@@ -140,6 +140,7 @@ def test_erasing_tells_where_else_the_address_stands_and_leaves_these_files_alon
     (hidden / "log").write_text("ann@example.com\n", encoding="utf-8")
     other.write_text("email\njoann@example.com\nann@example.com.au\nann@example.com-x\n", encoding="utf-8")
     (letter.root / "none.txt").touch()
+    (letter.root / "loop").symlink_to("loop")
     letter.ok("segments", "add", "her", 'email == "ann@example.com"')
     letter.ok("db", "backup", "copy.db")
     letter.ok("test", "plain", "ann@example.com")

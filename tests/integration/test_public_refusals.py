@@ -146,6 +146,8 @@ def test_what_is_too_long_or_comes_to_another_name_is_told_kindly(tmp_path, sqli
     assert 'href="/subscribe"' not in refused[403].text
     style = re.search(r'href="(/assets/[^"]+css)"', refused[403].text)[1]
     assert client.get(style, headers={"host": "evil.example.com"}).status_code == 200
+    script = {"host": "evil.example.com", "accept": "application/json"}
+    assert client.post("/subscribe", headers=script).json()["message"].endswith(f": {URL}/")
 
 
 def test_a_request_to_leave_by_a_mail_service_is_answered_in_text_and_a_browsers_with_a_page(

@@ -124,6 +124,12 @@ class TestExport:
         ann = known(store, "ann@example.com")
         assert (ann.topics, ann.left_topics) == (("ai",), ("web",))
 
+    def test_a_suppression_on_several_rows_of_one_person_is_told_once(self, store: SubscriberStore) -> None:
+        import_file(store, rows("email,suppressed\nann@example.com,manual\nann@example.com,manual\n"))
+
+        log = known(store, "ann@example.com").consent
+        assert sum(line.kind == ConsentKind.SUPPRESSED for line in log) == 1
+
     def test_a_suppression_that_is_none_is_refused_with_its_row(self, store: SubscriberStore) -> None:
         """Rather not on the list than mailed although something was forbidden."""
         report = import_file(store, rows("email,suppressed\nann@example.com,perhaps\nbob@example.com,yes\n"))

@@ -274,6 +274,17 @@ class TestLists:
         assert (report.lists.topics, report.lists.tags) == ({"product": 2}, {"Fair 2024": 1})
         assert [topic.slug for topic in list_topics(store.engine)] == ["product"]
 
+    def test_a_row_that_is_refused_is_not_counted(self, store: SubscriberStore) -> None:
+        report = import_file(store, io.StringIO("email,lists\nann@example.com,Fair\nnobody,Fair\n"))
+
+        assert (report.invalid, report.lists.tags) == (1, {"Fair": 1})
+
+    def test_newsletters_with_yes_and_no_are_no_lists(self, store: SubscriberStore) -> None:
+        """Else there would be tags called so."""
+        import_file(store, io.StringIO("email,newsletters\nann@example.com,yes\nbob@example.com,no\n"))
+
+        assert known(store, "ann@example.com").tags == ()
+
     def test_a_dry_run_tells_it_and_does_nothing(self, store: SubscriberStore) -> None:
         report = import_file(store, io.StringIO("email,Lists\nann@example.com,ai\n"), dry_run=True)
 

@@ -67,11 +67,19 @@ def test_wrapping_loses_and_adds_nothing(text, width):
         ("မြန်မာတက္ကသိုလ်", "မြန်|မာ|တက္က|သိုလ်"),
         ("ខ្មែរ\u200bនិង", "ខ្មែរ\u200b|និង"),
         ("ใช้AIแบบ", "ใช้AI|แบบ"),
+        ("มาก“เช่นนี้", "มาก“เช่นนี้"),
+        ("၂၀၂၆မြန်မာ။", "၂၀၂၆|မြန်|မာ။"),
     ],
 )
 def test_scripts_without_spaces_break_where_a_syllable_begins(text, parts):
     """As far as it can be seen without a dictionary."""
     assert list(syllables(text)) == parts.split("|")
+
+
+def test_no_line_begins_with_what_closes_a_number_among_thai_words():
+    for padding in range(40):
+        lines = wrap("x" * padding + " ไทย[1], ไทย[2])ไทย", 40)
+        assert not any(line[0] in ",)" for line in lines)
 
 
 THAI = "น้ำในแม่น้ำขึ้นเร็วกว่าที่ตารางบอกไว้ผู้ดูแลบันทึกระดับน้ำได้สี่สิบเอ็ดเซนติเมตร"

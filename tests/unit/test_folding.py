@@ -24,6 +24,10 @@ def test_what_fits_and_what_is_for_no_terminal_stays_as_it_is() -> None:
     assert folded(HINT, 12, 6) == HINT
 
 
+def test_colours_take_no_room() -> None:
+    assert folded("\x1b[32mok\x1b[0m " + "a" * 37, 40) == "\x1b[32mok\x1b[0m " + "a" * 37
+
+
 def test_an_address_longer_than_a_line_stays_whole() -> None:
     address = "https://example.com/" + "a" * 90
     assert folded(f"see {address} there", 40, 2) == f"see\n  {address}\n  there"

@@ -249,6 +249,37 @@ def test_an_answer_that_comes_late_does_not_undo_a_later_change(page, address, i
         expect(frame(page, name).get_by_text("It came at last this year")).to_be_visible()
 
 
+@pytest.mark.usefixtures("picture")
+def test_a_document_that_comes_late_does_not_hide_a_later_change(page, address, issue):
+    """A picture has to be loaded; words that changed meanwhile are written after it, or loaded, too."""
+    ready(page, address)
+    frames = Held(page, re.compile(r"/frame\?"))
+
+    def held(words, count):
+        """What is asked for, and kept back, once the issue says so below a picture."""
+        text = ISSUE.replace("came **early**", words).replace("Paragraph 21 ", f"{PICTURE}Paragraph 21 ")
+        issue.write_text(text, encoding="utf-8")
+        until(page, lambda: len(frames.routes) == count)
+        asked, frames.routes = frames.routes, []
+        return asked
+
+    for route, answer in held("came **late**", 1):  # what there is to show; then the documents are asked for
+        route.fulfill(response=answer)
+    until(page, lambda: len(frames.routes) == 2)
+    documents, frames.routes = frames.routes, []
+    later = held("came **at last**", 1)
+    for route, answer in documents:
+        route.fulfill(response=answer)
+    for name in ("phone", "desktop"):
+        expect(frame(page, name).get_by_text("It came late this year")).to_be_visible()
+    frames.holding = False
+    for route, answer in later:
+        route.fulfill(response=answer)
+
+    for name in ("phone", "desktop"):
+        expect(frame(page, name).get_by_text("It came at last this year")).to_be_visible()
+
+
 HOSTILE = """
 <mj-section><mj-column><mj-text><p>
 <script>parent.document.title = "owned"; document.body.id = "owned";</script>
