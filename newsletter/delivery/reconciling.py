@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
@@ -17,8 +18,8 @@ from newsletter.delivery.recovery import recover, recover_within
 from newsletter.delivery.report import find
 from newsletter.delivery.settling import BY_HAND, resend_within, settle_by_within, settle_within
 from subscribers.columns import now as right_now
-from subscribers.database import reading, rehearsing, wait_for_turn
-from subscribers.deadlocks import write_anew
+from subscribers.database import reading, wait_for_turn
+from subscribers.deadlocks import rehearse_anew, write_anew
 from subscribers.tables import SUBSCRIBER, among
 
 if TYPE_CHECKING:
@@ -107,17 +108,19 @@ def reconcile(
     with engine.connect() as connection:
         dispatch_id = find(connection, name).id
     if dry_run:
-        with rehearsing(engine) as connection:
-            lost = _recovered(connection, dispatch_id, decisions, at)
-            return _reconcile(connection, name, decisions, lost, at)
+        return rehearse_anew(engine, partial(_foresee, name=name, decisions=decisions, now=at))
     lost = recover(engine, dispatch_id, at, idempotent=False, gone=is_gone) if decisions.evidence else 0
     return write_anew(engine, lambda connection: _reconcile(connection, name, decisions, lost, at))
 
 
-def _recovered(connection: Connection, dispatch_id: int, decisions: Decisions, now: datetime) -> int:
-    if not decisions.evidence:
-        return 0
-    return recover_within(connection, dispatch_id, now, idempotent=False, gone=is_gone)
+def _foresee(connection: Connection, name: str, decisions: Decisions, now: datetime) -> Reconciled:
+    # The turn before what a lost worker held: whoever has the turn may want those batches.
+    wait_for_turn(connection, DISPATCH.name)
+    lost = 0
+    if decisions.evidence:
+        dispatch_id = find(connection, name).id
+        lost = recover_within(connection, dispatch_id, now, idempotent=False, gone=is_gone)
+    return _reconcile(connection, name, decisions, lost, now)
 
 
 def _reconcile(

@@ -23,8 +23,8 @@ from newsletter.delivery.report import find
 from newsletter.delivery.taking_out import take_out_by
 from newsletter.errors import DeliveryError, UsageError
 from subscribers.columns import now as right_now
-from subscribers.database import rehearsing, wait_for_turn
-from subscribers.deadlocks import write_anew
+from subscribers.database import wait_for_turn
+from subscribers.deadlocks import rehearse_anew, write_anew
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -167,8 +167,7 @@ def resend(
         return resend_within(connection, name, state, who, reason, at, ids=ids)
 
     if dry_run:
-        with rehearsing(engine) as connection:
-            return put(connection)
+        return rehearse_anew(engine, put)
     return write_anew(engine, put)
 
 

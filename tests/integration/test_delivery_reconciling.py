@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
-from fakes.dispatching import fill, leave_in_doubt, names, plan, states, those_in
+from fakes.dispatching import fill, leave_in_doubt, lose_a_worker, names, plan, states, those_in
 from fakes.feedback import ids
 from fakes.providers import ScriptedProvider
 from sqlalchemy import select
 
-from newsletter.delivery import ledger, status
-from newsletter.delivery.control import begin
-from newsletter.delivery.identity import worker_name
+from newsletter.delivery import status
 from newsletter.delivery.models import BATCH, DELIVERY, DISPATCH, SETTLEMENT
 from newsletter.delivery.reconciling import Bearing, Decisions, Reconciled, bearings, reconcile
 from newsletter.errors import UsageError
-from subscribers import now
 
 if TYPE_CHECKING:
     from typing import Any
@@ -51,13 +47,7 @@ def test_a_dry_run_tells_what_is_then_done(engine: Engine) -> None:
 def test_of_a_worker_that_died_it_is_foreseen_too(engine: Engine) -> None:
     """Its window is in doubt; everybody else in its batch is pending, and may be taken out."""
     fill(engine, 4)
-    plan(engine, ScriptedProvider())
-    begin(engine, "issue-1", "smtp")
-    with engine.connect() as connection:
-        dispatch = connection.scalar(select(DISPATCH.c.id)) or 0
-    lease = ledger.claim(engine, dispatch, worker_name().replace(f":{os.getpid()}:", ":1:"), now())
-    assert lease is not None
-    assert ledger.authorise(engine, lease, lease.untried[:2], [], now()) is not None
+    lose_a_worker(engine)
     decisions = Decisions([{"reader1@example.com": "listed", "reader3@example.com": "listed"}])
     before = everything(engine)
 
