@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from random import Random
 
 from fakes.editions import ENVELOPE, edition
 from fakes.providers import ScriptedProvider
 from sqlalchemy import Engine, insert, select
+from sqlalchemy.event import listen, remove
 
 from newsletter.delivery import (
     Audience,
@@ -148,6 +150,21 @@ def lose_a_worker(engine: Engine) -> None:
 def states(engine: Engine, name: str = "issue-1") -> dict[str, str]:
     """Each recipient's state, by address."""
     return {line.email: line.state for line in log(engine, name)}
+
+
+@contextmanager
+def statements(engine: Engine) -> Iterator[list[str]]:
+    """What is asked of a database within the block."""
+    asked: list[str] = []
+
+    def keep(*what: object) -> None:
+        asked.append(str(what[2]))
+
+    listen(engine, "before_cursor_execute", keep)
+    try:
+        yield asked
+    finally:
+        remove(engine, "before_cursor_execute", keep)
 
 
 def names(*numbers: int) -> set[str]:

@@ -173,7 +173,7 @@ def test_a_foreseen_run_waits_for_its_turn_before_it_takes_what_a_lost_worker_he
     "foresee",
     [
         lambda engine: reconcile(engine, "issue-1", Decisions(again=None), dry_run=True).resent,
-        lambda engine: resend(engine, "issue-1", DeliveryState.UNCERTAIN, dry_run=True),
+        lambda engine: resend(engine, "issue-1", DeliveryState.UNCERTAIN, dry_run=True).put_back,
     ],
 )
 def test_what_a_deadlock_ended_is_foreseen_anew(doubtful: Engine, foresee: Callable[[Engine], int]) -> None:
