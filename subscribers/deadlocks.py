@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy.exc import DBAPIError
 
-from subscribers.database import writing
+from subscribers.database import rehearsing, writing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from sqlalchemy import Connection, Engine
 
@@ -34,12 +36,29 @@ def write_anew(engine: Engine, write: Callable[[Connection], T]) -> T:
     Raises:
         Exception: what *write* raised; then nothing that it wrote was committed.
     """
+    return _anew(partial(writing, engine), write)
+
+
+def rehearse_anew(engine: Engine, write: Callable[[Connection], T]) -> T:
+    """As `write_anew`, but in the end everything is undone; its locks are those of the real run meanwhile.
+
+    Args:
+        engine: the database.
+        write: gets a transaction as of `rehearsing`, and may be called several times.
+
+    Raises:
+        Exception: what *write* raised.
+    """
+    return _anew(partial(rehearsing, engine), write)
+
+
+def _anew(begin: Callable[[], AbstractContextManager[Connection]], write: Callable[[Connection], T]) -> T:
     for _ in range(_TIMES - 1):
         try:
-            with writing(engine) as connection:
+            with begin() as connection:
                 return write(connection)
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", None) != _DEADLOCK:
                 raise
-    with writing(engine) as connection:
+    with begin() as connection:
         return write(connection)

@@ -48,6 +48,8 @@ def show_foreseen(
         return
     if foreseen.held:
         _warn_of_held(standing.dispatch, foreseen.held)
+    elif foreseen.left_alone:
+        output.say("nobody else is to be tried again; there is nothing to write down")
     elif foreseen.doubtful:
         output.say("there is nothing to settle")
     elif named or standing.failed:
@@ -88,7 +90,8 @@ def show_done(dispatch: str, done: Reconciled) -> None:
 
 def document(done: Reconciled, bearings: Sequence[Bearing], settled: Counter[str]) -> dict[str, object]:
     """The same numbers, for programs."""
-    names = ("proved", "accepted", "failed", "taken_out", "resent", "retried", "held", "recovered")
+    settled_now = ("proved", "accepted", "failed", "taken_out")
+    names = (*settled_now, "resent", "retried", "left_alone", "held", "recovered")
     return {
         **{name: getattr(done, name) for name in names},
         "named": sum(each.names for each in bearings),
@@ -115,6 +118,7 @@ def _facts(foreseen: Reconciled) -> Iterator[tuple[str, str]]:
         ("in doubt, by your word", foreseen.failed, "become failed"),
         ("in doubt, to be tried again", foreseen.resent, "at the risk of a second mail"),
         ("failed, to be tried again", foreseen.retried, "nobody is mailed twice"),
+        ("left alone", foreseen.left_alone, "got the issue from another dispatch since, or will"),
         ("pending, by evidence", foreseen.taken_out, "become accepted, and are not mailed"),
         ("in the hands of a process", foreseen.held, "are named, and left to it"),
         ("in doubt after that", foreseen.doubtful, "stay so until you decide"),

@@ -37,7 +37,8 @@ _FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
     "again",
     multiple=True,
     metavar="WHO",
-    help="Try again, at the risk of a second mail; `all` means all.",
+    help="Try again, at the risk of a second mail; `all` means all. Who got the issue from another dispatch"
+    " since, or will, is left alone.",
 )
 @click.option(
     "--retry-failed", is_flag=True, help="Try those again who failed; nobody is mailed twice by it."

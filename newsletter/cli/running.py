@@ -104,15 +104,15 @@ def retry(
                 "`--rejected` needs `--reason TEXT`", hint="say what was at fault and is mended; it is noted"
             )
         found = _rejected(session, dispatch, who)
-        count, state, ids = len(found.ids), DeliveryState.REJECTED, found.ids
+        anybody, state, ids = bool(found.ids), DeliveryState.REJECTED, found.ids
     else:
-        count, state, ids = len(set(who)) or standing.failed, DeliveryState.FAILED, None
+        anybody, state, ids = bool(who or standing.failed), DeliveryState.FAILED, None
     put_back = partial(
         resend, session.engine, dispatch, state, who=who or None, ids=ids, reason=reason or AGAIN
     )
-    back = put_back(dry_run=True) if count else 0
-    if back < count:
-        left = output.plural(count - back, "subscriber")
+    back, left_alone = put_back(dry_run=True) if anybody else (0, 0)
+    if left_alone:
+        left = output.plural(left_alone, "subscriber")
         output.say(f"left alone: {left} who got the issue from another dispatch since, or will")
     if dry_run:
         output.say(f"dry run; {output.plural(back, 'subscriber')} of {dispatch} would be tried again")
@@ -120,7 +120,7 @@ def retry(
             output.document({**report_document(standing), "retried": back, "dry_run": True})
         return
     if back == 0:
-        said = "is left" if count else "was rejected and may be tried again" if refused else "has failed"
+        said = "is left" if anybody else "was rejected and may be tried again" if refused else "has failed"
         output.say(f"nobody of {dispatch} {said}; there is nobody to try again")
         finish(standing, as_json=as_json, session=session)
         return

@@ -39,9 +39,10 @@ def received_elsewhere(connection: Connection, dispatch: Row[Any], people: Colle
     # Batches before outcomes: whoever goes from the ones to the others meanwhile is seen.
     waiting = select(BATCH.c.ids).where(BATCH.c.dispatch_id.in_(ids), BATCH.c.pending > 0)
     found: set[int] = set()
+    wanted = frozenset(people)
     with connection.execute(waiting.execution_options(yield_per=10)) as rows:
         for text in rows.scalars():
-            found.update(set(json.loads(text)).intersection(people))
+            found |= wanted.intersection(json.loads(text))
     had = select(DELIVERY.c.subscriber_id).where(
         DELIVERY.c.dispatch_id.in_(ids),
         among(connection, DELIVERY.c.subscriber_id, list(people)),

@@ -5,27 +5,30 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
+from newsletter.delivery.chosen import chosen
 from newsletter.delivery.deliveries import PENDING
 from newsletter.delivery.evidence import is_delivery, keys_of
 from newsletter.delivery.identity import delivery_ids, is_gone
 from newsletter.delivery.models import BATCH, DELIVERY, DISPATCH, DeliveryState
+from newsletter.delivery.proving import settle_known
 from newsletter.delivery.recovery import recover, recover_within
 from newsletter.delivery.report import find
-from newsletter.delivery.settling import BY_HAND, resend_within, settle_by_within, settle_within
+from newsletter.delivery.settling import BY_HAND, Resent, resend_within, settle_by_within, settle_within
 from subscribers.columns import now as right_now
-from subscribers.database import reading, rehearsing, wait_for_turn
-from subscribers.deadlocks import write_anew
+from subscribers.database import reading, wait_for_turn
+from subscribers.deadlocks import rehearse_anew, write_anew
 from subscribers.tables import SUBSCRIBER, among
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Connection, Engine, Row
 
     from newsletter.delivery.evidence import Evidence
 
@@ -52,10 +55,11 @@ class Decisions:
 class Reconciled:
     """What decisions come to, in recipients.
 
-    Of those in doubt, evidence settles those who are ``proved``, and a person's word who is ``accepted`` or
-    ``failed``. ``taken_out`` were pending and are not mailed. ``resent`` were in doubt and ``retried`` had
-    failed: both are pending again. ``held`` are named by evidence, and a worker has them in hand;
-    ``recovered`` had one that died. ``doubtful`` are still in doubt.
+    Of those in doubt, evidence or an event that came before settles those who are ``proved``, and a person's
+    word who is ``accepted`` or ``failed``. ``taken_out`` were pending and are not mailed. ``resent`` were in
+    doubt and ``retried`` had failed: both are pending again. ``left_alone`` are those who are not, since they
+    got the issue from another dispatch, or will. ``held`` are named by evidence, and a worker has them in
+    hand; ``recovered`` had one that died. ``doubtful`` are still in doubt.
     """
 
     proved: int = 0
@@ -64,6 +68,7 @@ class Reconciled:
     taken_out: int = 0
     resent: int = 0
     retried: int = 0
+    left_alone: int = 0
     held: int = 0
     recovered: int = 0
     doubtful: int = 0
@@ -97,7 +102,8 @@ def reconcile(
 ) -> Reconciled:
     """Write down what is decided of a dispatch, all or nothing; or with *dry_run* only what it would come to.
 
-    With evidence, what a worker that died had in hand is taken back first.
+    With evidence, what a worker that died had in hand is taken back first. Who is proved by an event that is
+    known already is settled by that, whatever is decided of them.
 
     Raises:
         UsageError: somebody who is named is not in doubt.
@@ -107,17 +113,19 @@ def reconcile(
     with engine.connect() as connection:
         dispatch_id = find(connection, name).id
     if dry_run:
-        with rehearsing(engine) as connection:
-            lost = _recovered(connection, dispatch_id, decisions, at)
-            return _reconcile(connection, name, decisions, lost, at)
+        return rehearse_anew(engine, partial(_foresee, name=name, decisions=decisions, now=at))
     lost = recover(engine, dispatch_id, at, idempotent=False, gone=is_gone) if decisions.evidence else 0
     return write_anew(engine, lambda connection: _reconcile(connection, name, decisions, lost, at))
 
 
-def _recovered(connection: Connection, dispatch_id: int, decisions: Decisions, now: datetime) -> int:
-    if not decisions.evidence:
-        return 0
-    return recover_within(connection, dispatch_id, now, idempotent=False, gone=is_gone)
+def _foresee(connection: Connection, name: str, decisions: Decisions, now: datetime) -> Reconciled:
+    # The turn before what a lost worker held: whoever has the turn may want those batches.
+    wait_for_turn(connection, DISPATCH.name)
+    lost = 0
+    if decisions.evidence:
+        dispatch_id = find(connection, name).id
+        lost = recover_within(connection, dispatch_id, now, idempotent=False, gone=is_gone)
+    return _reconcile(connection, name, decisions, lost, now)
 
 
 def _reconcile(
@@ -125,29 +133,58 @@ def _reconcile(
 ) -> Reconciled:
     # Before any other lock, as who plans takes it first, too; for who is tried again.
     wait_for_turn(connection, DISPATCH.name)
+    proved = _proved_before(connection, name, now)
     by_evidence = [settle_by_within(connection, name, each, now) for each in decisions.evidence]
 
     def settle(state: DeliveryState, who: Collection[str] | None) -> int:
-        if who is not None and not who:
+        left = _without(who, proved)
+        if left is not None and not left:
             return 0
-        return settle_within(connection, name, state, who, decisions.reason, now)
+        return settle_within(connection, name, state, left, decisions.reason, now)
 
-    def resend(state: DeliveryState, who: Collection[str] | None) -> int:
-        if who is not None and not who:
-            return 0
-        return resend_within(connection, name, state, who, decisions.reason, now)
+    def resend(state: DeliveryState, who: Collection[str] | None) -> Resent:
+        left = _without(who, proved)
+        if left is not None and not left:
+            return Resent()
+        return resend_within(connection, name, state, left, decisions.reason, now)
 
+    accepted = settle(DeliveryState.ACCEPTED, decisions.accepted)
+    failed = settle(DeliveryState.FAILED, decisions.failed)
+    resent = resend(DeliveryState.UNCERTAIN, decisions.again)
+    retried = resend(DeliveryState.FAILED, None if decisions.retry_failed else ())
     return Reconciled(
-        proved=sum(found.doubtful for found in by_evidence),
-        accepted=settle(DeliveryState.ACCEPTED, decisions.accepted),
-        failed=settle(DeliveryState.FAILED, decisions.failed),
+        proved=len(proved) + sum(found.doubtful for found in by_evidence),
+        accepted=accepted,
+        failed=failed,
         taken_out=sum(found.pending for found in by_evidence),
-        resent=resend(DeliveryState.UNCERTAIN, decisions.again),
-        retried=resend(DeliveryState.FAILED, None if decisions.retry_failed else ()),
+        resent=resent.put_back,
+        retried=retried.put_back,
+        left_alone=resent.left_alone + retried.left_alone,
         held=max((found.held for found in by_evidence), default=0),
         recovered=recovered,
         doubtful=_doubtful(connection, name),
     )
+
+
+def _proved_before(connection: Connection, name: str, now: datetime) -> list[Row[Any]]:
+    """Settle those in doubt of whom there is an event already; who they are.
+
+    A process may have died after it wrote down the doubt, and before it looked for events.
+    """
+    dispatch = find(connection, name, lock=True)
+    before = chosen(connection, dispatch, [DeliveryState.UNCERTAIN], None)
+    if not settle_known(connection, dispatch.id, [row.delivery_id for row in before], now):
+        return []
+    after = {row.delivery_id for row in chosen(connection, dispatch, [DeliveryState.UNCERTAIN], None)}
+    return [row for row in before if row.delivery_id not in after]
+
+
+def _without(who: Collection[str] | None, proved: Sequence[Row[Any]]) -> Collection[str] | None:
+    """Those of *who* (None means everybody) who are not *proved*: of these, a person's word is not asked."""
+    if not who or not proved:
+        return who
+    settled = {row.delivery_id for row in proved} | {row.email.casefold() for row in proved if row.email}
+    return [name for name in who if name.casefold() not in settled]
 
 
 def _doubtful(connection: Connection, name: str) -> int:
@@ -169,6 +206,9 @@ def bearings(engine: Engine, name: str, evidence: Sequence[Evidence]) -> tuple[l
     met: list[set[str]] = [set() for _ in evidence]
     settled: Counter[str] = Counter()
     with reading(engine) as connection:
+        if not evidence:  # then nobody is read
+            find(connection, name)
+            return [], settled
         for keys, state in _recipients(connection, name):
             named = False
             for each, found in zip(evidence, met, strict=True):

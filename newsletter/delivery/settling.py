@@ -23,8 +23,8 @@ from newsletter.delivery.report import find
 from newsletter.delivery.taking_out import take_out_by
 from newsletter.errors import DeliveryError, UsageError
 from subscribers.columns import now as right_now
-from subscribers.database import rehearsing, wait_for_turn
-from subscribers.deadlocks import write_anew
+from subscribers.database import wait_for_turn
+from subscribers.deadlocks import rehearse_anew, write_anew
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -130,6 +130,13 @@ def settle_by_within(connection: Connection, name: str, evidence: Evidence, now:
     return Settled(len(known), waiting.taken_out, waiting.held)
 
 
+class Resent(NamedTuple):
+    """How many were put back; and how many left alone, as another dispatch mailed them since, or will."""
+
+    put_back: int = 0
+    left_alone: int = 0
+
+
 def resend(
     engine: Engine,
     name: str,
@@ -140,7 +147,7 @@ def resend(
     reason: str = AGAIN,
     dry_run: bool = False,
     now: datetime | None = None,
-) -> int:
+) -> Resent:
     """Put recipients back into the dispatch, to be handed over when it is resumed; how many.
 
     With *dry_run*, how many it would be; nothing is written.
@@ -148,8 +155,8 @@ def resend(
     Of those in the *state*, *who* names addresses or delivery ids, and *ids* subscribers. Who was
     ``rejected`` needs *ids*: those that `rejected.rejected` found.
 
-    For ``failed`` and ``rejected`` ones nobody is mailed twice: whoever got the issue from another dispatch
-    since, or is about to, is left alone. An ``uncertain`` one may get the message a second time, with the
+    Whoever got the issue from another dispatch since, or is about to, is left alone. So nobody who ``failed``
+    or was ``rejected`` is mailed twice. An ``uncertain`` one may get the message a second time, with the
     same Message-ID: that is for a person to decide, never for the program.
 
     Raises:
@@ -163,13 +170,14 @@ def resend(
         )
     at = now or right_now()
 
-    def put(connection: Connection) -> int:
+    def foresee(connection: Connection) -> Resent:
+        _, rows, left_alone = _to_resend(connection, name, state, who, at, ids=ids)
+        return Resent(len(rows), left_alone)
+
+    def put(connection: Connection) -> Resent:
         return resend_within(connection, name, state, who, reason, at, ids=ids)
 
-    if dry_run:
-        with rehearsing(engine) as connection:
-            return put(connection)
-    return write_anew(engine, put)
+    return rehearse_anew(engine, foresee) if dry_run else write_anew(engine, put)
 
 
 def resend_within(
@@ -181,8 +189,28 @@ def resend_within(
     now: datetime,
     *,
     ids: Collection[int] | None = None,
-) -> int:
+) -> Resent:
     """As `resend`, in the caller's transaction."""
+    dispatch, rows, left_alone = _to_resend(connection, name, state, who, now, ids=ids)
+    _note(connection, rows, PUT_BACK, reason, now)
+    for row in rows:
+        connection.execute(_row_of(delete(DELIVERY), row))
+    _put_back(connection, dispatch.id, rows, now)
+    if rows and dispatch.state == DispatchState.FINISHED:
+        set_state(connection, dispatch.id, DispatchState.PAUSED)
+    return Resent(len(rows), left_alone)
+
+
+def _to_resend(
+    connection: Connection,
+    name: str,
+    state: DeliveryState,
+    who: Collection[str] | None,
+    now: datetime,
+    *,
+    ids: Collection[int] | None,
+) -> tuple[Row[Any], list[Row[Any]], int]:
+    """The dispatch, the deliveries that are to be tried again, and how many more are left alone."""
     wait_for_turn(connection, DISPATCH.name)  # nobody plans for them at the same moment
     dispatch = find(connection, name, lock=True)
     if dispatch.state == DispatchState.CANCELLED:
@@ -195,14 +223,7 @@ def resend_within(
         wanted = frozenset(ids)
         rows = [row for row in rows if row.subscriber_id in wanted]
     elsewhere = received_elsewhere(connection, dispatch, [row.subscriber_id for row in rows])
-    rows = [row for row in rows if row.subscriber_id not in elsewhere]
-    _note(connection, rows, PUT_BACK, reason, now)
-    for row in rows:
-        connection.execute(_row_of(delete(DELIVERY), row))
-    _put_back(connection, dispatch.id, rows, now)
-    if rows and dispatch.state == DispatchState.FINISHED:
-        set_state(connection, dispatch.id, DispatchState.PAUSED)
-    return len(rows)
+    return dispatch, [row for row in rows if row.subscriber_id not in elsewhere], len(elsewhere)
 
 
 def _doubtful(connection: Connection, dispatch_id: int) -> list[str]:

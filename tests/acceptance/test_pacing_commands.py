@@ -225,6 +225,8 @@ def test_who_got_the_issue_from_another_dispatch_meanwhile_is_told_of(
     foreseen = letter.ok("retry", "plain-1", "--dry-run", "--json")
     assert "dry run; 1 subscriber of plain-1 would be tried again" in foreseen.err
     assert (foreseen.json["retried"], foreseen.json["failed"], len(smtp[1])) == (1, 4, 3)
+    twice = ("--email", "Ann@example.com", "--email", "ann@example.com")
+    assert "left alone" not in letter.ok("retry", "plain-1", *twice, "--dry-run").err, "it is one person"
     stranger = letter.run("retry", "plain-1", "--email", "nobody@example.com")
     assert (stranger.code, "`--yes`" in stranger.err) == (2, False), "it is refused before it is asked"
     retried = letter.run("retry", "plain-1", "--yes")

@@ -72,8 +72,8 @@ def test_a_dry_run_tells_the_numbers_and_writes_nothing(doubtful: Letter) -> Non
 
     assert told.json["dry_run"] is True
     assert told.json["reconciled"] == done.json["reconciled"] == {
-        "proved": 1, "accepted": 0, "failed": 0, "taken_out": 0, "resent": 1, "retried": 0, "held": 0,
-        "recovered": 0, "named": 3, "strangers": 1, "settled_before": 1,
+        "proved": 1, "accepted": 0, "failed": 0, "taken_out": 0, "resent": 1, "retried": 0, "left_alone": 0,
+        "held": 0, "recovered": 0, "named": 3, "strangers": 1, "settled_before": 1,
     }  # fmt: skip
     assert "dry run; nothing was written" in told.lines
     assert (told.json["accepted"], told.json["uncertain"], told.json["pending"]) == (2, 2, 0)
@@ -91,6 +91,17 @@ def test_a_file_about_something_else_is_told(doubtful: Letter) -> None:
     assert "4 names, 4 of nobody in this dispatch; 4 of plain-2" in done.err
     assert "warning: ids.txt: it names nobody of plain-1; is it the right file?" in done.lines
     assert done.lines[-1] == "there is nothing to settle"
+
+
+def test_who_got_the_issue_from_another_dispatch_since_is_left_alone_and_told_of(doubtful: Letter) -> None:
+    """It was said only that there is nothing to settle."""
+    doubtful.run("send", "plain", "--all", "--again", "--provider", "outbox", "--yes")
+    done = doubtful.ok("reconcile", "plain-1", "--resend", "ann@example.com", "--json")
+
+    assert "1 got the issue from another dispatch since, or will" in done.err
+    assert "nobody else is to be tried again; there is nothing to write down" in done.err
+    assert (done.json["reconciled"]["left_alone"], done.json["reconciled"]["resent"]) == (1, 0)
+    assert counts(doubtful) == (2, 2, 0)
 
 
 def test_all_is_done_or_nothing(doubtful: Letter) -> None:

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from random import Random
 
 from fakes.editions import ENVELOPE, edition
 from fakes.providers import ScriptedProvider
-from sqlalchemy import Engine, insert
+from sqlalchemy import Engine, insert, select
+from sqlalchemy.event import listen, remove
 
-from newsletter.delivery import Audience, Backoff, Means, Plan, Status, log, plan_dispatch, run_dispatch
+from newsletter.delivery import (
+    Audience,
+    Backoff,
+    Means,
+    Plan,
+    Status,
+    ledger,
+    log,
+    plan_dispatch,
+    run_dispatch,
+)
+from newsletter.delivery.control import begin
+from newsletter.delivery.identity import worker_name
+from newsletter.delivery.models import DISPATCH
 from newsletter.editions.edition import Edition
 from newsletter.providers import Provider, Verdict
-from subscribers import SubscriberStore, Tokens, parse_segment, writing
+from subscribers import SubscriberStore, Tokens, now, parse_segment, writing
 from subscribers.models import Subscriber
 from subscribers.suppression import suppression_key
 
@@ -120,9 +136,35 @@ def leave_in_doubt(engine: Engine) -> None:
     run(engine, provider)
 
 
+def lose_a_worker(engine: Engine) -> None:
+    """A dispatch to the whole list, whose worker died after it handed over a window of two."""
+    plan(engine, ScriptedProvider())
+    begin(engine, "issue-1", "smtp")
+    with engine.connect() as connection:
+        dispatch = connection.scalar(select(DISPATCH.c.id)) or 0
+    lease = ledger.claim(engine, dispatch, worker_name().replace(f":{os.getpid()}:", ":1:"), now())
+    assert lease is not None
+    assert ledger.authorise(engine, lease, lease.untried[:2], [], now()) is not None
+
+
 def states(engine: Engine, name: str = "issue-1") -> dict[str, str]:
     """Each recipient's state, by address."""
     return {line.email: line.state for line in log(engine, name)}
+
+
+@contextmanager
+def statements(engine: Engine) -> Iterator[list[str]]:
+    """What is asked of a database within the block."""
+    asked: list[str] = []
+
+    def keep(*what: object) -> None:
+        asked.append(str(what[2]))
+
+    listen(engine, "before_cursor_execute", keep)
+    try:
+        yield asked
+    finally:
+        remove(engine, "before_cursor_execute", keep)
 
 
 def names(*numbers: int) -> set[str]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from fakes.dispatching import Clock, fill, names, plan, run, those_in, where
+from fakes.dispatching import Clock, fill, names, plan, run, statements, those_in, where
 from fakes.providers import ScriptedProvider
 from sqlalchemy import event, insert, select
 
@@ -91,7 +91,7 @@ def test_what_is_known_is_not_settled_otherwise(ended: Engine) -> None:
 
 
 def test_failed_recipients_can_be_tried_again(ended: Engine) -> None:
-    assert resend(ended, "issue-1", DeliveryState.FAILED) == 1
+    assert resend(ended, "issue-1", DeliveryState.FAILED).put_back == 1
     waiting = status(ended, "issue-1")
     provider = ScriptedProvider()
 
@@ -112,10 +112,18 @@ def test_who_gets_the_issue_from_another_dispatch_is_not_tried_again(ended: Engi
 
     since = resend(ended, "issue-1", DeliveryState.FAILED)
 
-    assert (about_to, since) == (0, 0)
+    assert (about_to, since) == ((0, 1), (0, 1))
     assert provider.taken == {"reader3@example.com": 1}
     assert those_in(ended, "failed") == names(3)
     assert status(ended, "issue-1").state is DispatchState.FINISHED
+
+
+def test_to_foresee_who_is_tried_again_nothing_is_written(ended: Engine) -> None:
+    """Not even to be undone: that took as long as the real run, under the write lock."""
+    with statements(ended) as asked:
+        assert resend(ended, "issue-1", DeliveryState.FAILED, dry_run=True).put_back == 1
+
+    assert {statement.split()[0] for statement in asked} <= {"BEGIN", "LOCK", "SELECT"}
 
 
 def test_who_is_mailed_anew_on_purpose_and_failed_is_tried_again(ended: Engine) -> None:
@@ -124,7 +132,7 @@ def test_who_is_mailed_anew_on_purpose_and_failed_is_tried_again(ended: Engine) 
     plan(ended, failing, again=True, clock=lambda: now() + timedelta(hours=2))  # the first was run in an hour
     run(ended, failing, "issue-2", clock=Clock(now() + timedelta(hours=2)))
 
-    assert resend(ended, "issue-2", DeliveryState.FAILED) == 5
+    assert resend(ended, "issue-2", DeliveryState.FAILED).put_back == 5
 
 
 def test_who_is_in_doubt_is_mailed_again_only_by_name_of_a_person(ended: Engine) -> None:

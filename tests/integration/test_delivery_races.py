@@ -6,12 +6,12 @@ Who settles the same doubt neither stops the other nor overwrites it; who plans 
 from __future__ import annotations
 
 import json
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from time import monotonic
 from typing import TYPE_CHECKING
 
 import pytest
-from fakes.dispatching import fill, leave_in_doubt, names, plan, run, states, those_in, where
+from fakes.dispatching import fill, leave_in_doubt, lose_a_worker, names, plan, run, states, those_in, where
 from fakes.feedback import events, ids
 from fakes.providers import ScriptedProvider
 from sqlalchemy import select, text, update
@@ -19,8 +19,9 @@ from sqlalchemy.exc import DBAPIError
 
 from newsletter.config import TrackingSettings
 from newsletter.delivery import resend, settle_by
-from newsletter.delivery.models import DELIVERY, DeliveryState
+from newsletter.delivery.models import BATCH, DELIVERY, DISPATCH, DeliveryState
 from newsletter.delivery.proving import Proof, settle_proved
+from newsletter.delivery.reconciling import Decisions, Reconciled, reconcile
 from newsletter.delivery.report import find
 from newsletter.delivery.tracking import Extent
 from newsletter.feedback.consequences import Rules
@@ -30,10 +31,12 @@ from newsletter.feedback.tracking import note
 from newsletter.messages.marks import Mark
 from newsletter.providers.sendgrid_payload import request_name
 from subscribers import SubscriberStore, now
-from subscribers.database import writing
+from subscribers.database import wait_for_turn, writing
 from subscribers.deadlocks import write_anew
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy import Connection, Engine
 
 FIRST, SECOND, FOURTH = "reader1@example.com", "reader2@example.com", "reader4@example.com"
@@ -148,3 +151,41 @@ def test_what_is_no_deadlock_is_not_done_again(postgres_engine: Engine) -> None:
     with pytest.raises(DBAPIError, match="division by zero"):
         write_anew(postgres_engine, write)
     assert len(tries) == 1
+
+
+def test_a_foreseen_run_waits_for_its_turn_before_it_takes_what_a_lost_worker_held(
+    postgres_engine: Engine,
+) -> None:
+    """It took the batches first; who had the turn and wanted them waited for it, and it for them."""
+    fill(postgres_engine, 4)
+    lose_a_worker(postgres_engine)
+    decisions = Decisions([{FIRST: "listed"}])
+    with ThreadPoolExecutor(1) as pool:
+        with postgres_engine.begin() as planner:
+            wait_for_turn(planner, DISPATCH.name)
+            foreseen = pool.submit(reconcile, postgres_engine, "issue-1", decisions, dry_run=True)
+            wait_for_who_waits(postgres_engine)
+            planner.execute(select(BATCH).with_for_update(nowait=True))
+        assert foreseen.result() == Reconciled(proved=1, recovered=2, doubtful=1)
+
+
+@pytest.mark.parametrize(
+    "foresee",
+    [
+        lambda engine: reconcile(engine, "issue-1", Decisions(again=None), dry_run=True).resent,
+        lambda engine: resend(engine, "issue-1", DeliveryState.UNCERTAIN, dry_run=True).put_back,
+    ],
+)
+def test_what_a_deadlock_ended_is_foreseen_anew(doubtful: Engine, foresee: Callable[[Engine], int]) -> None:
+    """It has the turn and wants the dispatch; another has the dispatch and wants the turn."""
+    foreseen: list[Future[int]] = []
+
+    def across(connection: Connection) -> None:
+        find(connection, "issue-1", lock=True)
+        foreseen.append(pool.submit(foresee, doubtful))
+        wait_for_who_waits(doubtful)
+        wait_for_turn(connection, DISPATCH.name)
+
+    with ThreadPoolExecutor(1) as pool:
+        write_anew(doubtful, across)
+        assert {each.result() for each in foreseen} == {4}

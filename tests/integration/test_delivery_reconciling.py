@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
-from fakes.dispatching import fill, leave_in_doubt, names, plan, states, those_in
+from fakes.dispatching import (
+    fill,
+    leave_in_doubt,
+    lose_a_worker,
+    names,
+    plan,
+    run,
+    statements,
+    states,
+    those_in,
+    where,
+)
 from fakes.feedback import ids
 from fakes.providers import ScriptedProvider
 from sqlalchemy import select
 
-from newsletter.delivery import ledger, status
-from newsletter.delivery.control import begin
-from newsletter.delivery.identity import worker_name
+from newsletter.delivery import status
 from newsletter.delivery.models import BATCH, DELIVERY, DISPATCH, SETTLEMENT
 from newsletter.delivery.reconciling import Bearing, Decisions, Reconciled, bearings, reconcile
-from newsletter.errors import UsageError
-from subscribers import now
+from newsletter.errors import DeliveryError, UsageError
+from subscribers import Event, EventKind, SubscriberStore, now, record_events, writing
 
 if TYPE_CHECKING:
     from typing import Any
@@ -32,6 +40,17 @@ def everything(engine: Engine) -> list[list[Any]]:
     tables = (DISPATCH, BATCH, DELIVERY, SETTLEMENT)
     with engine.connect() as connection:
         return [sorted(map(tuple, connection.execute(select(table))), key=str) for table in tables]
+
+
+def prove(engine: Engine, email: str) -> None:
+    """An event came while the doubt was not on record yet."""
+    person = SubscriberStore(engine).find(email)
+    assert person is not None
+    name = ids(engine)[email]
+    with writing(engine) as connection:
+        record_events(
+            connection, [Event("sendgrid", name, EventKind.DELIVERED, person.id, now(), delivery_id=name)]
+        )
 
 
 def test_a_dry_run_tells_what_is_then_done(engine: Engine) -> None:
@@ -51,13 +70,7 @@ def test_a_dry_run_tells_what_is_then_done(engine: Engine) -> None:
 def test_of_a_worker_that_died_it_is_foreseen_too(engine: Engine) -> None:
     """Its window is in doubt; everybody else in its batch is pending, and may be taken out."""
     fill(engine, 4)
-    plan(engine, ScriptedProvider())
-    begin(engine, "issue-1", "smtp")
-    with engine.connect() as connection:
-        dispatch = connection.scalar(select(DISPATCH.c.id)) or 0
-    lease = ledger.claim(engine, dispatch, worker_name().replace(f":{os.getpid()}:", ":1:"), now())
-    assert lease is not None
-    assert ledger.authorise(engine, lease, lease.untried[:2], [], now()) is not None
+    lose_a_worker(engine)
     decisions = Decisions([{"reader1@example.com": "listed", "reader3@example.com": "listed"}])
     before = everything(engine)
 
@@ -76,6 +89,45 @@ def test_a_name_that_is_not_in_doubt_undoes_what_evidence_settled(engine: Engine
         reconcile(engine, "issue-1", Decisions([LISTED], failed=["reader5@example.com"]))
 
     assert everything(engine) == before
+
+
+@pytest.mark.parametrize(
+    ("decisions", "expected", "doubtful"),
+    [
+        (Decisions(again=None), Reconciled(proved=1, resent=3), ()),
+        (Decisions(again=["Reader1@example.com"]), Reconciled(proved=1, doubtful=3), (2, 3, 4)),
+        (Decisions(accepted=["reader1@example.com"]), Reconciled(proved=1, doubtful=3), (2, 3, 4)),
+        (Decisions(failed=["reader1@example.com"]), Reconciled(proved=1, doubtful=3), (2, 3, 4)),
+        (Decisions([LISTED]), Reconciled(proved=1, doubtful=3), (2, 3, 4)),
+    ],
+)
+def test_who_is_proved_by_an_event_of_before_is_settled_by_it(
+    engine: Engine, decisions: Decisions, expected: Reconciled, doubtful: tuple[int, ...]
+) -> None:
+    """A process died when it had written down the doubt, and before it looked for events."""
+    leave_in_doubt(engine)
+    prove(engine, "reader1@example.com")
+
+    foreseen = reconcile(engine, "issue-1", decisions, dry_run=True)
+
+    assert (foreseen, foreseen.changes) == (expected, True)
+    assert reconcile(engine, "issue-1", decisions) == expected
+    assert those_in(engine, "accepted") == names(1, 5)
+    assert those_in(engine, "uncertain") == names(*doubtful)
+
+
+def test_all_who_are_in_doubt_may_be_proved_by_events_of_before(engine: Engine) -> None:
+    """It was said that nobody is in doubt, and nothing was written."""
+    leave_in_doubt(engine)
+    for email in names(1, 2, 3, 4):
+        prove(engine, email)
+
+    foreseen = reconcile(engine, "issue-1", Decisions(again=None), dry_run=True)
+
+    assert (foreseen, foreseen.changes) == (Reconciled(proved=4), True)
+    assert reconcile(engine, "issue-1", Decisions(again=None)) == foreseen
+    assert those_in(engine, "accepted") == names(1, 2, 3, 4, 5)
+    assert status(engine, "issue-1").state == "finished"
 
 
 def test_who_is_tried_again_leaves_a_finished_dispatch_open(engine: Engine) -> None:
@@ -113,3 +165,28 @@ def test_who_is_named_twice_is_one_recipient(engine: Engine) -> None:
 
     assert found == [Bearing(2, 2)] * 2
     assert settled == {"accepted": 1}
+
+
+def test_without_evidence_nobody_is_looked_for(engine: Engine) -> None:
+    """All deliveries of the dispatch were read, to find nothing in nothing."""
+    leave_in_doubt(engine)
+    with statements(engine) as asked:
+        assert bearings(engine, "issue-1", []) == ([], Counter())
+        with pytest.raises(DeliveryError, match="there is no such dispatch"):
+            bearings(engine, "issue-7", [])
+
+    assert not [each for each in asked if "delivery" in each or "batch" in each]
+
+
+def test_who_got_the_issue_from_another_dispatch_is_left_alone_and_counted(engine: Engine) -> None:
+    leave_in_doubt(engine)
+    provider = ScriptedProvider()
+    plan(engine, provider, where('email != "reader2@example.com"'), again=True)
+    run(engine, provider, "issue-2")
+
+    named = reconcile(engine, "issue-1", Decisions(again=["reader1@example.com"]), dry_run=True)
+    everybody = reconcile(engine, "issue-1", Decisions(again=None))
+
+    assert (named, named.changes) == (Reconciled(left_alone=1, doubtful=4), False)
+    assert everybody == Reconciled(resent=1, left_alone=3, doubtful=3)
+    assert those_in(engine, "pending") == names(2)

@@ -60,7 +60,7 @@ def test_who_was_rejected_for_a_fault_of_ours_is_tried_again_once(engine: Engine
 
     found = find(engine)
     assert found.reasons == {OURS: 1, "550 5.7.1 policy": 2}
-    assert resend(engine, "issue-1", DeliveryState.REJECTED, ids=found.ids, reason="mended") == 3
+    assert resend(engine, "issue-1", DeliveryState.REJECTED, ids=found.ids, reason="mended").put_back == 3
 
     assert those_in(engine, "pending") == names(1, 2, 4)
     again = ScriptedProvider()

@@ -124,7 +124,7 @@ def test_who_is_proved_is_not_put_back(engine: Engine) -> None:
     with writing(engine) as connection:
         record_events(connection, [proof])
 
-    assert resend(engine, "issue-1", DeliveryState.UNCERTAIN) == 1
+    assert resend(engine, "issue-1", DeliveryState.UNCERTAIN).put_back == 1
     assert states(engine)[FIRST] == DeliveryState.ACCEPTED
 
 
