@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy.engine import make_url
@@ -39,6 +40,19 @@ def parse_url(url: str) -> URL:
             hint="write `%40` for `@` and `%25` for `%`, or leave the password to PGPASSFILE or PGPASSWORD",
         )
     return parsed
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The file of a SQLite database, as SQLite is told to open it; None of any other database.
+
+    Args:
+        url: a SQLAlchemy URL; its parameters (``?timeout=30``) are no part of the file's name.
+
+    Raises:
+        StoreError: it is no URL.
+    """
+    parsed = parse_url(url)
+    return Path(parsed.database or ":memory:") if parsed.get_backend_name() == "sqlite" else None
 
 
 def without_password(url: str) -> str:

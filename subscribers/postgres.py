@@ -20,7 +20,8 @@ _UNRESOLVED = re.compile(r"failed to resolve host|could not translate host name"
 _FULL = re.compile(r"too many (?:clients|connections)|connection slots are reserved")
 
 # How soon either end notices that the network between them is gone: after two minutes, and not hours
-# in which a worker waits, and the server keeps locked what that was writing. What a URL says goes before.
+# in which a worker waits, and the server keeps locked what that was writing. On our side, what a URL says
+# goes before.
 # https://www.postgresql.org/docs/current/libpq-connect.html, and runtime-config-connection.html
 _SIGNS_OF_LIFE = {
     "keepalives_idle": 60,

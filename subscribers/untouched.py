@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -62,11 +63,14 @@ class Untouched:
                 undone first.
         """
         how = "mode=ro&immutable=1" if self.stamp else "mode=ro"
-        try:
-            found = sqlite3.connect(f"{self.path.as_uri()}?{how}", uri=True, isolation_level=None)
-            found.execute("SELECT count(*) FROM sqlite_master").close()
-        except sqlite3.DatabaseError as error:
-            raise self._explained(error) from error
+        with ExitStack() as opened:
+            try:
+                found = sqlite3.connect(f"{self.path.as_uri()}?{how}", uri=True, isolation_level=None)
+                opened.enter_context(closing(found))
+                found.execute("SELECT count(*) FROM sqlite_master").close()
+            except sqlite3.DatabaseError as error:
+                raise self._explained(error) from error
+            opened.pop_all()  # the caller closes it
         return found
 
     def check(self) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from newsletter.cli import output
+from subscribers.database_url import sqlite_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,8 +68,8 @@ def _lines(content: mmap.mmap, named: re.Pattern[bytes]) -> Iterator[int]:
 
 
 def _files(publication: Publication) -> Iterator[Path]:
-    database = publication.database_url.removeprefix("sqlite:///")
-    ours = {Path(f"{database}{suffix}").resolve() for suffix in _TABLES_BESIDE}
+    database = sqlite_file(publication.database_url)
+    ours = {Path(f"{database}{suffix}").resolve() for suffix in _TABLES_BESIDE if database}
     root = publication.root.resolve()
     places = [each.resolve() for each in (publication.outbox, publication.reports) if each]
     for place in [root, *(each for each in places if not each.is_relative_to(root))]:

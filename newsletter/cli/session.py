@@ -19,6 +19,7 @@ from newsletter.messages import Composer, Envelope, Message, Recipient, example_
 from newsletter.messages.return_path import ReturnPath
 from newsletter.migrations import open_database
 from subscribers import SubscriberStore, Tokens, normalise
+from subscribers.database_url import sqlite_file
 from subscribers.topics import count_topics
 
 if TYPE_CHECKING:
@@ -53,8 +54,8 @@ class Session:
     @property
     def has_database(self) -> bool:
         """Whether there is a database already; opening one makes it."""
-        url = self.publication.database_url
-        return not url.startswith("sqlite:///") or Path(url.removeprefix("sqlite:///")).exists()
+        file = sqlite_file(self.publication.database_url)
+        return file is None or file.exists()
 
     @cached_property
     def engine(self) -> Engine:

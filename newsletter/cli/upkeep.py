@@ -32,7 +32,7 @@ from newsletter.migrations.restoring import restore as restore_backup
 from newsletter.migrations.undone import returned, write_returned
 from newsletter.providers import make_provider
 from subscribers import SubscribersError, open_engine
-from subscribers.database_url import without_password
+from subscribers.database_url import sqlite_file, without_password
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,14 +118,14 @@ def restore(session: Session, file: Path, *, yes: bool) -> None:
     """
     revision = check_backup(file)
     url = session.publication.database_url
-    database = without_password(url).removeprefix("sqlite:///")
-    confirm(f"Replace {database} by {file} (revision {revision})?", yes=yes)
+    database = sqlite_file(url)
+    confirm(f"Replace {database or without_password(url)} by {file} (revision {revision})?", yes=yes)
     kept = restore_backup(url, file)
-    if kept is None:
+    if kept is None or database is None:
         output.say("restored; there was nothing to be replaced")
         return
     output.say(f"restored; what was there is in {kept}")
-    _tell_returned(Path(database), kept)
+    _tell_returned(database, kept)
 
 
 def _tell_returned(database: Path, kept: Path) -> None:

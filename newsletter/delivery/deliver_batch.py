@@ -290,7 +290,8 @@ def record(
             busy=job.pace.busy_lanes() if claims else (),
         )
     except LeaseLostError:
-        # They were named as in doubt: who was taken is in doubt no more, and is not to be tried again.
+        # They were named as in doubt: who was taken is in doubt no more, and waits no more in a free batch if
+        # they were put back since. Only whoever is in another worker's hands by then is tried again.
         taken = [entry for entry in entries if entry.state is DeliveryState.ACCEPTED]
         proofs = [
             Proof(entry.delivery_id, f"{entry.reason} (told after the lease)".strip()) for entry in taken

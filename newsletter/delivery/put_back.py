@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, literal_column, select
 
 from newsletter.delivery.identity import delivery_ids
 from newsletter.delivery.models import DISPATCH, SETTLEMENT, DispatchState
-from newsletter.delivery.requests import waiting_with
+from newsletter.delivery.requests import once_in_doubt, waiting_with
 from newsletter.delivery.taking_out import WAITING, leave
 from subscribers.columns import RowId
 from subscribers.engagement import EVENT
@@ -60,11 +60,13 @@ def with_put_back(connection: Connection) -> Sequence[int]:
 
 
 def names_put_back(connection: Connection, dispatch_id: int) -> dict[int, str]:
-    """Everybody who was ever put back into the dispatch, and the names of their deliveries."""
+    """Who was once in doubt and ever put back into the dispatch, and the names of their deliveries."""
     mine = (SETTLEMENT.c.dispatch_id == dispatch_id, SETTLEMENT.c.after == PUT_BACK)
-    people = connection.scalars(select(SETTLEMENT.c.subscriber_id).where(*mine).distinct()).all()
-    if not people:
+    doubted_once = once_in_doubt(connection, dispatch_id)
+    if not doubted_once:
         return {}
+    again = set(connection.scalars(select(SETTLEMENT.c.subscriber_id).where(*mine)))
+    people = sorted(again & doubted_once)
     secret = connection.scalar(select(DISPATCH.c.secret).where(DISPATCH.c.id == dispatch_id)) or b""
     return dict(zip(people, delivery_ids(bytes(secret), people), strict=True))
 

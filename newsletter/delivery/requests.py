@@ -36,6 +36,19 @@ def doubted(connection: Connection, dispatch_id: int, batch: int) -> set[str]:
     return set(connection.scalars(select(DELIVERY.c.delivery_id).where(*mine, doubtful)))
 
 
+def once_in_doubt(connection: Connection, dispatch_id: int) -> set[int]:
+    """Who was in doubt before somebody put them back, or settled them as failed.
+
+    Nobody else who waits can have gone in a request that was taken: all who are in one are in doubt at once.
+    """
+    query = select(SETTLEMENT.c.subscriber_id).where(
+        SETTLEMENT.c.dispatch_id == dispatch_id,
+        SETTLEMENT.c.before == DeliveryState.UNCERTAIN,
+        SETTLEMENT.c.after != DeliveryState.ACCEPTED,
+    )
+    return set(connection.scalars(query))
+
+
 def put_back_together(
     connection: Connection, dispatch_id: int, names: Mapping[int, str]
 ) -> Iterator[tuple[list[int], set[str]]]:
@@ -44,7 +57,7 @@ def put_back_together(
     Args:
         connection: the database.
         dispatch_id: the dispatch.
-        names: everybody who was ever put back into it, and their deliveries.
+        names: everybody who was once in doubt and ever put back into it, and their deliveries.
     """
     rows = connection.execute(
         select(DELIVERY.c.batch, DELIVERY.c.delivery_id).where(
@@ -80,7 +93,10 @@ def waiting_with(
     """
     found: dict[int, str] = {}
     rest: dict[int, set[str]] = {}
-    for waiting, together in put_back_together(connection, dispatch_id, names) if requests else ():
+    # Asked first: as a rule all were refused, and to look for them is to read all of their batches.
+    doubted_once = once_in_doubt(connection, dispatch_id) if requests else set()
+    names = {who: name for who, name in names.items() if who in doubted_once}
+    for waiting, together in put_back_together(connection, dispatch_id, names) if names else ():
         for request, (batch, how) in requests.items():
             if batch not in rest:
                 rest[batch] = doubted(connection, dispatch_id, batch)

@@ -14,7 +14,7 @@ from sqlalchemy import inspect, text
 
 from newsletter.errors import ConfigError
 from subscribers.database import altering, copy_file, open_engine
-from subscribers.database_url import without_password
+from subscribers.database_url import sqlite_file, without_password
 from subscribers.errors import StoreError
 from subscribers.untouched import Untouched
 
@@ -188,8 +188,8 @@ def refuse_others(url: str) -> None:
     Raises:
         ConfigError: it is one.
     """
-    path = Path(url.removeprefix("sqlite:///"))
-    if not url.startswith("sqlite:///") or not path.is_file():
+    path = sqlite_file(url)
+    if path is None or not path.is_file():
         return
     try:
         file = Untouched.at(path)

@@ -15,7 +15,7 @@ from newsletter.errors import ConfigError
 from newsletter.migrations.restoring import check_backup
 from newsletter.migrations.tables import tables
 from subscribers.database import open_engine, open_untouched, reading, writing
-from subscribers.database_url import without_password
+from subscribers.database_url import sqlite_file, without_password
 from subscribers.untouched import Untouched
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ def source_database(name: str) -> Iterator[Source]:
         ConfigError: it is no database of ours, or its revision is not the one that this program needs.
         StoreError: the server does not answer, or the file was never closed and cannot be read as it is.
     """
-    path, file = Path(name.removeprefix("sqlite:///")), None
-    if "://" not in name or name.startswith("sqlite:///"):
+    path, file = sqlite_file(name) if "://" in name else Path(name), None
+    if path is not None:
         check_backup(path)
         file = Untouched.at(path)
         name = f"sqlite:///{path.resolve()}"

@@ -12,7 +12,7 @@ from sqlalchemy import inspect
 from newsletter import migrations
 from newsletter.errors import ConfigError
 from subscribers.database import open_engine
-from subscribers.database_url import parse_url, without_password
+from subscribers.database_url import sqlite_file, without_password
 from subscribers.errors import DamagedError
 from subscribers.untouched import Untouched
 
@@ -71,13 +71,12 @@ def restore(url: str, path: Path) -> Path | None:
             somebody else writes on and on, or *path* is the database itself; nothing was changed then.
         StoreError: there is something else of that name, or no room for the copy; nothing was changed.
     """
-    if (parsed := parse_url(url)).get_backend_name() != "sqlite":
+    if (database := sqlite_file(url)) is None:
         raise ConfigError(
             "only a SQLite database is restored by this command",
             where=without_password(url),
             hint="use `pg_restore` for PostgreSQL",
         )
-    database = Path(str(parsed.database))
     if path.resolve() == database.resolve():
         raise ConfigError("this is the database itself", where=str(path), hint=_HINT)
     try:

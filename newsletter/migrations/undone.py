@@ -42,14 +42,14 @@ class Returned:
 def returned(database: Path, kept: Path) -> list[Returned] | None:
     """Who left between the backup that *database* is now, and the copy *kept* of what it replaced.
 
-    None if *kept* cannot tell: it is damaged, or has no list such as this version knows.
+    None if they cannot tell: one is damaged or cannot be read, or has no list such as this version knows.
     """
-    with closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)) as connection:
-        try:
+    try:
+        with closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)) as connection:
             connection.execute("ATTACH ? AS kept", (f"{kept.resolve().as_uri()}?mode=ro",))
             return [Returned(*row) for row in connection.execute(_SQL)]
-        except sqlite3.DatabaseError:
-            return None
+    except sqlite3.DatabaseError:
+        return None
 
 
 def write_returned(path: Path, people: list[Returned]) -> None:

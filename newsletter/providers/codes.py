@@ -18,6 +18,8 @@ from typing import Any
 ENHANCED = re.compile(r"(?<![\d.])([45])\.(\d{1,3})\.(\d{1,3})(?![\d.]*\d)")
 #: The three digits of RFC 5321, 4.2.
 _DIGITS = re.compile(r"(?<![\d.])([45]\d\d)(?![\d.]*\d)")
+#: An address, whose own words (``spf-list@example.com``) say nothing of why it was refused.
+_ADDRESS = re.compile(r'(?<!\w)[^\s<>()\[\],;:"@]*@[^\s<>()\[\],;:"]+')
 #: RFC 3463, 3.1: says no more than three digits do.
 _UNDEFINED = "X.0.0"
 
@@ -171,7 +173,8 @@ def code_of(status: str, words: str) -> str:
 
 
 def _by_words(said: str, otherwise: About, *, uncoded: bool) -> tuple[About, bool]:
-    """What words say, and whether it is for good."""
+    """What words say, but for those of addresses among them, and whether it is for good."""
+    said = _ADDRESS.sub(" ", said)
     found = [
         group
         for group in table().phrases

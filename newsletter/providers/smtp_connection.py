@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from newsletter.messages.message import UnmailableError
 from newsletter.providers.base import Verdict
-from newsletter.providers.smtp_dialogue import BrokenOffError
+from newsletter.providers.smtp_dialogue import BrokenOffError, UnaskedError
 from newsletter.providers.smtp_letter import Letter
 
 if TYPE_CHECKING:
@@ -215,7 +215,8 @@ class _Window:
         except BrokenOffError as error:
             self._take_back(following)
             if refusal is None:
-                early = _said_before_the_end(line)
+                # What was not asked for is no answer to a message of which nothing was said.
+                early = None if isinstance(error, UnaskedError) else _said_before_the_end(line)
                 return self._refused_early(letter, early) if early else self._broken(letter, str(error))
             self._connection.drop()
             following = None

@@ -30,6 +30,10 @@ class BrokenOffError(Exception):
     """The connection is over; what was not said to its end was not handed over."""
 
 
+class UnaskedError(BrokenOffError):
+    """The server said more than it was asked, so nothing more was said to it."""
+
+
 @dataclass(frozen=True)
 class Offers:
     """What a server offers in answer to EHLO; after STARTTLS, what it offered then (RFC 3207, 4.2)."""
@@ -73,10 +77,10 @@ class Line:
         Raises:
             BrokenOffError: the connection was lost before the last byte of the first part was out of our
                 hands. Once it was, nothing is raised: whether the rest was lost, the replies will tell.
-                Or the server said more than it was asked: nobody could tell what it answers next.
+            UnaskedError: the server said more than it was asked: nobody could tell what it answers next.
         """
         if self._unread:
-            raise BrokenOffError("the server answers what it was not asked")
+            raise UnaskedError("the server answers what it was not asked")
         first = len(parts[0])
         said = 0
         try:

@@ -199,9 +199,12 @@ def test_a_backup_is_restored_only_with_yes(letter: Letter) -> None:
     assert {file.stat().st_mode & 0o777 for file in letter.root.glob("*.db*")} == {0o600}
 
 
+@pytest.mark.parametrize("parameters", ["", "?timeout=30"])
 def test_who_left_since_a_backup_is_named_after_restoring_it_and_taken_off_by_one_command(
-    letter: Letter,
+    letter: Letter, parameters: str
 ) -> None:
+    """Whatever parameters the URL of the database has."""
+    letter.environment["NEWSLETTER_DATABASE__URL"] = f"sqlite:///newsletter.db{parameters}"
     for name in ("stays", "leaves", "erased"):
         letter.ok("subscribers", "add", f"{name}@example.org")
     letter.ok("db", "backup", "copy.db")

@@ -12,6 +12,7 @@ import pytest
 
 from newsletter.migrations.copying import copy, source_database
 from subscribers import StoreError, SubscriberStore, open_engine
+from subscribers.untouched import Untouched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -143,3 +144,15 @@ def test_what_is_written_to_while_it_is_read_as_closed_is_not_copied(
         copied(renamed, target)
 
     assert not SubscriberStore(target).list(limit=10)
+
+
+def test_a_file_that_is_no_database_is_not_kept_open(tmp_path: Path) -> None:
+    """Not even while somebody still looks at the error."""
+    path = tmp_path / "text.db"
+    path.write_text("precious" * 200, encoding="utf-8")
+
+    with pytest.raises(StoreError, match="no whole SQLite database") as caught:
+        Untouched.at(path).connect()
+
+    assert path.resolve() not in {each.resolve() for each in Path("/proc/self/fd").iterdir()}
+    assert caught.value.hint

@@ -204,5 +204,22 @@ def test_an_event_of_one_request_proves_nobody_of_another(engine: Engine) -> Non
     assert those_in(engine, "pending") == names(2, 3)
 
 
+def test_who_never_was_in_doubt_went_in_no_request_that_was_taken(engine: Engine) -> None:
+    """So they do not hide a request when they are put back together with those who went in it."""
+    fill(engine, 3)
+    provider = ScriptedProvider(
+        lambda message: Verdict.UNCERTAIN if message.email in (FIRST, SECOND) else Verdict.STOPPED
+    )
+    plan(engine, provider)
+    run(engine, provider)
+    request = request_name([ids(engine)[FIRST], ids(engine)[SECOND]])
+    told = events(engine, ["delivered"], newsletter_request=request)
+    settle(engine, "issue-1", DeliveryState.FAILED)
+    assert resend(engine, "issue-1", DeliveryState.FAILED) == 3
+
+    assert take(engine, told) == 2
+    assert those_in(engine, "accepted") == names(1, 2)
+
+
 def _second(engine: Engine) -> str:
     return ids(engine)[SECOND]

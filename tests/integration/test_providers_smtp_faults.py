@@ -73,6 +73,7 @@ def test_a_connection_lost_before_the_dot_is_opened_again(step: str, fault: str,
     ("step", "reply"),
     [
         ("DATA", "354 go on\r\n250 queued as Q0"),  # taken before it was there
+        ("DATA", "354 go on\r\n550 5.1.1 no such user"),  # refused before anything of it was said
         ("DATA", "250 queued as Q0"),
         ("RCPT", "250 ok\r\n250 ok"),
         ("RCPT", "354 go on"),

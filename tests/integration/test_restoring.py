@@ -277,8 +277,9 @@ def test_a_database_of_another_program_is_neither_replaced_nor_changed(
         encoding="utf-8",
     )
 
-    with pytest.raises(ConfigError, match="another program"):
-        restore(f"sqlite:///{others}", tmp_path / "copy.db")
+    for parameters in ("", "?timeout=30"):
+        with pytest.raises(ConfigError, match="another program"):
+            restore(f"sqlite:///{others}{parameters}", tmp_path / "copy.db")
     with pytest.raises(ConfigError, match="another program"):
         migrations.open_database(load_publication(tmp_path))
 

@@ -79,12 +79,20 @@ def test_codes_and_words_say_what_they_mean(status: str, words: str, code: str, 
         ("550 mailbox temporarily unavailable", "address", False),
         ("451 try again later", "system", False),
         ("554 user refused: your host is blocked", "reputation", False),
+        ("550 No such user: spf-list@example.com", "address", True),
+        ("550 mailbox <spamfighter@example.com> unavailable", "address", False),
+        ("550 User blocked@relay.example.com unknown", "address", False),
+        ("550 <user@example.com>: no", "open", False),
+        ("554 <user@example.com>:blocked", "reputation", False),
         ("550 no", "open", False),
         ("", "open", False),
     ],
 )
 def test_a_refusal_is_about_one_thing(reason: str, about: str, gone: bool) -> None:
-    """RFC 3463 first; what is said without a code, or with one that says too little, is told by the words."""
+    """RFC 3463 first; what is said without a code, or with one that says too little, is told by the words.
+
+    The words of an address are its own.
+    """
     refusal = read_refusal(reason)
 
     assert (refusal.about, refusal.gone) == (about, gone)
