@@ -29,7 +29,7 @@ def seen(body: str, title: str = "T") -> list[Observation]:
         ("| a | b |\n|---|---|\n| 1 | 2 |\n| 1 | 2 | 3 |", "table-cells-lost", (7, 1), "as many"),
         ("> a | b\n> --- | ---\n> 1 | 2 | 3", "table-cells-lost", (6, 1), "as many"),
         ("- x\n\n  | a | b |\n  |---|---|\n  | 1 | `2|3` |", "table-cells-lost", (8, 1), "`\\|`"),
-        ("a [1, 7]\n\n## Sources\n\n1. b", "citation-unknown", (4, 3), "1 entries"),
+        ("a [1, 7]\n\n## Sources\n\n1. b", "citation-unknown", (4, 3), "ends with 1;"),
     ],
 )
 def test_what_is_noticed(body, rule, place, hint):
