@@ -215,7 +215,7 @@ def test_who_never_was_in_doubt_went_in_no_request_that_was_taken(engine: Engine
     request = request_name([ids(engine)[FIRST], ids(engine)[SECOND]])
     told = events(engine, ["delivered"], newsletter_request=request)
     settle(engine, "issue-1", DeliveryState.FAILED)
-    assert resend(engine, "issue-1", DeliveryState.FAILED) == 3
+    assert resend(engine, "issue-1", DeliveryState.FAILED).put_back == 3
 
     assert take(engine, told) == 2
     assert those_in(engine, "accepted") == names(1, 2)
